@@ -1,0 +1,1 @@
+"""Networks: each module or package turns one network into events and says things on it."""

@@ -1,0 +1,237 @@
+"""The JSON at the border and in the journal, both ways, in one place.
+
+At the border keys are camelCase and everything is checked: a posted event becomes an `Event` or an `InvalidEvent` that
+names the field. In the journal values are written as they are, because nobody else reads them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticSerializationError
+
+from engine.core.decisions import Decision, NotMatched
+from engine.core.deliveries import Acknowledgement, Body, DeliveryKind, Escalation, FollowUp, Revision, kind_of
+from engine.core.errors import InvalidEvent
+from engine.core.events import Attachment, Client, Event, Inbound, Message
+from engine.core.incidents import Incident
+from engine.core.quotes import plain
+
+Json = dict[str, Any]
+
+_Id = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+class _Border(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, strict=True, validate_by_alias=True
+    )
+
+
+class AttachmentModel(_Border):
+    """A file, place or contact card that came with the message."""
+
+    kind: Annotated[str, StringConstraints(min_length=1, max_length=32)]
+    media_type: Annotated[str, StringConstraints(max_length=255)] | None = None
+    name: Annotated[str, StringConstraints(max_length=1024)] | None = None
+    size_bytes: Annotated[int, Field(ge=0)] | None = None
+
+
+class MessageModel(_Border):
+    """What the client wrote."""
+
+    id: _Id
+    text: str
+    kind: Annotated[str, StringConstraints(pattern="^(message|edit|unsupported)$")] = "message"
+    attachments: Annotated[list[AttachmentModel], Field(max_length=100)] = []
+
+
+class ClientModel(_Border):
+    """Who wrote; both fields may be null (hidden number, no profile name)."""
+
+    phone: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    display_name: Annotated[str, StringConstraints(max_length=1024)] | None = None
+
+
+class EventModel(_Border):
+    """A message of a client, from whatever network."""
+
+    source: Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_-]{0,31}$")]
+    received_at: AwareDatetime
+    conversation_id: _Id
+    client: ClientModel
+    message: MessageModel
+
+
+def event_schema() -> Json:
+    """The JSON Schema of a posted event."""
+    return EventModel.model_json_schema(by_alias=True)
+
+
+# The words of our own for pydantic's most frequent findings; the rest keep theirs, which never quote the input.
+_PROBLEMS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a field of an event",
+    "string_type": "must be text",
+    "string_too_short": "must not be empty",
+    "timezone_aware": "must name a time zone, e.g. 2026-02-12T10:15:30Z",
+    "datetime_from_date_parsing": "must be a time such as 2026-02-12T10:15:30Z",
+    "datetime_parsing": "must be a time such as 2026-02-12T10:15:30Z",
+    "datetime_type": "must be a time such as 2026-02-12T10:15:30Z",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "list_type": "must be a list",
+    "json_invalid": "the body is not JSON",
+}
+
+
+def parse_event(raw: bytes) -> Event:
+    """The event in a JSON text; InvalidEvent names the first field that breaks the contract."""
+    try:
+        model = EventModel.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        problem = _PROBLEMS.get(first["type"], first["msg"][:1].lower() + first["msg"][1:])
+        raise InvalidEvent(field, problem) from None
+    attachments = tuple(
+        Attachment(given.kind, given.media_type, given.name, given.size_bytes) for given in model.message.attachments
+    )
+    return Event(
+        source=model.source,
+        received_at=model.received_at,
+        conversation_id=model.conversation_id,
+        client=Client(model.client.phone, model.client.display_name),
+        message=Message(model.message.id, model.message.text, model.message.kind, attachments),
+    )
+
+
+def event_json(event: Event) -> Json:
+    """The event as the contract writes it; `kind` and `attachments` only where they say something."""
+    message: Json = {"id": event.message.id, "text": event.message.text}
+    if event.message.kind != "message":
+        message["kind"] = event.message.kind
+    if event.message.attachments:
+        message["attachments"] = [
+            {to_camel(key): value for key, value in asdict(attachment).items() if value is not None}
+            for attachment in event.message.attachments
+        ]
+    return {
+        "source": event.source,
+        "receivedAt": _instant(event.received_at),
+        "conversationId": event.conversation_id,
+        "client": {"phone": event.client.phone, "displayName": event.client.display_name},
+        "message": message,
+    }
+
+
+def incident_json(incident: Incident, raw_text: str | None) -> Json:
+    """The incident as the contract writes it."""
+    return {
+        "ticketId": incident.ticket_id,
+        "channel": incident.source,
+        "clientName": incident.display_name,
+        "clientPhone": incident.client_phone,
+        "issueSummary": incident.issue_summary,
+        "rawText": raw_text,
+        "priority": incident.priority.word,
+        "createdAt": _instant(incident.created_at),
+        "tags": list(incident.tags),
+        "ruleId": incident.rule_id,
+        "rulesetSha": incident.ruleset_sha,
+        "mattermostChannel": incident.mattermost_channel,
+        "status": incident.status.value,
+    }
+
+
+def escalation_json(escalation: Escalation) -> Json:
+    """The engineers' post as the contract writes it, without quotes' marks."""
+    return {
+        "channel": escalation.channel,
+        "title": plain(escalation.title),
+        "body": plain(escalation.body),
+        "tags": list(escalation.tags),
+    }
+
+
+def decision_json(decision: Decision, not_matched: Sequence[NotMatched] = ()) -> Json:
+    """The decision with its reasons; also the decision log (OPA's term) that the journal keeps for each message."""
+    written: Json = {
+        "rule": decision.rule,
+        "location": decision.location,
+        "matched": list(decision.matched),
+        "priority": decision.priority.word,
+        "tags": list(decision.tags),
+        "channel": decision.channel,
+        "summary": plain(decision.summary),
+        "keywords": {category: list(names) for category, names in decision.keywords},
+        "ack": decision.ack or "none",
+        "escalate": decision.escalate,
+        "because": [
+            {"rule": why.rule, "atom": why.atom, "text": why.text, "start": why.start, "end": why.end}
+            for why in decision.because
+        ],
+        "notMatched": [{"rule": missed.rule, "missing": missed.missing} for missed in not_matched],
+        "rulesetSha": decision.ruleset_sha,
+    }
+    if decision.error:
+        written["error"] = decision.error
+    return written
+
+
+_INBOUND = TypeAdapter(Inbound)
+_BODIES: Mapping[DeliveryKind, TypeAdapter[Any]] = {
+    DeliveryKind.ACKNOWLEDGEMENT: TypeAdapter(Acknowledgement),
+    DeliveryKind.ESCALATION: TypeAdapter(Escalation),
+    DeliveryKind.FOLLOW_UP: TypeAdapter(FollowUp),
+    DeliveryKind.REVISION: TypeAdapter(Revision),
+}
+
+
+def dump_inbound(inbound: Inbound) -> str:
+    """The inbox row's text. Lone surrogates, which JSON may carry and UTF-8 cannot, become U+FFFD."""
+    return _dump(_INBOUND, inbound)
+
+
+def load_inbound(written: str) -> Inbound:
+    """The inverse of `dump_inbound`."""
+    return _INBOUND.validate_json(written)
+
+
+def dump_body(body: Body) -> str:
+    """The delivery row's text."""
+    return _dump(_BODIES[kind_of(body)], body)
+
+
+def load_body(kind: DeliveryKind, written: str) -> Body:
+    """The inverse of `dump_body`."""
+    loaded: Body = _BODIES[kind].validate_json(written)
+    return loaded
+
+
+def _dump(adapter: TypeAdapter[Any], value: Any) -> str:
+    try:
+        return adapter.dump_json(value).decode()
+    except PydanticSerializationError:
+        # JSON may carry half a surrogate pair and UTF-8 may not: better a replacement character than a lost message.
+        return json.dumps(_replace_surrogates(adapter.dump_python(value)), default=str, ensure_ascii=False)
+
+
+def _replace_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {key: _replace_surrogates(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_replace_surrogates(part) for part in value]
+        case _:
+            return value
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,79 @@
+"""What the rules decided about one event, and why."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Priority(IntEnum):
+    """How soon somebody has to look; a rule can only raise it."""
+
+    LOW = 0
+    NORMAL = 1
+    HIGH = 2
+    URGENT = 3
+
+    @property
+    def word(self) -> str:
+        """The name as rules, posts and JSON write it."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """One piece of evidence: this atom of this rule was met by these characters."""
+
+    rule: str
+    # The atom as its author wrote it, e.g. "keywords product: 3CX".
+    atom: str
+    # The original characters; empty when the atom looks at a fact instead of the text.
+    text: str
+    # Half-open range in the original text, in code points; 0, 0 when `text` is empty.
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotMatched:
+    """Why a rule did not match: the first thing that was missing, or the guard that stood in the way."""
+
+    rule: str
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome for one event: exactly one acknowledgement and one escalation follow from it."""
+
+    # The rule that decides what is said and where it goes: the first that matched.
+    rule: str
+    # Where that rule stands, "file:line".
+    location: str
+    # Every rule that matched, in order; the deciding one first.
+    matched: tuple[str, ...]
+    priority: Priority
+    tags: tuple[str, ...]
+    # The Mattermost channel by name, and its team (None: the team of engine.yaml).
+    channel: str
+    team: str | None
+    # One line; what the client wrote stands in quotes (see `quotes`).
+    summary: str
+    # (category, canonical names) in order of appearance in the text.
+    keywords: tuple[tuple[str, tuple[str, ...]], ...]
+    # Named groups of the deciding rule's patterns, as the client wrote them.
+    captures: tuple[tuple[str, str], ...]
+    # The acknowledgement's template, or None for no acknowledgement.
+    ack: str | None
+    escalate: bool
+    because: tuple[Because, ...]
+    # Hash of the rule-set that decided.
+    ruleset_sha: str
+    # Set only when evaluation failed and the default escalation stands in.
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision together with the rules that did not match and what each of them missed."""
+
+    decision: Decision
+    not_matched: tuple[NotMatched, ...]

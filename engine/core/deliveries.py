@@ -1,0 +1,286 @@
+"""A delivery is one thing to say to one network exactly once: what it carries, how it ended, what happens next.
+
+A lane is the order that must hold: all acknowledgements of a conversation, or everything in its Mattermost thread.
+`settle` and `settle_reconciled` are the only places that decide what an outcome means.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from engine.core.decisions import Priority
+from engine.core.quotes import fill_ticket
+
+
+class DeliveryKind(StrEnum):
+    """What is said."""
+
+    ACKNOWLEDGEMENT = "acknowledgement"
+    # The root post of an incident.
+    ESCALATION = "escalation"
+    # A reply in the post's thread.
+    FOLLOW_UP = "follow_up"
+    # The root post, edited in place.
+    REVISION = "revision"
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands. Only `queued` and `sending` hold their lane."""
+
+    QUEUED = "queued"
+    # Leased, with the intent to send committed: after a crash such a delivery is in doubt.
+    SENDING = "sending"
+    SENT = "sent"
+    # Refused for good, or too old to be of use; an operator may redrive it.
+    DEAD = "dead"
+    # Nobody can tell whether it arrived and the policy is not to say it twice; an operator decides.
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The answer to a client, on the connector where the client wrote."""
+
+    peer: str
+    text: str
+    # The network's id of the message that is answered.
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """The engineers' post. Title and body keep the quotes' marks: the connector fences the client's words by them."""
+
+    channel: str
+    team: str | None
+    title: str
+    body: str
+    tags: tuple[str, ...]
+    priority: Priority
+    ticket_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A reply in the thread of the incident's post, with quotes' marks; it notifies."""
+
+    channel: str
+    team: str | None
+    body: str
+    ticket_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """The incident's post as it reads from now on; an edit notifies nobody."""
+
+    escalation: Escalation
+
+
+Body = Acknowledgement | Escalation | FollowUp | Revision
+
+
+def kind_of(body: Body) -> DeliveryKind:
+    """The kind under which a body is counted, listed and stored."""
+    match body:
+        case Acknowledgement():
+            return DeliveryKind.ACKNOWLEDGEMENT
+        case Escalation():
+            return DeliveryKind.ESCALATION
+        case FollowUp():
+            return DeliveryKind.FOLLOW_UP
+        case Revision():
+            return DeliveryKind.REVISION
+        case _:
+            assert_never(body)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A delivery as the plan orders it. Its id is derived from the message, so planning twice cannot send twice."""
+
+    id: str
+    lane: str
+    # The name of a connector.
+    destination: str
+    body: Body
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that this node may send now, under a lease."""
+
+    id: str
+    # Fencing token: a result with an older token is refused.
+    token: int
+    # 1 for the first try.
+    attempt: int
+    # An earlier try may have taken effect: reconcile before sending.
+    doubtful: bool
+    first_attempt_at: datetime
+    # When the message that caused it was accepted; for the time from accepted to sent.
+    accepted_at: datetime
+    ticket_id: str | None
+    lane: str
+    destination: str
+    body: Body
+    # The network's id of the incident's root post, once that was sent.
+    thread: str | None
+
+
+class Fault(StrEnum):
+    """Why a network refused."""
+
+    # The network's own trouble: ask again.
+    TRANSIENT = "transient"
+    # Ours or the administrator's (token, membership, archived channel): ask slowly, tell a person, never drop.
+    MISCONFIGURED = "misconfigured"
+    # This message will never be taken.
+    PERMANENT = "permanent"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The network took it; `receipt` is its id there."""
+
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The network certainly did not take it."""
+
+    fault: Fault
+    # The network's own code or the HTTP status.
+    code: str
+    # One sentence for the administrator, without the client's text.
+    reason: str
+    # How long the network asked us to wait.
+    retry_after: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The network may or may not have taken it (cut connection, timeout)."""
+
+    reason: str
+
+
+Outcome = Sent | Rejected | Unknown
+
+
+class Found(StrEnum):
+    """The answer of a look-up when it names no receipt."""
+
+    NOT_SENT = "not_sent"
+    # The network offers no look-up, or it did not answer.
+    UNDECIDED = "undecided"
+
+
+Reconciled = Sent | Found
+
+
+class InDoubt(StrEnum):
+    """What to do when nobody can tell whether a message arrived."""
+
+    RESEND = "resend"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one destination is retried."""
+
+    # The first pause; doubled with each attempt.
+    base: timedelta = timedelta(seconds=1)
+    # The longest pause between attempts.
+    cap: timedelta = timedelta(minutes=5)
+    # The pause while the fault is the administrator's.
+    slow: timedelta = timedelta(seconds=60)
+    # An older delivery is dead instead of retried; None: never.
+    give_up_after: timedelta | None = None
+    in_doubt: InDoubt = InDoubt.RESEND
+    # How long a look-up or a receipt may take to settle a doubtful delivery before `in_doubt` decides.
+    in_doubt_wait: timedelta = timedelta(seconds=60)
+    # The pause between look-ups.
+    in_doubt_poll: timedelta = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What the journal writes after an attempt."""
+
+    state: DeliveryState
+    # Only for `queued`.
+    due_at: datetime | None = None
+    receipt: str | None = None
+    error: str | None = None
+    # The next claim must reconcile first.
+    doubtful: bool = False
+
+
+def backoff(attempt: int, chance: float, policy: Policy) -> timedelta:
+    """Full jitter: uniform between nothing and the doubled base, capped. `chance` lies in [0, 1).
+
+    Source: Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    """
+    ceiling = min(policy.cap, policy.base * (2 ** min(attempt - 1, 20)))
+    return timedelta(seconds=ceiling.total_seconds() * chance)
+
+
+def settle(claimed: Claimed, outcome: Outcome, now: datetime, chance: float, policy: Policy) -> Settlement:
+    """What becomes of a delivery after the network was asked."""
+    match outcome:
+        case Sent(receipt=receipt):
+            return Settlement(DeliveryState.SENT, receipt=receipt)
+        case Unknown(reason=reason):
+            return Settlement(DeliveryState.QUEUED, due_at=now + policy.in_doubt_poll, error=reason, doubtful=True)
+        case Rejected(fault=Fault.PERMANENT):
+            return Settlement(DeliveryState.DEAD, error=f"{outcome.code}: {outcome.reason}")
+        case Rejected():
+            error = f"{outcome.code}: {outcome.reason}"
+            slow = policy.slow if outcome.fault is Fault.MISCONFIGURED else timedelta(0)
+            due_at = now + max(outcome.retry_after, slow, backoff(claimed.attempt, chance, policy))
+            if policy.give_up_after is not None and due_at > claimed.accepted_at + policy.give_up_after:
+                return Settlement(DeliveryState.DEAD, error=f"gave up: {error}")
+            return Settlement(DeliveryState.QUEUED, due_at=due_at, error=error)
+        case _:
+            assert_never(outcome)
+
+
+def settle_reconciled(claimed: Claimed, found: Reconciled, now: datetime, policy: Policy) -> Settlement | None:
+    """What becomes of a doubtful delivery after the look-up; None: send it again now."""
+    if isinstance(found, Sent):
+        return Settlement(DeliveryState.SENT, receipt=found.receipt)
+    if found is Found.NOT_SENT:
+        return None
+    if now < claimed.first_attempt_at + policy.in_doubt_wait:
+        due_at = now + policy.in_doubt_poll
+        return Settlement(
+            DeliveryState.QUEUED, due_at=due_at, error="waiting to learn whether it arrived", doubtful=True
+        )
+    if policy.in_doubt is InDoubt.HOLD:
+        return Settlement(DeliveryState.HELD, error="nobody can tell whether it arrived; policy: hold")
+    return None
+
+
+def with_ticket(body: Body, ticket_id: str) -> Body:
+    """The body with the ticket number in the place of its mark."""
+    match body:
+        case Acknowledgement():
+            return replace(body, text=fill_ticket(body.text, ticket_id))
+        case Escalation():
+            return _escalation_with_ticket(body, ticket_id)
+        case FollowUp():
+            return replace(body, body=fill_ticket(body.body, ticket_id), ticket_id=ticket_id)
+        case Revision():
+            return Revision(_escalation_with_ticket(body.escalation, ticket_id))
+        case _:
+            assert_never(body)
+
+
+def _escalation_with_ticket(escalation: Escalation, ticket_id: str) -> Escalation:
+    title, body = fill_ticket(escalation.title, ticket_id), fill_ticket(escalation.body, ticket_id)
+    return replace(escalation, title=title, body=body, ticket_id=ticket_id)

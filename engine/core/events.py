@@ -1,0 +1,88 @@
+"""What a client's message is once a connector has read it, whatever network it came from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who wrote. Both fields are None for a hidden number without a profile name."""
+
+    # E.164 with a leading plus.
+    phone: str | None = None
+    display_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file, place or contact card that came with a message; its content stays with the network."""
+
+    # image, video, audio, voice, document, sticker, location, contacts, order
+    kind: str
+    media_type: str | None = None
+    name: str | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as the client sent it."""
+
+    # The network's own id: unique within a conversation, not beyond.
+    id: str
+    # Exactly what was written; empty when the message is only an attachment.
+    text: str
+    # message, edit or unsupported
+    kind: str = "message"
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The contract at the border: every connector turns what it receives into this."""
+
+    # The network in lower case, e.g. "whatsapp".
+    source: str
+    # When the network says the message was sent; aware.
+    received_at: datetime
+    # Stable for one client and one account of ours.
+    conversation_id: str
+    client: Client
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an answer to a conversation goes."""
+
+    # The name of a connector in engine.yaml.
+    connector: str
+    # The peer in that connector's own terms, opaque to everyone else.
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """An event with what the journal and the answer need to know about its way in."""
+
+    # The name of the connector that received it: with conversation and message id it identifies the event.
+    connector: str
+    event: Event
+    # None when the network gives no way back; then a person has to answer by hand.
+    reply: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A network's later word about a message that we sent."""
+
+    connector: str
+    # The delivery's id, which we gave the network along with the message.
+    key: str
+    # The network's id of the message.
+    provider_id: str
+    # sent, delivered, read or failed
+    status: str
+    at: datetime
+    # The network's error code when `status` is failed.
+    code: str | None = None

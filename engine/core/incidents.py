@@ -1,0 +1,55 @@
+"""An incident: one client's problem from the first message until it is resolved or falls silent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from engine.core.decisions import Priority
+
+
+class IncidentStatus(StrEnum):
+    """The life of an incident; only `open` and `claimed` ones take further messages."""
+
+    OPEN = "open"
+    CLAIMED = "claimed"
+    RESOLVED = "resolved"
+    # Nobody wrote for the length of an episode; the next message opens a new incident.
+    LAPSED = "lapsed"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """The state of an incident after the last message that joined it."""
+
+    # "OC-2026-0001"; `quotes.TICKET` while the journal has not allocated it.
+    ticket_id: str
+    # Rises by one with each change; 0 while the incident is only planned.
+    version: int
+    connector: str
+    conversation_id: str
+    # The event's network, e.g. "whatsapp".
+    source: str
+    client_name: str | None
+    client_phone: str | None
+    # Without quotes' marks.
+    issue_summary: str
+    priority: Priority
+    tags: tuple[str, ...]
+    rule_id: str
+    ruleset_sha: str
+    mattermost_channel: str
+    mattermost_team: str | None
+    status: IncidentStatus
+    # An acknowledgement was planned in this episode; there is never a second one.
+    acknowledged: bool
+    # The engineers' post was planned; further messages go to its thread.
+    escalated: bool
+    # When the first message was received.
+    created_at: datetime
+    # When the newest message was received; the episode is counted from here.
+    last_message_at: datetime
+
+    @property
+    def display_name(self) -> str:
+        """The client's name, else the phone number, else "Client"."""
+        return self.client_name or self.client_phone or "Client"

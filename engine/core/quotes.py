@@ -1,0 +1,74 @@
+"""Text of ours that carries text of the client's, with the border between the two never lost.
+
+A template mixes both. Where the result is only read (WhatsApp, a terminal) the border does not matter; in Mattermost
+the client's part must neither mention anyone nor break the layout. So whatever a client controls is wrapped in two
+Unicode noncharacters, which no client text can hold because `clean` removes them. The same way a third one stands for
+the ticket number until the journal allocates it.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+# Noncharacters U+FDD0..U+FDEF are reserved for a program's internal use (Unicode 16, section 23.7).
+_OPEN = "\ufdd0"
+_CLOSE = "\ufdd1"
+# Stands for the ticket number in texts that are rendered before the journal allocates it.
+TICKET = "\ufdd2"
+
+# Controls but tab and newline, noncharacters, lone surrogates, bidirectional controls and isolates.
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufeff\ufff9-\uffff\ud800-\udfff]"
+)
+_LINE_ENDS = re.compile("\r\n?|\u2028|\u2029|\x85")
+_BLANKS = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of text with one author."""
+
+    text: str
+    # True for what the client wrote.
+    quoted: bool
+
+
+def clean(text: str) -> str:
+    """NFC, line feeds only, without control, bidirectional and internal characters; otherwise as written."""
+    return unicodedata.normalize("NFC", _UNWANTED.sub("", _LINE_ENDS.sub("\n", text)))
+
+
+def clean_line(text: str, limit: int) -> str:
+    """The text on one line, at most `limit` code points long; a cut is shown by an ellipsis."""
+    line = _BLANKS.sub(" ", clean(text)).strip()
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def quote(text: str) -> str:
+    """The cleaned text, marked as the client's. Empty text stays empty."""
+    cleaned = clean(text)
+    return f"{_OPEN}{cleaned}{_CLOSE}" if cleaned else ""
+
+
+def plain(marked: str) -> str:
+    """The text as a person reads it, without the marks."""
+    return marked.replace(_OPEN, "").replace(_CLOSE, "")
+
+
+def spans(marked: str) -> tuple[Span, ...]:
+    """The text cut at the border between authors; a mark that a template filter has torn counts until the end."""
+    found: list[Span] = []
+    quoted = False
+    for piece in re.split(f"([{_OPEN}{_CLOSE}])", marked):
+        if piece == _OPEN:
+            quoted = True
+        elif piece == _CLOSE:
+            quoted = False
+        elif piece:
+            found.append(Span(piece, quoted))
+    return tuple(found)
+
+
+def fill_ticket(text: str, ticket_id: str) -> str:
+    """The text with the allocated ticket number in its place."""
+    return text.replace(TICKET, ticket_id)

@@ -1,0 +1,61 @@
+"""The variables that summaries and templates may use, in one place for both.
+
+Whatever the client controls is quoted (see `quotes`). A variable that a message lacks is absent, never empty, so that
+a template must ask `is defined`; the loader warns where a rule can match without a variable that its summary uses.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from engine.core.decisions import Priority
+from engine.core.events import Event
+from engine.core.quotes import TICKET, clean_line, quote
+
+# WhatsApp profile names have at most 25 characters; other sources may say anything.
+NAME_LIMIT = 60
+# What the engineers' post shows of one message; more than a phone's screen helps nobody (Mattermost cuts at 16,383).
+TEXT_LIMIT = 4000
+
+# Names that every template knows; keyword categories and pattern groups come on top.
+ALWAYS = frozenset({"raw_text", "priority", "tags", "received_at", "keywords", "matched"})
+SOMETIMES = frozenset({"client_name", "client_phone"})
+# Known once the rules have decided: for acknowledgements and escalations, not for summaries.
+DECIDED = frozenset({"issue_summary", "ticket_id", "oncall"})
+
+
+def client_name(event: Event) -> str | None:
+    """The profile name on one line, or None when there is nothing to show."""
+    return clean_line(event.client.display_name or "", NAME_LIMIT) or None
+
+
+def of_message(event: Event) -> dict[str, object]:
+    """What the message itself says."""
+    text = event.message.text
+    shown = text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]} … [cut: {len(text)} characters]"
+    variables: dict[str, object] = {"raw_text": quote(shown), "received_at": event.received_at}
+    if name := client_name(event):
+        variables["client_name"] = quote(name)
+    if event.client.phone:
+        variables["client_phone"] = quote(clean_line(event.client.phone, NAME_LIMIT))
+    return variables
+
+
+def of_match(
+    keywords: Sequence[tuple[str, tuple[str, ...]]],
+    captures: Sequence[tuple[str, str]],
+    priority: Priority,
+    tags: Sequence[str],
+    matched: Sequence[str],
+) -> dict[str, object]:
+    """What the rules found: each keyword category by its name, several joined by " and ", and the named groups."""
+    variables: dict[str, object] = {category: " and ".join(names) for category, names in keywords}
+    variables.update({name: quote(clean_line(text, NAME_LIMIT)) for name, text in captures})
+    variables["keywords"] = tuple(name for _, names in keywords for name in names)
+    variables["priority"] = priority.word
+    variables["tags"] = tuple(tags)
+    variables["matched"] = tuple(matched)
+    return variables
+
+
+def of_decision(summary: str, mention: str) -> Mapping[str, object]:
+    """What is known once the rules have decided; the ticket number is still a mark."""
+    return {"issue_summary": summary, "ticket_id": TICKET, "oncall": mention}

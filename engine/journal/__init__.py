@@ -1,0 +1,1 @@
+"""Durable memory: one SQL text, thin dialects."""

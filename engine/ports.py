@@ -1,0 +1,302 @@
+"""The borders of the engine: what a journal, a network and a clock must be able to do.
+
+Adapters implement these Protocols and `app` alone names the adapters. Every implementation of a port, the ones in the
+tests included, passes the same contract suite.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from engine.core.deliveries import (
+    Claimed,
+    DeliveryKind,
+    DeliveryState,
+    Escalation,
+    NewDelivery,
+    Outcome,
+    Reconciled,
+    Settlement,
+)
+from engine.core.events import Inbound, Receipt
+from engine.core.incidents import Incident, IncidentStatus
+from engine.core.plan import AuditEntry, Plan
+
+
+class Clock(Protocol):
+    """The only source of the time of day."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to one accepted message."""
+
+    # The inbox row: safe to log, unlike the network's message id.
+    inbox_id: int
+    # True when the same message was accepted before; nothing follows from it then.
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unrouted:
+    """An accepted message that still waits for its decision, with the state of its conversation."""
+
+    inbox_id: int
+    inbound: Inbound
+    accepted_at: datetime
+    # The conversation's open incident and its post (the newest escalation or revision), if any.
+    incident: Incident | None
+    post: Escalation | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """A delivery as operators see it; never its text."""
+
+    id: str
+    kind: DeliveryKind
+    state: DeliveryState
+    destination: str
+    ticket_id: str | None
+    attempts: int
+    created_at: datetime
+    # When it may be sent next; None unless it is queued.
+    due_at: datetime | None
+    sent_at: datetime | None
+    # The last refusal, in the network's words without the client's.
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """One audit row as operators see it."""
+
+    at: datetime
+    kind: str
+    ticket_id: str | None
+    # The conversation's pseudonym; None for rows about the daemon itself.
+    subject: str | None
+    details: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """An incident with everything that an operator may ask about it."""
+
+    incident: Incident
+    # The first message's text; None after it was erased.
+    raw_text: str | None
+    # The decision log of each of its messages, oldest first, as contract JSON (see `contracts.decision_log`).
+    decisions: tuple[Mapping[str, object], ...]
+    deliveries: tuple[DeliveryView, ...]
+    audit: tuple[AuditView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much work is open."""
+
+    # Accepted messages without a decision.
+    unrouted: int
+    # Deliveries by destination and state; states without rows are absent.
+    deliveries: Mapping[tuple[str, DeliveryState], int]
+    # Creation time of the oldest queued or sending delivery per destination.
+    oldest: Mapping[str, datetime]
+
+
+class Journal(Protocol):
+    """Durable memory. A method that writes has committed to disk when it returns; it raises JournalUnavailable
+    when it cannot write, and then nothing of the call has happened.
+    """
+
+    async def open(self, node: str, now: datetime) -> None:
+        """Create or migrate the schema and break the leases of `node`'s earlier life (those rows become doubtful)."""
+        ...
+
+    async def close(self) -> None:
+        """Finish queued writes, checkpoint and release the files. Idempotent."""
+        ...
+
+    async def accept(self, inbounds: Sequence[Inbound], now: datetime) -> tuple[Accepted, ...]:
+        """Store the messages of one request in one transaction, in order, each once; write a `received` audit row
+        for each new one. Raises Overloaded when the bound on open deliveries is reached.
+        """
+        ...
+
+    async def unrouted(self, limit: int) -> tuple[Unrouted, ...]:
+        """The oldest undecided message of each conversation, oldest first, at most `limit`."""
+        ...
+
+    async def record(self, inbox_id: int, plan: Plan, decision_log: Mapping[str, object], now: datetime) -> str | None:
+        """Write a plan: incident (allocating a gapless OC-<year>-<number> when its ticket is the mark; the year is
+        that of `now`), deliveries with the ticket filled in, timers, audit, and the message's decision log. Returns the
+        ticket. Does nothing but return the ticket when the message was recorded before. Raises Superseded when the
+        conversation's open incident is no longer at `plan.expected_version`.
+        """
+        ...
+
+    async def claim(
+        self, destination: str, kinds: Sequence[DeliveryKind], limit: int, lease: timedelta, now: datetime
+    ) -> tuple[Claimed, ...]:
+        """Lease due heads of lanes for one destination, highest priority of incident first, then oldest due, and
+        commit the intent to send them. An expired lease is claimed again with `doubtful` set and a higher token.
+        """
+        ...
+
+    async def finish(
+        self,
+        claimed: Claimed,
+        settlement: Settlement,
+        audit: Sequence[AuditEntry],
+        then: Sequence[NewDelivery],
+        now: datetime,
+    ) -> bool:
+        """Write what became of an attempt, and deliveries that follow from it. False, and nothing written, when the
+        token is no longer the newest.
+        """
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """When the earliest queued delivery, expiring lease or timer wants attention; None when nothing waits."""
+        ...
+
+    async def note_receipts(self, receipts: Sequence[Receipt], now: datetime) -> int:
+        """Keep the networks' later words. One for a delivery that is in doubt (or sending) settles it as sent, or as
+        dead when the status is failed; `failed` for a sent one marks it dead too with an audit row `failed`. Unknown
+        keys are ignored. Returns how many deliveries changed state.
+        """
+        ...
+
+    async def lapse(self, limit: int, now: datetime) -> tuple[str, ...]:
+        """Close the incidents whose lapse timer is due, with an audit row each; their tickets."""
+        ...
+
+    async def audit(self, entry: AuditEntry, now: datetime) -> None:
+        """Add a row about the daemon itself (reloaded, paused, resumed)."""
+        ...
+
+    async def set_paused(self, *, paused: bool, now: datetime) -> None:
+        """Keep the kill switch across restarts, with its audit row."""
+        ...
+
+    async def paused(self) -> bool | None:
+        """The kill switch as it was last set; None when it never was."""
+        ...
+
+    async def backlog(self) -> Backlog:
+        """Counts of open work; cheap enough for every probe."""
+        ...
+
+    async def incidents(self, status: IncidentStatus | None, limit: int) -> tuple[Incident, ...]:
+        """The newest incidents first."""
+        ...
+
+    async def incident(self, ticket_id: str) -> IncidentView | None:
+        """One incident with its history, or None."""
+        ...
+
+    async def deliveries(self, state: DeliveryState | None, limit: int) -> tuple[DeliveryView, ...]:
+        """The newest deliveries first."""
+        ...
+
+    async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:
+        """Queue a dead or held delivery again, due now, with an audit row; the state it had before, None when it does
+        not exist. A delivery in another state is left alone and its state returned.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a connector knows about its own way to the network."""
+
+    ready: bool
+    # One sentence for `engine status` and `/readyz`; empty when all is well.
+    problem: str = ""
+
+
+class Connector(Protocol):
+    """A way to say something on one network."""
+
+    # As in engine.yaml, "mattermost" for Mattermost.
+    name: str
+
+    async def start(self) -> None:
+        """Open connections; a network that is down is no error here."""
+        ...
+
+    async def close(self) -> None:
+        """Close within five seconds. Idempotent."""
+        ...
+
+    async def send(self, claimed: Claimed) -> Outcome:
+        """Say it once. Never raises for anything that a network can do."""
+        ...
+
+    async def reconcile(self, claimed: Claimed) -> Reconciled:
+        """Ask the network whether an earlier try of this delivery took effect. Never raises either."""
+        ...
+
+    def health(self) -> Health:
+        """The state after the newest exchange; does no I/O."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """An HTTP request as a connector sees it."""
+
+    # GET or POST
+    method: str
+    query: Mapping[str, str]
+    # Names in lower case; values as latin-1 text, as ASGI delivers them.
+    headers: Mapping[str, str]
+    body: bytes
+    # For events that carry no time of their own; aware.
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a request brought: accept all of it durably, then answer 200 with `answer`."""
+
+    inbounds: tuple[Inbound, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    # The body of the answer as text/plain; empty: a JSON summary.
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request that is not taken."""
+
+    # 400, 401, 403 or 404
+    status: int
+    # For the sender; never the client's text.
+    reason: str
+    # The dotted path of the offending field, where there is one.
+    field: str = ""
+
+
+class Webhook(Protocol):
+    """A connector that is told about messages by HTTP."""
+
+    # As in engine.yaml; the last part of its URL.
+    name: str
+
+    def receive(self, request: WebhookRequest) -> Received | Refused:
+        """Verify and parse. Pure; never raises, whatever the bytes are."""
+        ...
+
+
+class OnCall(Protocol):
+    """Who is called. Answers from memory: it never delays a post."""
+
+    def mention(self) -> str:
+        """What the post says, e.g. "@oncall"."""
+        ...

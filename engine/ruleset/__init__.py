@@ -1,0 +1,1 @@
+"""Text files that support leads write in, an immutable matcher out."""

@@ -1,0 +1,196 @@
+"""What a rules directory says, typed and with the place of every part, before anything is compiled.
+
+Built by `schema` from YAML nodes, read by `compiler` and `checker`. Nothing here is resolved: names of channels,
+categories and templates are still only names.
+"""
+
+from dataclasses import dataclass, field
+
+from engine.core.decisions import Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a scalar or a mapping stands."""
+
+    path: str
+    # 1-based, in code points.
+    line: int
+    column: int
+    # How many characters the value takes on its line; at least 1.
+    length: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A scalar as it was written, with its place."""
+
+    value: str
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong at one place; `loader` turns it into a Diagnostic by quoting the line."""
+
+    at: Place
+    # See `codes`.
+    code: str
+    # A sentence in the lead's words.
+    message: str
+    # What to type or do; may be empty.
+    hint: str = ""
+    # Other places that belong to it, each with a few words.
+    related: tuple[tuple[Place, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`words:` or, with `exact`, `exact:`."""
+
+    phrases: tuple[Text, ...]
+    exact: bool
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordIs:
+    """One category of a `keywords:` atom; `any` is written as an empty tuple."""
+
+    category: Text
+    names: tuple[Text, ...]
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """`pattern:` in RE2 syntax."""
+
+    regex: Text
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ClientIs:
+    """One field of a `client:` atom: tier, tags, name, phone or known."""
+
+    field: Text
+    values: tuple[Text, ...]
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class SourceIs:
+    """A `source:` atom."""
+
+    sources: tuple[Text, ...]
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """The `when: always` of the last rule."""
+
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A node of the condition tree. A `when:` with all, any and none is an `all` group of three parts."""
+
+    # all, any or none
+    kind: str
+    parts: "tuple[Condition, ...]"
+    at: Place
+
+
+Atom = Words | KeywordIs | Pattern | ClientIs | SourceIs | Always
+Condition = Atom | Group
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """`examples:` of a rule."""
+
+    match: tuple[Text, ...] = ()
+    no_match: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule as it was written; None and empty mean "not said", the defaults come in when compiling."""
+
+    id: Text
+    when: Condition
+    at: Place
+    title: Text | None = None
+    priority: Priority | None = None
+    tags: tuple[Text, ...] = ()
+    channel: Text | None = None
+    summary: Text | None = None
+    # A template's name or "none".
+    ack: Text | None = None
+    escalate: bool | None = None
+    stop: bool = False
+    examples: Examples = field(default_factory=Examples)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """One canonical name of a category with its spellings (the name itself is a spelling too)."""
+
+    category: Text
+    name: Text
+    spellings: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A Mattermost channel that rules may name."""
+
+    name: Text
+    team: Text | None
+    purpose: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A named window of the week."""
+
+    name: Text
+    timezone: Text
+    weekly: tuple[Text, ...]
+    holidays: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientEntry:
+    """One entry of the client directory."""
+
+    name: Text
+    phones: tuple[Text, ...]
+    tier: Text | None
+    tags: tuple[Text, ...]
+    language: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """`defaults:`, merged over all files."""
+
+    channel: Text | None = None
+    priority: Priority | None = None
+    ack: Text | None = None
+    tags: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """All files of a directory, merged in order of file name and position."""
+
+    defaults: Defaults = field(default_factory=Defaults)
+    keywords: tuple[Keyword, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    hours: tuple[Hours, ...] = ()
+    clients: tuple[ClientEntry, ...] = ()
