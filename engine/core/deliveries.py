@@ -46,6 +46,9 @@ class Acknowledgement:
     text: str
     # The network's id of the message that is answered.
     message_id: str
+    # The Mattermost channel where engineers learn of it when it cannot be delivered.
+    channel: str = ""
+    team: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,7 @@ class Policy:
     # The first pause; doubled with each attempt.
     base: timedelta = timedelta(seconds=1)
     # The longest pause between attempts.
-    cap: timedelta = timedelta(minutes=5)
+    cap: timedelta = timedelta(minutes=1)
     # The pause while the fault is the administrator's.
     slow: timedelta = timedelta(seconds=60)
     # An older delivery is dead instead of retried; None: never.
@@ -236,14 +239,15 @@ def settle(claimed: Claimed, outcome: Outcome, now: datetime, chance: float, pol
         case Sent(receipt=receipt):
             return Settlement(DeliveryState.SENT, receipt=receipt)
         case Unknown(reason=reason):
-            return Settlement(DeliveryState.QUEUED, due_at=now + policy.in_doubt_poll, error=reason, doubtful=True)
+            due_at = now + max(policy.in_doubt_poll, backoff(claimed.attempt, chance, policy))
+            return Settlement(DeliveryState.QUEUED, due_at=due_at, error=reason, doubtful=True)
         case Rejected(fault=Fault.PERMANENT):
             return Settlement(DeliveryState.DEAD, error=f"{outcome.code}: {outcome.reason}")
         case Rejected():
             error = f"{outcome.code}: {outcome.reason}"
             slow = policy.slow if outcome.fault is Fault.MISCONFIGURED else timedelta(0)
             due_at = now + max(outcome.retry_after, slow, backoff(claimed.attempt, chance, policy))
-            if policy.give_up_after is not None and due_at > claimed.accepted_at + policy.give_up_after:
+            if _is_too_old(claimed, due_at, policy):
                 return Settlement(DeliveryState.DEAD, error=f"gave up: {error}")
             return Settlement(DeliveryState.QUEUED, due_at=due_at, error=error)
         case _:
@@ -254,8 +258,9 @@ def settle_reconciled(claimed: Claimed, found: Reconciled, now: datetime, policy
     """What becomes of a doubtful delivery after the look-up; None: send it again now."""
     if isinstance(found, Sent):
         return Settlement(DeliveryState.SENT, receipt=found.receipt)
+    too_old = _is_too_old(claimed, now, policy)
     if found is Found.NOT_SENT:
-        return None
+        return Settlement(DeliveryState.DEAD, error="gave up: it was never sent") if too_old else None
     if now < claimed.first_attempt_at + policy.in_doubt_wait:
         due_at = now + policy.in_doubt_poll
         return Settlement(
@@ -263,7 +268,25 @@ def settle_reconciled(claimed: Claimed, found: Reconciled, now: datetime, policy
         )
     if policy.in_doubt is InDoubt.HOLD:
         return Settlement(DeliveryState.HELD, error="nobody can tell whether it arrived; policy: hold")
+    if too_old:
+        return Settlement(DeliveryState.HELD, error="nobody can tell whether it arrived; too old to say again")
     return None
+
+
+def _is_too_old(claimed: Claimed, at: datetime, policy: Policy) -> bool:
+    return policy.give_up_after is not None and at > claimed.accepted_at + policy.give_up_after
+
+
+def undelivered_note(claimed: Claimed, settlement: Settlement, destination: str, now: datetime) -> NewDelivery | None:
+    """The word to the engineers that a client was not acknowledged after all; None for every other end."""
+    ended = settlement.state in {DeliveryState.DEAD, DeliveryState.HELD}
+    if not ended or not isinstance(claimed.body, Acknowledgement):
+        return None
+    doubt = "may not have arrived" if settlement.state is DeliveryState.HELD else "could not be delivered"
+    note = f"Note: the acknowledgement {doubt} ({settlement.error}): answer by hand."
+    body = FollowUp(claimed.body.channel, claimed.body.team, note, claimed.ticket_id or "")
+    lane = claimed.lane.replace("acknowledge:", "escalate:", 1)
+    return NewDelivery(f"{claimed.id}-note", lane, destination, body, now)
 
 
 def with_ticket(body: Body, ticket_id: str) -> Body:

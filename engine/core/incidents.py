@@ -40,7 +40,7 @@ class Incident:
     mattermost_channel: str
     mattermost_team: str | None
     status: IncidentStatus
-    # An acknowledgement was planned in this episode; there is never a second one.
+    # An acknowledgement was planned in this episode, or the engineers were asked to answer by hand; none follows.
     acknowledged: bool
     # The engineers' post was planned; further messages go to its thread.
     escalated: bool

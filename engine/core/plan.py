@@ -5,6 +5,7 @@ one acknowledgement, one post, further messages in its thread, a raised priority
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,7 +13,16 @@ from typing import Protocol
 
 from engine.core import variables
 from engine.core.decisions import Decision
-from engine.core.deliveries import Acknowledgement, Body, Escalation, FollowUp, NewDelivery, Revision, kind_of
+from engine.core.deliveries import (
+    Acknowledgement,
+    Body,
+    Escalation,
+    FollowUp,
+    NewDelivery,
+    Revision,
+    kind_of,
+    with_ticket,
+)
 from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.quotes import TICKET, plain
@@ -87,34 +97,63 @@ class Plan:
     audit: tuple[AuditEntry, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One message with its decision, and what is settled before its texts are rendered."""
+
+    inbound: Inbound
+    decision: Decision
+    wording: Wording
+    circumstances: Circumstances
+    # The incident that the message joins; None: it opens one.
+    before: Incident | None
+    # When the message counts as received.
+    at: datetime
+    # The template that the client is owed now; None when nothing is.
+    ack: str | None
+    # Why the client does not get it, for the engineers; empty when the client does, or nothing is owed.
+    obstacle: str
+
+
 def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: Circumstances) -> Plan:
     """Everything that follows from one decided message. Pure: the same arguments give the same plan."""
     found = circumstances.incident
-    ended = found is not None and inbound.event.received_at > found.last_message_at + EPISODE
+    # A network's clock may run ahead of ours, and an incident dated into the future would never lapse.
+    at = min(inbound.event.received_at, circumstances.accepted_at)
+    ended = found is not None and at > found.last_message_at + EPISODE
     before = None if ended else found
     expected = found.version if found else 0
     lapsed = found.ticket_id if found and ended else None
-    audit = (AuditEntry("decided", _facts(decision)),)
+    ack = None if before and before.acknowledged else decision.ack
+    obstacle = _obstacle(inbound, circumstances) if ack is not None else ""
+    step = _Step(inbound, decision, wording, circumstances, before, at, ack, obstacle)
+    audit = (AuditEntry("decided", _facts(step)),)
     if before is None and not decision.escalate and decision.ack is None:
         return Plan(None, expected, lapsed, (), (), audit)
-    after = _incident(inbound, decision, before, circumstances)
-    bodies = (
-        *_acknowledgements(inbound, decision, wording, circumstances, before),
-        *_posts(inbound, decision, wording, circumstances, before, after),
-    )
-    deliveries = tuple(_delivery(inbound, body, circumstances) for body in bodies)
-    timers = (Timer("lapse", after.last_message_at + EPISODE),)
+    after = _opened(step) if before is None else _joined(step, before)
+    bodies = (*_acknowledgements(step, after), *_posts(step, after))
+    deliveries = tuple(_delivery(step, with_ticket(body, after.ticket_id)) for body in bodies)
+    # Counted from the acceptance: what a network kept for hours during an outage must not fall silent at once.
+    timers = (Timer("lapse", max(after.last_message_at, circumstances.accepted_at) + EPISODE),)
     return Plan(after, expected, lapsed, deliveries, timers, audit)
 
 
 def delivery_id(inbound: Inbound, body: Body) -> str:
     """The same for the same message and kind, so that planning a message twice can never say anything twice."""
     event = inbound.event
-    identity = "\0".join((inbound.connector, event.conversation_id, event.message.id, kind_of(body)))
-    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    # JSON keeps the parts apart, whatever characters a network puts into its ids.
+    identity = json.dumps((inbound.connector, event.conversation_id, event.message.id, kind_of(body)))
+    return hashlib.sha256(identity.encode("ascii")).hexdigest()[:32]
 
 
-def _facts(decision: Decision) -> tuple[tuple[str, str], ...]:
+def _obstacle(inbound: Inbound, circumstances: Circumstances) -> str:
+    if circumstances.paused:
+        return PAUSED_NOTE
+    return "" if inbound.reply else NO_WAY_BACK_NOTE
+
+
+def _facts(step: _Step) -> tuple[tuple[str, str], ...]:
+    decision = step.decision
     facts = {
         "rule": decision.rule,
         "location": decision.location,
@@ -122,121 +161,123 @@ def _facts(decision: Decision) -> tuple[tuple[str, str], ...]:
         "channel": decision.channel,
         "ruleset": decision.ruleset_sha,
     }
+    if step.obstacle:
+        facts["acknowledgement"] = "paused" if step.circumstances.paused else "no way back"
     if decision.error:
         facts["error"] = decision.error
     return tuple(facts.items())
 
 
-def _incident(inbound: Inbound, decision: Decision, before: Incident | None, circumstances: Circumstances) -> Incident:
-    event = inbound.event
-    if before is None:
-        return Incident(
-            ticket_id=TICKET,
-            version=0,
-            connector=inbound.connector,
-            conversation_id=event.conversation_id,
-            source=event.source,
-            client_name=variables.client_name(event),
-            client_phone=event.client.phone,
-            issue_summary=plain(decision.summary),
-            priority=decision.priority,
-            tags=decision.tags,
-            rule_id=decision.rule,
-            ruleset_sha=decision.ruleset_sha,
-            mattermost_channel=circumstances.channel_override or decision.channel,
-            mattermost_team=decision.team,
-            status=IncidentStatus.OPEN,
-            acknowledged=decision.ack is not None,
-            escalated=decision.escalate,
-            created_at=event.received_at,
-            last_message_at=event.received_at,
-        )
+def _opened(step: _Step) -> Incident:
+    event, decision = step.inbound.event, step.decision
+    channel, team = _channel(step)
+    return Incident(
+        ticket_id=TICKET,
+        version=0,
+        connector=step.inbound.connector,
+        conversation_id=event.conversation_id,
+        source=event.source,
+        client_name=variables.client_name(event),
+        client_phone=variables.client_phone(event),
+        issue_summary=plain(decision.summary),
+        priority=decision.priority,
+        tags=decision.tags,
+        rule_id=decision.rule,
+        ruleset_sha=decision.ruleset_sha,
+        mattermost_channel=channel,
+        mattermost_team=team,
+        status=IncidentStatus.OPEN,
+        acknowledged=_is_answered(step, posted=decision.escalate),
+        escalated=decision.escalate,
+        created_at=step.at,
+        last_message_at=step.at,
+    )
+
+
+def _joined(step: _Step, before: Incident) -> Incident:
+    event, decision = step.inbound.event, step.decision
+    escalated = before.escalated or decision.escalate
     after = replace(
         before,
         client_name=before.client_name or variables.client_name(event),
-        client_phone=before.client_phone or event.client.phone,
+        client_phone=before.client_phone or variables.client_phone(event),
         priority=max(before.priority, decision.priority),
         tags=tuple(dict.fromkeys((*before.tags, *decision.tags))),
-        acknowledged=before.acknowledged or decision.ack is not None,
-        escalated=before.escalated or decision.escalate,
-        last_message_at=max(before.last_message_at, event.received_at),
+        acknowledged=before.acknowledged or _is_answered(step, posted=escalated),
+        escalated=escalated,
+        last_message_at=max(before.last_message_at, step.at),
     )
     if before.escalated or not decision.escalate:
         return after
     # The first message that calls for engineers tells them what it is about and where.
+    channel, team = _channel(step)
     return replace(
         after,
         issue_summary=plain(decision.summary),
         rule_id=decision.rule,
         ruleset_sha=decision.ruleset_sha,
-        mattermost_channel=circumstances.channel_override or decision.channel,
-        mattermost_team=decision.team,
+        mattermost_channel=channel,
+        mattermost_team=team,
     )
 
 
-def _acknowledgements(
-    inbound: Inbound,
-    decision: Decision,
-    wording: Wording,
-    circumstances: Circumstances,
-    before: Incident | None,
-) -> tuple[Acknowledgement, ...]:
-    due = decision.ack is not None and not (before and before.acknowledged)
-    if decision.ack is None or not due or circumstances.paused or inbound.reply is None:
+def _is_answered(step: _Step, *, posted: bool) -> bool:
+    # Engineers who were asked to answer by hand are not overtaken by a later acknowledgement. Where no post could
+    # carry that note, the client is still owed one.
+    return step.ack is not None and (not step.obstacle or posted)
+
+
+def _channel(step: _Step) -> tuple[str, str | None]:
+    # The override is a channel of engine.yaml's team, whatever team the rule's channel belongs to.
+    override = step.circumstances.channel_override
+    return (override, None) if override else (step.decision.channel, step.decision.team)
+
+
+def _acknowledgements(step: _Step, after: Incident) -> tuple[Acknowledgement, ...]:
+    if step.ack is None or step.obstacle or step.inbound.reply is None:
         return ()
-    text = plain(wording.acknowledgement(decision.ack, _variables(inbound, decision, circumstances)))
-    return (Acknowledgement(inbound.reply.peer, text, inbound.event.message.id),)
-
-
-def _posts(  # noqa: PLR0913, PLR0917 - the two states of the incident and the four inputs of the plan
-    inbound: Inbound,
-    decision: Decision,
-    wording: Wording,
-    circumstances: Circumstances,
-    before: Incident | None,
-    after: Incident,
-) -> tuple[Escalation | FollowUp | Revision, ...]:
+    text = plain(step.wording.acknowledgement(step.ack, _variables(step)))
     channel, team = after.mattermost_channel, after.mattermost_team
+    return (Acknowledgement(step.inbound.reply.peer, text, step.inbound.event.message.id, channel, team),)
+
+
+def _posts(step: _Step, after: Incident) -> tuple[Escalation | FollowUp | Revision, ...]:
+    before, decision, circumstances = step.before, step.decision, step.circumstances
+    channel, team = after.mattermost_channel, after.mattermost_team
+    notes = (step.obstacle,) if step.obstacle else ()
     if before is None or not before.escalated:
         if not decision.escalate:
             return ()
-        title, body = wording.escalation(_variables(inbound, decision, circumstances))
-        body = "\n".join((body, *_notes(inbound, decision, circumstances, before)))
-        return (Escalation(channel, team, title, body, after.tags, after.priority, after.ticket_id),)
-    raw_text = variables.of_message(inbound.event)["raw_text"] or "(a message without text)"
-    again = f'The client wrote again: "{raw_text}"'
+        title, body = step.wording.escalation(_variables(step))
+        text = "\n".join((body, *notes))
+        return (Escalation(channel, team, title, text, after.tags, after.priority, after.ticket_id),)
+    again = f'The client wrote again: "{variables.of_message(step.inbound.event)["raw_text"]}"'
     if after.priority == before.priority:
-        return (FollowUp(channel, team, again, after.ticket_id),)
+        return (FollowUp(channel, team, "\n".join((again, *notes)), after.ticket_id),)
     raised = (
-        f"{again}\nIssue Summary: {decision.summary}\n"
-        f"Priority: raised from {before.priority.word} to {after.priority.word}\n"
-        f"Action: {circumstances.mention} please check WhatsApp and respond to the client now."
+        again,
+        f"Issue Summary: {decision.summary}",
+        f"Priority: raised from {before.priority.word} to {after.priority.word}",
+        f"Action: {circumstances.mention} please check WhatsApp and respond to the client now.",
+        *notes,
     )
-    reply = FollowUp(channel, team, raised, after.ticket_id)
+    reply = FollowUp(channel, team, "\n".join(raised), after.ticket_id)
     if circumstances.post is None:
         return (reply,)
     return (Revision(replace(circumstances.post, priority=after.priority, tags=after.tags)), reply)
 
 
-def _notes(
-    inbound: Inbound, decision: Decision, circumstances: Circumstances, before: Incident | None
-) -> tuple[str, ...]:
-    if decision.ack is None or (before and before.acknowledged):
-        return ()
-    if circumstances.paused:
-        return (PAUSED_NOTE,)
-    return () if inbound.reply else (NO_WAY_BACK_NOTE,)
-
-
-def _variables(inbound: Inbound, decision: Decision, circumstances: Circumstances) -> dict[str, object]:
+def _variables(step: _Step) -> dict[str, object]:
+    decision = step.decision
     return {
-        **variables.of_message(inbound.event),
+        **variables.of_message(step.inbound.event),
         **variables.of_match(decision.keywords, decision.captures, decision.priority, decision.tags, decision.matched),
-        **variables.of_decision(decision.summary, circumstances.mention),
+        **variables.of_decision(decision.summary, step.circumstances.mention),
     }
 
 
-def _delivery(inbound: Inbound, body: Body, circumstances: Circumstances) -> NewDelivery:
+def _delivery(step: _Step, body: Body) -> NewDelivery:
+    inbound, circumstances = step.inbound, step.circumstances
     conversation = f"{inbound.connector}:{inbound.event.conversation_id}"
     if isinstance(body, Acknowledgement) and inbound.reply is not None:
         lane, destination = f"acknowledge:{conversation}", inbound.reply.connector

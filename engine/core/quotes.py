@@ -16,10 +16,15 @@ _CLOSE = "\ufdd1"
 # Stands for the ticket number in texts that are rendered before the journal allocates it.
 TICKET = "\ufdd2"
 
-# Controls but tab and newline, noncharacters, lone surrogates, bidirectional controls and isolates.
+# The last two code points of each plane are noncharacters too.
+_PLANE_ENDS = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+# Controls but tab and newline, lone surrogates, bidirectional controls and isolates, the byte order mark,
+# interlinear annotations, noncharacters.
 _UNWANTED = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufeff\ufff9-\uffff\ud800-\udfff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
+    f"\ufff9-\ufffb\ufdd0-\ufdef{_PLANE_ENDS}]"
 )
+_MARKS = re.compile(f"([{_OPEN}{_CLOSE}])")
 _LINE_ENDS = re.compile("\r\n?|\u2028|\u2029|\x85")
 _BLANKS = re.compile(r"\s+")
 
@@ -56,13 +61,19 @@ def plain(marked: str) -> str:
 
 
 def spans(marked: str) -> tuple[Span, ...]:
-    """The text cut at the border between authors; a mark that a template filter has torn counts until the end."""
+    """The text cut at the border between authors.
+
+    Where a template filter has torn one mark off, the doubt goes against the client: without its end a quotation lasts
+    until the end of the text, without its beginning it starts at the border before.
+    """
     found: list[Span] = []
     quoted = False
-    for piece in re.split(f"([{_OPEN}{_CLOSE}])", marked):
+    for piece in _MARKS.split(marked):
         if piece == _OPEN:
             quoted = True
         elif piece == _CLOSE:
+            if not quoted and found:
+                found[-1] = Span(found[-1].text, quoted=True)
             quoted = False
         elif piece:
             found.append(Span(piece, quoted))

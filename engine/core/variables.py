@@ -4,16 +4,21 @@ Whatever the client controls is quoted (see `quotes`). A variable that a message
 a template must ask `is defined`; the loader warns where a rule can match without a variable that its summary uses.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from engine.core.decisions import Priority
-from engine.core.events import Event
+from engine.core.events import Event, Message
 from engine.core.quotes import TICKET, clean_line, quote
 
 # WhatsApp profile names have at most 25 characters; other sources may say anything.
 NAME_LIMIT = 60
 # What the engineers' post shows of one message; more than a phone's screen helps nobody (Mattermost cuts at 16,383).
 TEXT_LIMIT = 4000
+
+# Letters and signs without a shape, which people use for a profile without a name.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_INVISIBLE_CATEGORIES = frozenset({"Cf", "Mn", "Zs"})
 
 # Names that every template knows; keyword categories and pattern groups come on top.
 ALWAYS = frozenset({"raw_text", "priority", "tags", "received_at", "keywords", "matched"})
@@ -24,19 +29,36 @@ DECIDED = frozenset({"issue_summary", "ticket_id", "oncall"})
 
 def client_name(event: Event) -> str | None:
     """The profile name on one line, or None when there is nothing to show."""
-    return clean_line(event.client.display_name or "", NAME_LIMIT) or None
+    return _visible_line(event.client.display_name)
+
+
+def client_phone(event: Event) -> str | None:
+    """The phone number on one line, or None when there is nothing to show."""
+    return _visible_line(event.client.phone)
+
+
+def _visible_line(text: str | None) -> str | None:
+    line = clean_line(text or "", NAME_LIMIT)
+    shows = any(char not in _BLANK and unicodedata.category(char) not in _INVISIBLE_CATEGORIES for char in line)
+    return line if shows else None
 
 
 def of_message(event: Event) -> dict[str, object]:
     """What the message itself says."""
     text = event.message.text
     shown = text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]} … [cut: {len(text)} characters]"
-    variables: dict[str, object] = {"raw_text": quote(shown), "received_at": event.received_at}
+    raw_text = quote(shown) or _without_text(event.message)
+    variables: dict[str, object] = {"raw_text": raw_text, "received_at": event.received_at}
     if name := client_name(event):
         variables["client_name"] = quote(name)
-    if event.client.phone:
-        variables["client_phone"] = quote(clean_line(event.client.phone, NAME_LIMIT))
+    if phone := client_phone(event):
+        variables["client_phone"] = quote(phone)
     return variables
+
+
+def _without_text(message: Message) -> str:
+    kinds = dict.fromkeys(clean_line(attachment.kind, NAME_LIMIT) for attachment in message.attachments)
+    return f"(no text: {', '.join(map(quote, kinds))})" if kinds else "(no text)"
 
 
 def of_match(
@@ -48,7 +70,7 @@ def of_match(
 ) -> dict[str, object]:
     """What the rules found: each keyword category by its name, several joined by " and ", and the named groups."""
     variables: dict[str, object] = {category: " and ".join(names) for category, names in keywords}
-    variables.update({name: quote(clean_line(text, NAME_LIMIT)) for name, text in captures})
+    variables.update({name: quote(line) for name, text in captures if (line := clean_line(text, NAME_LIMIT))})
     variables["keywords"] = tuple(name for _, names in keywords for name in names)
     variables["priority"] = priority.word
     variables["tags"] = tuple(tags)

@@ -1,0 +1,274 @@
+"""The composition root: the only module that names concrete adapters, reads the clock and the environment.
+
+`Engine` starts the parts in the order in which they need each other (rules, journal, connectors, pipeline and relay, the
+doors) and stops them in reverse: the doors close first, what is in flight finishes, the journal closes last.
+"""
+
+import asyncio
+import random
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+from loguru import logger
+
+from engine import __version__, control, logs, server, systemd
+from engine.connectors.console import Console
+from engine.connectors.http import HttpConnector
+from engine.connectors.mattermost import Mattermost
+from engine.connectors.whatsapp_cloud import WhatsAppCloud
+from engine.core.contracts import Json
+from engine.core.deliveries import DeliveryKind, Policy
+from engine.core.diagnostics import render
+from engine.core.endpoints import Endpoint, UnixEndpoint
+from engine.core.errors import JournalUnavailable
+from engine.core.plan import AuditEntry
+from engine.journal.sqlite import SqliteJournal
+from engine.metrics import Metrics
+from engine.oncall.static import StaticOnCall
+from engine.operations import Operations, Switch
+from engine.pipeline import Pipeline, Routing
+from engine.ports import Accepted, Connector, Journal, Received, Webhook
+from engine.relay import Destination, Relay
+from engine.reloader import Reloader
+from engine.settings import Settings
+
+# WhatsApp takes free text for 24 hours after the client's last message; later an acknowledgement is of no use.
+_ACKNOWLEDGE_WITHIN = timedelta(hours=24)
+# How many deliveries may be under way to one destination.
+_AT_ONCE = 16
+# The time that what is in flight gets at SIGTERM; TimeoutStopSec of the unit is longer.
+_DRAIN_S = 10.0
+# How long open requests may take when the doors close.
+_CLOSE = timedelta(seconds=5)
+_NODE = "main"
+# The name under which the engineers' posts are delivered; on a console while Mattermost is not configured.
+_ESCALATE_TO = "mattermost"
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    @staticmethod
+    def now() -> datetime:
+        """The present instant in UTC."""
+        return datetime.now(UTC)
+
+
+class Engine:
+    """The running daemon."""
+
+    def __init__(self, settings: Settings, *, say: Callable[[str], None], environ: Mapping[str, str]) -> None:
+        """`say` takes what console connectors print. Nothing is opened yet."""
+        self._settings = settings
+        self._clock = SystemClock()
+        self._metrics = Metrics()
+        self._notifier = systemd.notifier(environ)
+        self._watchdog = systemd.watchdog_interval(environ)
+        self._started_at = self._clock.now()
+        self._started = False
+        self._stopping = False
+        self._journal: Journal = SqliteJournal(
+            settings.state / "journal.db", max_open_deliveries=settings.limits.open_deliveries
+        )
+        self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics)
+        self._switch = Switch(self._journal, self._clock, self._metrics)
+        self._connectors, self._webhooks, self._events = _connectors(settings, say, self._clock)
+        self._relay = Relay(
+            self._journal,
+            {name: _destination(connector, settings) for name, connector in self._connectors.items()},
+            self._clock,
+            self._metrics,
+            random.random,
+            paused=self._switch.paused,
+            escalate_to=_ESCALATE_TO,
+        )
+        override = settings.mattermost.channel_override if settings.mattermost else None
+        routing = Routing(_ESCALATE_TO, override, StaticOnCall(settings.oncall.mention), self._switch.paused)
+        self._pipeline = Pipeline(
+            self._journal, self._reloader.current, routing, self._clock, self._metrics, self._relay.wake
+        )
+        self._operations = Operations(
+            self._journal,
+            self._switch,
+            self._connectors,
+            self._clock,
+            reload_rules=self.reload,
+            describe=self._describe,
+            failing=self._failing,
+            wake=self._relay.wake,
+        )
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[Endpoint], None] = lambda _endpoint: None) -> None:
+        """Start everything, call `ready` with the public endpoint, serve until `stop`, and drain.
+
+        Raises ConfigurationError when the configuration cannot be used, and whatever ended a part that must not end.
+        """
+        await self._reloader.start()
+        async with AsyncExitStack() as parts:
+            await self._journal.open(_NODE, self._clock.now())
+            parts.push_async_callback(self._journal.close)
+            await self._switch.restore(acknowledge=self._settings.acknowledge)
+            for connector in self._connectors.values():
+                await connector.start()
+                parts.push_async_callback(connector.close)
+            async with asyncio.TaskGroup() as group:
+                work = [
+                    group.create_task(self._pipeline.run(), name="pipeline"),
+                    group.create_task(self._relay.run(), name="relay"),
+                ]
+                beat = group.create_task(self._beat(), name="watchdog")
+                async with self._doors() as endpoint:
+                    self._started = True
+                    ready(endpoint)
+                    sha = self._reloader.current().sha
+                    self._notifier.ready(f"routing with {sha}")
+                    logger.bind(endpoint=str(endpoint), ruleset=sha).info("ready")
+                    await stop.wait()
+                    self._stopping = True
+                    self._notifier.stopping()
+                    logger.info("stopping: the doors close, what is in flight finishes")
+                beat.cancel()
+                await self._drain(work)
+        logger.info("stopped")
+
+    @asynccontextmanager
+    async def _doors(self) -> AsyncIterator[Endpoint]:
+        """The public endpoint and the operators' socket, open while the block runs."""
+        settings = self._settings
+        public = server.build(
+            self._events,
+            self._webhooks,
+            self._accept,
+            self._readiness,
+            self._clock,
+            self._metrics,
+            settings.limits.body_bytes,
+        )
+        operators = server.HttpServer(
+            control.build(self._operations), UnixEndpoint(control_socket(settings.state)), mode=0o600
+        )
+        front = server.HttpServer(public, settings.http.listen)
+        await operators.start()
+        try:
+            yield await front.start()
+        finally:
+            await front.stop(_CLOSE)
+            await operators.stop(_CLOSE)
+
+    async def _drain(self, work: list[asyncio.Task[None]]) -> None:
+        """Let what is in flight finish within the deadline; the rest waits in the journal for the next start."""
+        self._pipeline.stop()
+        self._relay.stop()
+        _, unfinished = await asyncio.wait(work, timeout=_DRAIN_S)
+        for task in unfinished:
+            logger.warning("{} did not finish in time; the journal has what it was doing", task.get_name())
+            task.cancel()
+
+    async def reload(self) -> Json:
+        """Reload the rules; what became of it, for an operator."""
+        if not self._started:
+            return {"ok": False, "sha": "", "findings": "the daemon is still starting"}
+        self._notifier.reloading()
+        before = self._reloader.current().sha
+        result = await self._reloader.reload()
+        entry = AuditEntry("reloaded", (("before", before), ("after", result.sha), ("ok", str(result.ok).lower())))
+        try:
+            await self._journal.audit(entry, self._clock.now())
+        except JournalUnavailable as error:
+            logger.error("the reload is not in the audit: {}", error)
+        self._notifier.ready(f"routing with {result.sha}{'' if result.ok else ' (the newest files are broken)'}")
+        findings = "\n".join(render(found) for found in result.diagnostics)
+        return {"ok": result.ok, "sha": result.sha, "findings": findings}
+
+    async def _accept(self, received: Received) -> tuple[Accepted, ...]:
+        """Persist what a request brought. Raises JournalUnavailable; then the network is told to come back."""
+        if received.receipts:
+            await self._journal.note_receipts(received.receipts, self._clock.now())
+        if not received.inbounds:
+            return ()
+        return await self._pipeline.accept(received.inbounds)
+
+    def _describe(self) -> Json:
+        ruleset = self._reloader.current()
+        return {
+            "version": __version__,
+            "startedAt": self._started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "environment": self._settings.environment,
+            "rules": len(ruleset.rules),
+            "rulesetSha": ruleset.sha,
+        }
+
+    async def _failing(self) -> list[str]:
+        """What keeps the daemon from doing all of its work, each in one sentence."""
+        failing = []
+        if not self._started:
+            failing.append("starting")
+        if self._stopping:
+            failing.append("stopping")
+        for name, connector in self._connectors.items():
+            health = connector.health()
+            if not health.ready:
+                failing.append(f"{name}: {health.problem}")
+        try:
+            backlog = await self._journal.backlog()
+        except JournalUnavailable as error:
+            failing.append(f"journal: {error}")
+        else:
+            deliveries = {(name, state.value): count for (name, state), count in backlog.deliveries.items()}
+            self._metrics.set_backlog(backlog.unrouted, deliveries)
+        if self._reloader.problem:
+            failing.append(f"rules: {self._reloader.problem}")
+        self._metrics.set_ready(ready=not failing)
+        return failing
+
+    async def _readiness(self) -> server.Readiness:
+        return server.Readiness(started=self._started, failing=tuple(await self._failing()))
+
+    async def _beat(self) -> None:
+        """Tell the watchdog that the event loop turns and the journal answers; silence gets us restarted."""
+        if self._watchdog is None:
+            return
+        while True:
+            with suppress(JournalUnavailable):
+                # A full disk is no reason to be killed: answering at all is what counts.
+                await self._journal.backlog()
+            self._notifier.watchdog()
+            await asyncio.sleep(self._watchdog.total_seconds())
+
+
+def serve(settings: Settings, *, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Run the daemon until SIGTERM or SIGINT; SIGHUP reloads the rules. Returns after the drain."""
+    import uvloop
+
+    async def main() -> None:
+        engine = Engine(settings, say=say, environ=environ)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        reloads: set[asyncio.Task[Json]] = set()
+
+        def reload() -> None:
+            task = loop.create_task(engine.reload())
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        await engine.run(stop)
+
+    uvloop.run(main())
+
+
+def _destination(connector: Connector, settings: Settings) -> Destination:
+    retry = settings.retry
+    policy = Policy(base=retry.base, cap=retry.cap, in_doubt=retry.in_doubt, in_doubt_wait=retry.in_doubt_wait)
+    acknowledgements = replace(policy, give_up_after=_ACKNOWLEDGE_WITHIN)
+    return Destination(
+        connector,
+        per_second=settings.limits.per_second(connector.name),
+        at_once=_AT_ONCE,
+        policies={DeliveryKind.ACKNOWLEDGEMENT: acknowledgements},
+        default_policy=policy,
+    )

@@ -1,0 +1,139 @@
+"""The command `engine`: arguments in, exit code out.
+
+Each command lives in its own module under `commands`, imported only when it was asked for, so that `engine --help` does
+not pay for spaCy. Exit codes: 0 done, 1 findings or not found, 2 usage, 70 internal error, 77 not permitted,
+78 unusable configuration.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine import __version__
+from engine.core.errors import EngineError
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
+
+_DESCRIPTION = (
+    "A WhatsApp support router: rules decide, the client is acknowledged, the on-call engineer gets one post."
+)
+# Every command module has one public function, `run(options) -> exit code`. Commands that are not named here ask the
+# running daemon.
+_MODULES = {
+    "demo": "demo",
+    "explain": "explain",
+    "help": "help_code",
+    "init": "init",
+    "run": "run",
+    "validate": "validate",
+}
+_FIRST_STEPS = """\
+first steps:
+  engine demo                      watch a dozen conversations being routed, without any account
+  engine init support              write a working folder: engine.yaml, rules, templates
+  engine validate rules/           check the rules: every finding of every file, with its place
+  engine explain "no dial tone"    see which rule decides, why, and why not the others
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; an expected error becomes one sentence on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _dispatch(options)
+    except EngineError as error:
+        sys.stderr.write(f"engine: {error}\n")
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output (`head`, a pager) has seen enough.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="engine",
+        description=_DESCRIPTION,
+        epilog=_FIRST_STEPS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"engine {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_try(commands)
+    _add_rules(commands)
+    _add_daemon(commands)
+    return parser
+
+
+def _add_try(commands: "_Commands") -> None:
+    demo = commands.add_parser("demo", help="watch sample conversations being routed, without any account")
+    demo.add_argument("--interactive", action="store_true", help="route what you type, line by line")
+    demo.add_argument("--rules", type=Path, help="a rules folder to try (default: the starter rules)")
+    demo.add_argument("--templates", type=Path, help="its templates (default: the folder beside it)")
+    init = commands.add_parser("init", help="write a working folder: engine.yaml, rules, templates")
+    init.add_argument("directory", type=Path, help="created when it does not exist; no file is ever overwritten")
+
+
+def _add_rules(commands: "_Commands") -> None:
+    validate = commands.add_parser("validate", help="check a rules folder: every finding of every file in one pass")
+    validate.add_argument("path", type=Path, help="the rules folder")
+    validate.add_argument("--templates", type=Path, help="the templates folder (default: beside the rules)")
+    validate.add_argument("--strict", action="store_true", help="warnings fail too")
+    validate.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    explain = commands.add_parser("explain", help="show which rule decides about a message, why, and why not others")
+    explain.add_argument("text", help="the client's message")
+    explain.add_argument("--rules", type=Path, default=Path("rules"), help="default: rules")
+    explain.add_argument("--templates", type=Path, help="the templates folder (default: beside the rules)")
+    explain.add_argument("--name", help="the client's name")
+    explain.add_argument("--phone", help="the client's number, e.g. +254700000001")
+    explain.add_argument("--at", help="when it is received, e.g. 2026-02-12T22:15:00+03:00 (default: now)")
+    explain.add_argument("--source", default="whatsapp", help="default: whatsapp")
+    explain.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    code = commands.add_parser("help", help="explain the code of a finding, e.g. `engine help E112`")
+    code.add_argument("code", help="as `engine validate` prints it")
+
+
+def _add_daemon(commands: "_Commands") -> None:
+    config = argparse.ArgumentParser(add_help=False)
+    config.add_argument(
+        "--config", type=Path, default=Path("engine.yaml"), help="default: engine.yaml in this folder", metavar="FILE"
+    )
+    as_json = argparse.ArgumentParser(add_help=False)
+    as_json.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    run = commands.add_parser("run", parents=[config], help="run the daemon (systemd does this)")
+    run.add_argument("--log-format", choices=["auto", "json", "text"], default="auto", help="default: auto")
+    run.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO", help="default: INFO")
+    commands.add_parser("status", parents=[config, as_json], help="how the running daemon is doing")
+    commands.add_parser("pause", parents=[config], help="kill switch: stop acknowledging clients; posts go on")
+    commands.add_parser("resume", parents=[config], help="acknowledge clients again")
+    commands.add_parser("reload", parents=[config], help="reload the rules and wait for the result")
+    incidents = commands.add_parser("incidents", help="list incidents, or show one with its history")
+    actions = incidents.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", parents=[config, as_json], help="the newest incidents")
+    listing.add_argument("--status", help="open, claimed, resolved or lapsed")
+    listing.add_argument("--limit", type=int, default=20, help="default: 20")
+    show = actions.add_parser("show", parents=[config, as_json], help="one incident")
+    show.add_argument("ticket", help="e.g. OC-2026-0001")
+    deliveries = commands.add_parser("deliveries", help="list deliveries, or send a dead one again")
+    actions = deliveries.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", parents=[config, as_json], help="the newest deliveries")
+    listing.add_argument("--state", help="queued, sending, sent, dead or held")
+    listing.add_argument("--limit", type=int, default=20, help="default: 20")
+    redrive = actions.add_parser("redrive", parents=[config], help="send a dead or held delivery again")
+    redrive.add_argument("id", help="as `engine deliveries list` shows it")
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    module = importlib.import_module(f"engine.commands.{_MODULES.get(options.command, 'operate')}")
+    code: int = module.run(options)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""One HTTP exchange with a network's API: what came back, or why nothing did.
+
+The only module that knows httpx. The connectors that talk to a network hold one `Session` each and decide themselves
+what an answer means; what a broken exchange means is decided here, because it is the same for all: before the request
+left, the network certainly did nothing (`Rejected`); afterwards nobody can tell (`Unknown`).
+"""
+
+import asyncio
+import json
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx
+
+from engine.core.deliveries import Fault, Rejected, Unknown
+from engine.core.errors import ConfigurationError
+
+# No network may silence us for longer than this with one answer.
+_LONGEST_PAUSE = timedelta(hours=1)
+# Everything that a connection needs before the request leaves.
+_CONNECT_S = 5.0
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+# The codes of refusals that say the network could not even be reached.
+UNREACHABLE = frozenset({"connect", "connect-timeout"})
+_OK = 200
+_REDIRECT = 300
+_BAD_REQUEST = 400
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, read to its end."""
+
+    status: int
+    body: bytes
+    # How long the network asked us to wait; zero when it did not.
+    retry_after: timedelta
+    # The network's clock; None when it does not tell.
+    date: datetime | None
+    # The network's id of the exchange, for its administrator; may be empty.
+    request_id: str
+
+    @property
+    def taken(self) -> bool:
+        """A 2xx."""
+        return _OK <= self.status < _REDIRECT
+
+    @property
+    def redirected(self) -> bool:
+        """A 3xx, which no API of ours gives: something else answers at this address."""
+        return _REDIRECT <= self.status < _BAD_REQUEST
+
+    @property
+    def overloaded(self) -> bool:
+        """A 429."""
+        return self.status == _TOO_MANY_REQUESTS
+
+    @property
+    def failed(self) -> bool:
+        """A 5xx."""
+        return self.status >= _SERVER_ERROR
+
+    def json_object(self) -> dict[str, object] | None:
+        """The body as a JSON object, or None when it is anything else, e.g. the page of a proxy."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+
+# What comes of an exchange.
+Exchange = Reply | Rejected | Unknown
+
+
+class Session:
+    """Connections to one network, with one bearer token. Keeps no cookies and follows no redirects, so that nothing
+    but the token says who we are and nobody else ever receives it.
+    """
+
+    def __init__(self, network: str, url: str, token: str, timeout_s: float) -> None:
+        """`network` names it in reasons; `timeout_s` bounds one exchange from the connection to the last byte.
+
+        Raises ConfigurationError when the URL or the token cannot be one.
+        """
+        if not _TOKEN.fullmatch(token):
+            raise ConfigurationError(f"the token for {network} is empty or holds characters that no token has")
+        try:
+            base = httpx.URL(url.rstrip("/") + "/")
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(f"the URL of {network} cannot be read: {error}") from error
+        if base.scheme not in {"http", "https"} or not base.host:
+            raise ConfigurationError(f"the URL of {network} must begin with https:// (or http://) and name a host")
+        self._network = network
+        self._base = base
+        self._token = token
+        self._timeout_s = timeout_s
+        self._client: httpx.AsyncClient | None = None
+
+    def open(self) -> httpx.AsyncClient:
+        """Make ready for exchanges; connections are made when they are needed. Idempotent."""
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                base_url=self._base,
+                headers={"Authorization": f"Bearer {self._token}"},
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                timeout=httpx.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s / 2)),
+                verify=_trust() if self._base.scheme == "https" else False,
+                trust_env=False,
+                follow_redirects=False,
+            )
+        return self._client
+
+    async def close(self) -> None:
+        """Drop the connections. Idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def exchange(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, payload: object = None
+    ) -> Exchange:
+        """Send one request and read its answer; `path` is relative to the URL. Never raises for what a network does."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self.open().request(method, path.lstrip("/"), params=query, json=payload)
+        except TimeoutError:
+            return Unknown(f"{self._network} did not answer within {self._timeout_s:g} s")
+        except httpx.HTTPError as error:
+            return broken(self._network, error)
+        date = _instant(answer.headers.get("Date", ""))
+        return Reply(
+            status=answer.status_code,
+            body=answer.content,
+            retry_after=retry_after(answer.headers.get("Retry-After", ""), date),
+            date=date,
+            request_id=answer.headers.get("X-Request-Id", "")[:64],
+        )
+
+
+def broken(network: str, error: httpx.HTTPError) -> Rejected | Unknown:
+    """What an exchange without an answer means for the thing that was said."""
+    match error:
+        case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            return Rejected(Fault.TRANSIENT, "connect-timeout", f"{network} accepts no connection in time")
+        case httpx.ConnectError():
+            return Rejected(Fault.TRANSIENT, "connect", f"{network} cannot be reached: no connection")
+        case httpx.TimeoutException():
+            return Unknown(f"{network} took the request and did not answer in time")
+        case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
+            return Rejected(Fault.MISCONFIGURED, "request", f"the request to {network} cannot be sent as configured")
+        case _:
+            return Unknown(f"the connection to {network} broke before its answer was read")
+
+
+def certainly(failure: Rejected | Unknown) -> Rejected:
+    """The failure of an exchange that only asked something, so that nothing was said whatever became of it."""
+    if isinstance(failure, Rejected):
+        return failure
+    return Rejected(Fault.TRANSIENT, "no-answer", failure.reason)
+
+
+def retry_after(header: str, date: datetime | None) -> timedelta:
+    """How long `Retry-After` (RFC 9110, section 10.2.3) asks us to wait, at most an hour.
+
+    A date is compared with the answer's own `Date`, so that a wrong clock on either side does no harm; without that,
+    or when it cannot be read, the answer asks for nothing.
+    """
+    header = header.strip()
+    if header.isascii() and header.isdigit():
+        return min(timedelta(seconds=int(header[:9])), _LONGEST_PAUSE)
+    moment = _instant(header)
+    if moment is None or date is None:
+        return timedelta(0)
+    return max(timedelta(0), min(moment - date, _LONGEST_PAUSE))
+
+
+def _instant(header: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(header)
+    except (ValueError, IndexError, TypeError, OverflowError):
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _trust() -> ssl.SSLContext:
+    """The machine's certificate authorities, a company's own included, and the public ones that httpx brings."""
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    return context

@@ -1,0 +1,201 @@
+"""What operators ask of the running daemon: JSON over HTTP on a Unix socket that only the daemon's user can open.
+
+`app` serves `build(operations)` on `state/control.sock`; the commands ask through `ControlClient`. Keys are camelCase.
+The journal belongs to the daemon: no command opens its file.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import httpx
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from engine.core.contracts import Json
+from engine.core.errors import (
+    DaemonUnreachable,
+    EngineError,
+    JournalUnavailable,
+    NotFound,
+    PermissionRefused,
+    UsageError,
+)
+
+# A reload compiles the rules and runs their examples; everything else answers in milliseconds.
+_TIMEOUT_S = 60
+_LIMIT = 50
+_LIMIT_MAX = 1000
+# Which of our errors each status carries from the daemon to the command; every other one is 500.
+_STATUSES: Mapping[int, type[EngineError]] = {400: UsageError, 404: NotFound, 503: JournalUnavailable}
+
+
+class Operations(Protocol):
+    """What the daemon does for an operator. Answers are ready to be written as JSON; an EngineError is carried over
+    to the client with its words.
+    """
+
+    async def status(self) -> Mapping[str, object]:
+        """The whole daemon on one page."""
+        ...
+
+    async def pause(self) -> Mapping[str, object]:
+        """Hold acknowledgements."""
+        ...
+
+    async def resume(self) -> Mapping[str, object]:
+        """Acknowledge again."""
+        ...
+
+    async def reload(self) -> Mapping[str, object]:
+        """Reload the rules and wait: `ok`, the `sha` in force and the findings."""
+        ...
+
+    async def incidents(self, status: str | None, limit: int) -> Sequence[Mapping[str, object]]:
+        """The newest incidents first; UsageError for a status that does not exist."""
+        ...
+
+    async def incident(self, ticket: str) -> Mapping[str, object]:
+        """One incident with its history, or NotFound."""
+        ...
+
+    async def deliveries(self, state: str | None, limit: int) -> Sequence[Mapping[str, object]]:
+        """The newest deliveries first; UsageError for a state that does not exist."""
+        ...
+
+    async def redrive(self, delivery_id: str) -> Mapping[str, object]:
+        """Queue a dead or held delivery again; NotFound or UsageError otherwise."""
+        ...
+
+
+_Call = Callable[[Request], Awaitable[object]]
+
+
+def build(operations: Operations) -> Starlette:
+    """The operators' application."""
+    calls: tuple[tuple[str, str, _Call], ...] = (
+        ("GET", "/status", lambda _: operations.status()),
+        ("POST", "/pause", lambda _: operations.pause()),
+        ("POST", "/resume", lambda _: operations.resume()),
+        ("POST", "/reload", lambda _: operations.reload()),
+        ("GET", "/incidents", lambda asked: operations.incidents(asked.query_params.get("status"), _limit(asked))),
+        ("GET", "/incidents/{ticket}", lambda asked: operations.incident(asked.path_params["ticket"])),
+        ("GET", "/deliveries", lambda asked: operations.deliveries(asked.query_params.get("state"), _limit(asked))),
+        ("POST", "/deliveries/{id}/redrive", lambda asked: operations.redrive(asked.path_params["id"])),
+    )
+    return Starlette(
+        routes=[Route(path, _endpoint(call), methods=[method]) for method, path, call in calls],
+        exception_handlers={EngineError: _carry, HTTPException: _unroutable, Exception: _fault},
+    )
+
+
+def _endpoint(call: _Call) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        return JSONResponse(await call(request))
+
+    return answer
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", str(_LIMIT))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _LIMIT_MAX):
+        raise UsageError(f"the limit must be a number from 1 to {_LIMIT_MAX}")
+    return int(text)
+
+
+async def _carry(_: Request, error: Exception) -> Response:
+    status = next((status for status, kind in _STATUSES.items() if isinstance(error, kind)), 500)
+    return JSONResponse({"error": str(error)}, status)
+
+
+async def _unroutable(request: Request, _: Exception) -> Response:
+    """A path or method that this version does not have: the command and the daemon are of different versions."""
+    return JSONResponse({"error": f"the daemon does not know {request.method} {request.url.path}"}, 501)
+
+
+async def _fault(_: Request, error: Exception) -> Response:
+    """The answer to a fault of ours; Starlette raises the exception again and uvicorn logs it."""
+    return JSONResponse({"error": f"the daemon failed ({type(error).__name__}); its log says where"}, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlClient:
+    """A command's way to the daemon on this machine. Every call raises DaemonUnreachable when nobody answers."""
+
+    # `control.sock` in the state directory.
+    socket_path: Path
+
+    def status(self) -> Json:
+        """The whole daemon on one page."""
+        return self._object("GET", "/status")
+
+    def pause(self) -> Json:
+        """Hold acknowledgements."""
+        return self._object("POST", "/pause")
+
+    def resume(self) -> Json:
+        """Acknowledge again."""
+        return self._object("POST", "/resume")
+
+    def reload(self) -> Json:
+        """Reload the rules and wait for the result."""
+        return self._object("POST", "/reload")
+
+    def incidents(self, status: str | None = None, limit: int = _LIMIT) -> list[Json]:
+        """The newest incidents first."""
+        return self._list("/incidents", {"limit": str(limit), **({"status": status} if status else {})})
+
+    def incident(self, ticket: str) -> Json:
+        """One incident with its history; NotFound."""
+        return self._object("GET", f"/incidents/{_segment(ticket)}")
+
+    def deliveries(self, state: str | None = None, limit: int = _LIMIT) -> list[Json]:
+        """The newest deliveries first."""
+        return self._list("/deliveries", {"limit": str(limit), **({"state": state} if state else {})})
+
+    def redrive(self, delivery_id: str) -> Json:
+        """Queue a dead or held delivery again; NotFound, or UsageError when it is neither."""
+        return self._object("POST", f"/deliveries/{_segment(delivery_id)}/redrive")
+
+    def _object(self, method: str, path: str) -> Json:
+        answer: Json = self._ask(method, path, {})
+        return answer
+
+    def _list(self, path: str, query: Mapping[str, str]) -> list[Json]:
+        answer: list[Json] = self._ask("GET", path, query)
+        return answer
+
+    def _ask(self, method: str, path: str, query: Mapping[str, str]) -> Any:
+        transport = httpx.HTTPTransport(uds=str(self.socket_path))
+        try:
+            with httpx.Client(transport=transport, base_url="http://engine", timeout=_TIMEOUT_S) as http:
+                response = http.request(method, path, params=query)
+        except httpx.TransportError as error:
+            raise _unreachable(self.socket_path, error) from error
+        try:
+            answer = response.json()
+        except ValueError as error:
+            raise DaemonUnreachable(f"what answers at {self.socket_path} is not the daemon") from error
+        if response.is_success:
+            return answer
+        raise _STATUSES.get(response.status_code, EngineError)(answer["error"])
+
+
+def _unreachable(path: Path, error: httpx.TransportError) -> EngineError:
+    """Two cases that a person mends in different ways: no daemon, and a daemon of another user's."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, PermissionError):
+            return PermissionRefused(f"{path} belongs to the daemon's user: use sudo, or that user")
+        cause = cause.__cause__ or cause.__context__
+    return DaemonUnreachable(f"the daemon does not answer at {path}: is it running? systemctl status engine")
+
+
+def _segment(name: str) -> str:
+    """One segment of a path; a slash in it would ask for something else."""
+    return quote(name, safe="")

@@ -1,0 +1,169 @@
+"""What a client or a lead typed becomes words and one line that compare equal however they were typed.
+
+Rules and messages go through the same `normalise`, so "Can’t", "can't" and "CANT" are one word on both sides. Called by
+the rule-set for every message and every phrase, keyword and pattern; it knows nothing of rules.
+
+Folded: case, accents, compatibility forms (full-width, ligatures), digits of any script to 0-9, apostrophes and
+zero-width characters to nothing; white space, controls, dashes, underscores and WhatsApp's marks to one space. Kept in
+the line, for patterns: every other character (`+`, `.`, `@`, `?`, emoji). A word is a run of letters and digits.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+
+from engine.core.quotes import clean, clean_line
+
+# What the summary of a message shows at most, in code points.
+SENTENCE_LIMIT = 80
+# A first sentence is looked for in this many code points, so that 100 kB cost no more than a line.
+_SENTENCE_SEARCH = 1000
+
+_APOSTROPHES = frozenset("'\u2018\u2019\u201b\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u00b4\u2032\u2035\u055a\ua78c\uff07")
+# WhatsApp's marks for bold, italic, struck and monospaced text, and what joins words without being a letter.
+_SEPARATORS = frozenset("*_~`-\u2212")
+# Typed for an apostrophe on keyboards that have none nearby: can`t
+_BACKTICK = re.compile(r"(?<=[^\W_])`(?=[^\W_])")
+
+# Signs that spell a vowel, which a word cannot lose; every other mark is an accent or a style. They stand in the blocks
+# of South and South-East Asian scripts and are told from accents by their combining class (Unicode 16, section 4.3).
+_VOWEL_SIGNS = frozenset(
+    chr(code)
+    for code in chain(range(0x0900, 0x1D00), range(0xA800, 0xAC00), range(0x11000, 0x12000))
+    if unicodedata.category(chr(code)) in {"Mn", "Mc"} and not unicodedata.combining(chr(code))
+)
+_WORD = re.compile(f"(?:[^\\W_]|[{''.join(sorted(_VOWEL_SIGNS))}])+")
+# A character of a word that is not ASCII.
+FOREIGN_LETTER = re.compile(f"[^\\W_\x00-\x7f]|[{''.join(sorted(_VOWEL_SIGNS))}]")
+# The same before apostrophes are taken out.
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'+[a-z0-9]+)*")
+# ASCII keeps its length and offsets; the apostrophe stays until the words are cut.
+_ASCII_FOLD = {
+    code: " " if chr(code) in _SEPARATORS or code <= ord(" ") or code == 0x7F else chr(code).lower()  # noqa: PLR2004 - DEL
+    for code in range(128)
+}
+_SENTENCE_END = re.compile(r"(?<=[.!?\u2026\u3002\u061f\u0964])[\"'”’)]*\s|\n|(?<=[\u3002])")
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """A text in the form in which texts are compared."""
+
+    original: str
+    # In order; letters and digits only.
+    words: tuple[str, ...]
+    # For each word its half-open range in `original`, in code points.
+    spans: tuple[tuple[int, int], ...]
+    # One line for patterns: words, kept characters and single spaces, none at either end.
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """For each character of a normal line the range in the original that it stands for."""
+
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The original half-open range of a range of the line; an empty range is where its next character begins."""
+        if start < end:
+            return self.starts[start], self.ends[end - 1]
+        at = self.starts[start] if start < len(self.starts) else max(self.ends, default=0)
+        return at, at
+
+
+def normalise(original: str) -> Normal:
+    """The normal form. Linear; ASCII takes a path without a loop over characters, with the same result."""
+    if not original.isascii():
+        return _normalise_any(original)
+    folded = _forgive_backticks(original).translate(_ASCII_FOLD)
+    found = [(match.group(), match.span()) for match in _ASCII_WORD.finditer(folded)]
+    line = " ".join(folded.split())
+    if "'" in folded:
+        found = [(word.replace("'", ""), span) for word, span in found]
+        line = " ".join(folded.replace("'", "").split())
+    return Normal(original, tuple([word for word, _ in found]), tuple([span for _, span in found]), line)
+
+
+def origins(normal: Normal) -> Origins:
+    """Where each character of the line comes from; made only when a pattern's match is shown. Linear."""
+    _, starts, ends = _fold_text(normal.original)
+    return Origins(tuple(starts), tuple(ends))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a phrase, as `normalise` cuts them."""
+    return normalise(text).words
+
+
+def is_apostrophe(character: str) -> bool:
+    """Whether a character stands for an apostrophe, which `normalise` takes out of words."""
+    return character in _APOSTROPHES
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence on one line, cut with an ellipsis when it is long; empty when nothing is written."""
+    shown = clean(text[: _SENTENCE_SEARCH * 4]).strip()[:_SENTENCE_SEARCH]
+    end = _SENTENCE_END.search(shown)
+    return clean_line(shown[: end.start()] if end else shown, SENTENCE_LIMIT)
+
+
+def _normalise_any(original: str) -> Normal:
+    characters, starts, ends = _fold_text(original)
+    line = "".join(characters)
+    found = [match.span() for match in _WORD.finditer(line)]
+    return Normal(
+        original,
+        tuple([line[start:end] for start, end in found]),
+        tuple([(starts[start], ends[end - 1]) for start, end in found]),
+        line,
+    )
+
+
+def _fold_text(original: str) -> tuple[Sequence[str], Sequence[int], Sequence[int]]:
+    """The characters of the line, and the half-open original range of each."""
+    characters: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for index, character in enumerate(_forgive_backticks(original)):
+        folded = fold(character)
+        for piece in folded:
+            if piece != " " or (characters and characters[-1] != " "):
+                characters.append(piece)
+                starts.append(index)
+                ends.append(index + 1)
+        if not folded and ends and ends[-1] == index and unicodedata.category(character).startswith("M"):
+            # An accent belongs to the letter it stands on, so that the letter is quoted with it.
+            ends[-1] = index + 1
+    if characters and characters[-1] == " ":
+        del characters[-1], starts[-1], ends[-1]
+    return characters, starts, ends
+
+
+def _forgive_backticks(original: str) -> str:
+    return _BACKTICK.sub("'", original) if "`" in original else original
+
+
+# Bounded: a hostile client could otherwise fill the memory with every character there is.
+@lru_cache(maxsize=4096)
+def fold(character: str) -> str:
+    """What one character becomes in a line: itself or its plain form, one space, or nothing."""
+    if character in _APOSTROPHES:
+        return ""
+    folded = character
+    while (again := unicodedata.normalize("NFKD", folded).casefold()) != folded:
+        folded = again
+    return "".join(map(_fold_piece, folded))
+
+
+def _fold_piece(piece: str) -> str:
+    category = unicodedata.category(piece)
+    if piece in _APOSTROPHES or category == "Cf" or (category.startswith("M") and piece not in _VOWEL_SIGNS):
+        return ""
+    if piece in _SEPARATORS or category in {"Zs", "Zl", "Zp", "Cc", "Cs", "Cn", "Pc", "Pd"}:
+        return " "
+    return str(unicodedata.decimal(piece)) if category == "Nd" else piece

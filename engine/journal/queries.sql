@@ -1,0 +1,263 @@
+-- Every statement of the journal, one after each "-- name:" line, in the SQL that SQLite and PostgreSQL share.
+-- The conditions "head = 1", "routed_at IS NULL" and "state IN ('queued', 'sending')" repeat those of the partial
+-- indexes word for word: SQLite uses a partial index only where it can see that.
+
+-- name: read_meta
+SELECT value FROM meta WHERE name = ?
+
+-- name: write_meta
+INSERT INTO meta (name, value) VALUES (?, ?)
+
+-- name: write_switch
+INSERT INTO switches (name, state, changed_at) VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at
+
+-- name: read_switch
+SELECT state FROM switches WHERE name = ?
+
+-- name: next_number
+INSERT INTO counters (year, last) VALUES (?, 1)
+ON CONFLICT (year) DO UPDATE SET last = counters.last + 1
+RETURNING last
+
+-- name: add_audit
+INSERT INTO audit (at, kind, ticket_id, inbox_id, subject, details) VALUES (?, ?, ?, ?, ?, ?)
+
+
+-- name: find_message
+SELECT id FROM inbox WHERE connector = ? AND conversation_id = ? AND message_id = ?
+
+-- name: add_message
+INSERT INTO inbox (connector, conversation_id, message_id, body, accepted_at, head)
+VALUES (
+    ?, ?, ?, ?, ?,
+    CASE WHEN EXISTS (SELECT 1 FROM inbox WHERE connector = ? AND conversation_id = ? AND routed_at IS NULL)
+    THEN 0 ELSE 1 END
+)
+RETURNING id
+
+-- name: read_message
+SELECT connector, conversation_id, accepted_at, routed_at, ticket_id FROM inbox WHERE id = ?
+
+-- name: route_message
+UPDATE inbox SET routed_at = ?, head = 0, ticket_id = ?, decision = ? WHERE id = ?
+
+-- name: promote_message
+UPDATE inbox SET head = 1 WHERE id = (
+    SELECT min(id) FROM inbox WHERE connector = ? AND conversation_id = ? AND routed_at IS NULL
+)
+
+-- name: unrouted_messages
+-- The incident's columns in the order that `rows.incident` reads; the post is the newest text of its root.
+SELECT
+    inbox.id, inbox.body, inbox.accepted_at,
+    (
+        SELECT deliveries.kind FROM deliveries
+        WHERE deliveries.ticket_id = incidents.ticket_id AND deliveries.kind IN ('escalation', 'revision')
+        ORDER BY deliveries.seq DESC LIMIT 1
+    ),
+    (
+        SELECT deliveries.body FROM deliveries
+        WHERE deliveries.ticket_id = incidents.ticket_id AND deliveries.kind IN ('escalation', 'revision')
+        ORDER BY deliveries.seq DESC LIMIT 1
+    ),
+    incidents.ticket_id, incidents.version, incidents.connector, incidents.conversation_id, incidents.source,
+    incidents.client_name, incidents.client_phone, incidents.issue_summary, incidents.priority, incidents.tags,
+    incidents.rule_id, incidents.ruleset_sha, incidents.mattermost_channel, incidents.mattermost_team,
+    incidents.status, incidents.acknowledged, incidents.escalated, incidents.created_at, incidents.last_message_at
+FROM inbox
+LEFT JOIN incidents ON incidents.connector = inbox.connector
+    AND incidents.conversation_id = inbox.conversation_id
+    AND incidents.status IN ('open', 'claimed')
+WHERE inbox.head = 1
+ORDER BY inbox.id LIMIT ?
+
+-- name: count_unrouted
+SELECT count(*) FROM inbox WHERE routed_at IS NULL
+
+
+-- name: live_incident
+SELECT ticket_id, version, priority FROM incidents
+WHERE connector = ? AND conversation_id = ? AND status IN ('open', 'claimed')
+
+-- name: add_incident
+INSERT INTO incidents (
+    ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
+    rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
+    last_message_at
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: change_incident
+UPDATE incidents SET
+    version = version + 1, client_name = ?, client_phone = ?, issue_summary = ?, priority = ?, tags = ?, rule_id = ?,
+    ruleset_sha = ?, mattermost_channel = ?, mattermost_team = ?, status = ?, acknowledged = ?, escalated = ?,
+    last_message_at = ?
+WHERE ticket_id = ?
+
+-- name: close_incident
+UPDATE incidents SET version = version + 1, status = ?
+WHERE ticket_id = ? AND status IN ('open', 'claimed')
+RETURNING ticket_id
+
+-- name: newest_incidents
+SELECT
+    ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
+    rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
+    last_message_at
+FROM incidents ORDER BY seq DESC LIMIT ?
+
+-- name: newest_incidents_of_status
+SELECT
+    ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
+    rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
+    last_message_at
+FROM incidents WHERE status = ? ORDER BY seq DESC LIMIT ?
+
+-- name: read_incident
+SELECT
+    ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
+    rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
+    last_message_at
+FROM incidents WHERE ticket_id = ?
+
+-- name: messages_of_incident
+SELECT body, decision FROM inbox WHERE ticket_id = ? ORDER BY id
+
+-- name: deliveries_of_incident
+SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error
+FROM deliveries WHERE ticket_id = ? ORDER BY seq
+
+-- name: audit_of_incident
+SELECT seq, at, kind, ticket_id, subject, details FROM audit WHERE ticket_id = ?
+UNION
+SELECT seq, at, kind, ticket_id, subject, details FROM audit
+WHERE inbox_id IN (SELECT id FROM inbox WHERE ticket_id = ?)
+ORDER BY seq
+
+
+-- name: add_delivery
+INSERT INTO deliveries (
+    id, lane, head, destination, kind, state, body, ticket_id, subject, priority, attempts, token, due_at, doubtful,
+    accepted_at, created_at
+) VALUES (
+    ?, ?, CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE lane = ? AND head = 1) THEN 0 ELSE 1 END,
+    ?, ?, 'queued', ?, ?, ?, ?, 0, 0, ?, 0, ?, ?
+)
+ON CONFLICT (id) DO NOTHING
+
+-- name: raise_deliveries
+-- What may still be sent follows its incident's priority.
+UPDATE deliveries SET priority = ? WHERE ticket_id = ? AND state <> 'sent'
+
+-- name: claimable_deliveries
+-- The thread is the network's id of the incident's root post.
+SELECT
+    seq, id, state, token, attempts, doubtful, first_attempt_at, accepted_at, ticket_id, lane, destination, kind, body,
+    (
+        SELECT root.receipt FROM deliveries AS root
+        WHERE root.ticket_id = deliveries.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'
+        ORDER BY root.seq LIMIT 1
+    )
+FROM deliveries
+WHERE head = 1 AND destination = ? AND priority = ? AND due_at <= ? AND kind IN (?, ?, ?, ?)
+ORDER BY due_at, seq LIMIT ?
+
+-- name: claim_delivery
+UPDATE deliveries SET
+    state = 'sending', token = token + 1, attempts = attempts + 1, owner = ?, due_at = ?, first_attempt_at = ?,
+    doubtful = ?
+WHERE seq = ?
+
+-- name: read_delivery
+SELECT seq, state, token, owner, attempts, lane, kind, destination, ticket_id, subject, priority, accepted_at, receipt,
+    doubtful
+FROM deliveries WHERE id = ?
+
+-- name: settle_delivery
+UPDATE deliveries SET
+    state = ?, head = ?, owner = ?, due_at = ?, doubtful = ?, sent_at = ?, receipt = ?, error = ?
+WHERE seq = ?
+
+-- name: end_attempt
+UPDATE deliveries SET owner = NULL WHERE seq = ?
+
+-- name: promote_delivery
+-- The first open row of a lane without a head becomes its head.
+UPDATE deliveries SET head = 1 WHERE seq = (
+    SELECT min(seq) FROM deliveries WHERE lane = ? AND state IN ('queued', 'sending')
+) AND NOT EXISTS (SELECT 1 FROM deliveries AS present WHERE present.lane = ? AND present.head = 1)
+
+-- name: demote_waiting_head
+UPDATE deliveries SET head = 0 WHERE lane = ? AND head = 1 AND state = 'queued'
+
+-- name: requeue_delivery
+UPDATE deliveries SET state = 'queued', owner = NULL, due_at = ?, doubtful = 0, first_attempt_at = NULL, sent_at = NULL
+WHERE seq = ?
+
+-- name: break_leases
+UPDATE deliveries SET state = 'queued', doubtful = 1, owner = NULL, due_at = ?
+WHERE head = 1 AND state = 'sending' AND owner = ?
+
+-- name: earliest_delivery
+SELECT min(due_at) FROM deliveries WHERE head = 1
+
+-- name: count_open
+SELECT count(*) FROM deliveries WHERE state IN ('queued', 'sending')
+
+-- name: count_deliveries
+SELECT destination, state, count(*), min(created_at) FROM deliveries
+WHERE state IN ('queued', 'sending') GROUP BY destination, state
+UNION ALL
+SELECT destination, state, count(*), min(created_at) FROM deliveries
+WHERE state IN ('dead', 'held') GROUP BY destination, state
+
+-- name: newest_deliveries
+SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error
+FROM deliveries ORDER BY seq DESC LIMIT ?
+
+-- name: newest_sent_deliveries
+-- Read backwards from the newest: all but a few are sent.
+SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error
+FROM deliveries WHERE state = ? ORDER BY seq DESC LIMIT ?
+
+-- name: newest_open_deliveries
+SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error
+FROM deliveries WHERE state IN ('queued', 'sending') AND state = ? ORDER BY seq DESC LIMIT ?
+
+-- name: newest_failed_deliveries
+SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error
+FROM deliveries WHERE state IN ('dead', 'held') AND state = ? ORDER BY seq DESC LIMIT ?
+
+
+-- name: add_receipt
+INSERT INTO receipts (delivery_id, provider_id, status, code, at, noted_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (delivery_id, provider_id, status) DO NOTHING
+RETURNING status
+
+-- name: receipts_of_message
+SELECT status FROM receipts WHERE delivery_id = ? AND provider_id = ?
+
+
+-- name: set_timer
+INSERT INTO timers (connector, conversation_id, name, due_at, ticket_id) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (connector, conversation_id, name) DO UPDATE SET due_at = excluded.due_at, ticket_id = excluded.ticket_id
+
+-- name: cancel_timers
+DELETE FROM timers WHERE connector = ? AND conversation_id = ?
+
+-- name: due_timers
+-- Not those of a conversation with an undecided message: that message decides whether the incident goes on.
+SELECT connector, conversation_id, ticket_id FROM timers
+WHERE name = ? AND due_at <= ? AND NOT EXISTS (
+    SELECT 1 FROM inbox WHERE inbox.connector = timers.connector
+    AND inbox.conversation_id = timers.conversation_id AND inbox.routed_at IS NULL
+)
+ORDER BY due_at LIMIT ?
+
+-- name: earliest_timer
+SELECT due_at FROM timers
+WHERE name = ? AND NOT EXISTS (
+    SELECT 1 FROM inbox WHERE inbox.connector = timers.connector
+    AND inbox.conversation_id = timers.conversation_id AND inbox.routed_at IS NULL
+)
+ORDER BY due_at LIMIT 1

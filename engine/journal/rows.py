@@ -1,0 +1,197 @@
+"""Rows of the journal's tables from and to the values of the core.
+
+Called by the operations of this package; the column order is that of queries.sql. Does no I/O.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from engine.core import contracts
+from engine.core.decisions import Priority
+from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, Escalation, Revision
+from engine.core.incidents import Incident, IncidentStatus
+from engine.journal.statements import Row, Value
+from engine.ports import AuditView, DeliveryView, Unrouted
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(instant: datetime) -> int:
+    """The instant as the journal keeps it: whole microseconds since 1970 in UTC."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant(written: int) -> datetime:
+    """The inverse of `micros`, in UTC."""
+    return _EPOCH + timedelta(microseconds=written)
+
+
+def _instant_or_none(written: int | None) -> datetime | None:
+    return None if written is None else instant(written)
+
+
+def storable(text: str) -> str:
+    """The text as a database takes it: lone surrogates become U+FFFD, as `contracts.dump_inbound` writes them."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def storable_or_none(text: str | None) -> str | None:
+    """The same for text that may be absent."""
+    return None if text is None else storable(text)
+
+
+def details_json(details: Iterable[tuple[str, str]]) -> str:
+    """An audit row's facts."""
+    return json.dumps(dict(details), separators=(",", ":"))
+
+
+def decision_json(decision_log: Mapping[str, object]) -> str:
+    """A decision log as the inbox keeps it; in ASCII, so that it can hold whatever a rule's evidence holds."""
+    return json.dumps(decision_log, separators=(",", ":"))
+
+
+def incident_values(incident: Incident) -> tuple[Value, ...]:
+    """The columns that may change while the incident lives, in the order of `change_incident`."""
+    return (
+        storable_or_none(incident.client_name),
+        storable_or_none(incident.client_phone),
+        storable(incident.issue_summary),
+        int(incident.priority),
+        json.dumps(incident.tags, separators=(",", ":")),
+        incident.rule_id,
+        incident.ruleset_sha,
+        incident.mattermost_channel,
+        incident.mattermost_team,
+        incident.status.value,
+        int(incident.acknowledged),
+        int(incident.escalated),
+    )
+
+
+def incident(row: Row) -> Incident:
+    """The incident in the nineteen columns of `read_incident`."""
+    (
+        ticket_id,
+        version,
+        connector,
+        conversation_id,
+        source,
+        client_name,
+        client_phone,
+        issue_summary,
+        priority,
+        tags,
+        rule_id,
+        ruleset_sha,
+        mattermost_channel,
+        mattermost_team,
+        status,
+        acknowledged,
+        escalated,
+        created_at,
+        last_message_at,
+    ) = row
+    return Incident(
+        ticket_id=ticket_id,
+        version=version,
+        connector=connector,
+        conversation_id=conversation_id,
+        source=source,
+        client_name=client_name,
+        client_phone=client_phone,
+        issue_summary=issue_summary,
+        priority=Priority(priority),
+        tags=tuple(json.loads(tags)),
+        rule_id=rule_id,
+        ruleset_sha=ruleset_sha,
+        mattermost_channel=mattermost_channel,
+        mattermost_team=mattermost_team,
+        status=IncidentStatus(status),
+        acknowledged=bool(acknowledged),
+        escalated=bool(escalated),
+        created_at=instant(created_at),
+        last_message_at=instant(last_message_at),
+    )
+
+
+def unrouted(row: Row) -> Unrouted:
+    """A row of `unrouted_messages`."""
+    inbox_id, body, accepted_at, post_kind, post_body, *columns = row
+    return Unrouted(
+        inbox_id=inbox_id,
+        inbound=contracts.load_inbound(body),
+        accepted_at=instant(accepted_at),
+        incident=None if columns[0] is None else incident(tuple(columns)),
+        post=None if post_body is None else _post(DeliveryKind(post_kind), post_body),
+    )
+
+
+def _post(kind: DeliveryKind, body: str) -> Escalation | None:
+    match contracts.load_body(kind, body):
+        case Escalation() as escalation:
+            return escalation
+        case Revision(escalation=escalation):
+            return escalation
+        case _:
+            return None
+
+
+def claimed(row: Row, now: datetime) -> Claimed:
+    """A row of `claimable_deliveries` as it is after the claim at `now`."""
+    (
+        _seq,
+        delivery_id,
+        state,
+        token,
+        attempts,
+        doubtful,
+        first_attempt_at,
+        accepted_at,
+        ticket_id,
+        lane,
+        destination,
+        kind,
+        body,
+        thread,
+    ) = row
+    return Claimed(
+        id=delivery_id,
+        token=token + 1,
+        attempt=attempts + 1,
+        # A lease that ran out leaves an attempt of which nobody knows the end.
+        doubtful=bool(doubtful) or state == DeliveryState.SENDING,
+        first_attempt_at=now if first_attempt_at is None else instant(first_attempt_at),
+        accepted_at=instant(accepted_at),
+        ticket_id=ticket_id,
+        lane=lane,
+        destination=destination,
+        body=contracts.load_body(DeliveryKind(kind), body),
+        thread=thread,
+    )
+
+
+def delivery_view(row: Row) -> DeliveryView:
+    """A row of the lists of deliveries."""
+    delivery_id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error = row
+    return DeliveryView(
+        id=delivery_id,
+        kind=DeliveryKind(kind),
+        state=DeliveryState(state),
+        destination=destination,
+        ticket_id=ticket_id,
+        attempts=attempts,
+        created_at=instant(created_at),
+        due_at=instant(due_at) if state == DeliveryState.QUEUED else None,
+        sent_at=_instant_or_none(sent_at),
+        error=error,
+    )
+
+
+def audit_view(row: Row) -> AuditView:
+    """A row of `audit_of_incident`."""
+    _seq, at, kind, ticket_id, subject, details = row
+    return AuditView(at=instant(at), kind=kind, ticket_id=ticket_id, subject=subject, details=json.loads(details))

@@ -1,0 +1,157 @@
+-- The journal's tables, as numbered migrations: "-- name: N" begins the step from schema N-1 to schema N.
+-- A step that has been released is never edited; a change is a new step below the last one.
+--
+-- Written for two engines. Instants are microseconds since 1970-01-01T00:00:00Z in BIGINT, JSON is TEXT, truth is
+-- 0 or 1. "INTEGER PRIMARY KEY" numbers rows in the order in which they were written.
+--
+-- The columns called `head` keep claims flat: the first open row of a lane (or undecided message of a conversation)
+-- carries 1, so that nobody has to look past it, and partial indexes hold nothing that is finished.
+
+-- name: 1
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY NOT NULL,
+    value TEXT NOT NULL
+);
+
+-- Operators' switches; a switch that was never set has no row.
+CREATE TABLE switches (
+    name TEXT PRIMARY KEY NOT NULL,
+    state INTEGER NOT NULL CHECK (state IN (0, 1)),
+    changed_at BIGINT NOT NULL
+);
+
+-- The last ticket number of each year.
+CREATE TABLE counters (
+    year INTEGER PRIMARY KEY NOT NULL,
+    last INTEGER NOT NULL
+);
+
+CREATE TABLE incidents (
+    seq INTEGER PRIMARY KEY NOT NULL,
+    ticket_id TEXT NOT NULL UNIQUE,
+    version INTEGER NOT NULL,
+    connector TEXT NOT NULL,
+    conversation_id TEXT NOT NULL,
+    source TEXT NOT NULL,
+    client_name TEXT,
+    client_phone TEXT,
+    issue_summary TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    tags TEXT NOT NULL,
+    rule_id TEXT NOT NULL,
+    ruleset_sha TEXT NOT NULL,
+    mattermost_channel TEXT NOT NULL,
+    mattermost_team TEXT,
+    status TEXT NOT NULL CHECK (status IN ('open', 'claimed', 'resolved', 'lapsed')),
+    acknowledged INTEGER NOT NULL,
+    escalated INTEGER NOT NULL,
+    created_at BIGINT NOT NULL,
+    last_message_at BIGINT NOT NULL
+);
+-- A conversation has at most one incident that takes messages.
+CREATE UNIQUE INDEX incidents_live ON incidents (connector, conversation_id) WHERE status IN ('open', 'claimed');
+CREATE INDEX incidents_by_status ON incidents (status, seq);
+
+-- Accepted messages; id is the order of acceptance.
+CREATE TABLE inbox (
+    id INTEGER PRIMARY KEY NOT NULL,
+    connector TEXT NOT NULL,
+    conversation_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    -- contracts.dump_inbound; NULL once erased.
+    body TEXT,
+    accepted_at BIGINT NOT NULL,
+    -- 1 for the oldest undecided message of a conversation.
+    head INTEGER NOT NULL CHECK (head IN (0, 1)),
+    routed_at BIGINT,
+    ticket_id TEXT REFERENCES incidents (ticket_id),
+    -- The decision log as JSON; NULL until decided and once erased.
+    decision TEXT,
+    UNIQUE (connector, conversation_id, message_id),
+    CHECK (head = 0 OR routed_at IS NULL)
+);
+CREATE INDEX inbox_heads ON inbox (id) WHERE head = 1;
+CREATE INDEX inbox_unrouted ON inbox (connector, conversation_id, id) WHERE routed_at IS NULL;
+CREATE INDEX inbox_by_ticket ON inbox (ticket_id, id) WHERE ticket_id IS NOT NULL;
+
+CREATE TABLE deliveries (
+    -- The order within a lane.
+    seq INTEGER PRIMARY KEY NOT NULL,
+    id TEXT NOT NULL UNIQUE,
+    lane TEXT NOT NULL,
+    -- 1 for the first open row of its lane: the only one that may be claimed.
+    head INTEGER NOT NULL CHECK (head IN (0, 1)),
+    destination TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'sent', 'dead', 'held')),
+    -- contracts.dump_body; NULL once erased.
+    body TEXT,
+    ticket_id TEXT REFERENCES incidents (ticket_id),
+    -- The conversation's pseudonym for the audit.
+    subject TEXT NOT NULL,
+    -- That of the incident.
+    priority INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    -- Rises with each claim; only the newest may finish.
+    token INTEGER NOT NULL,
+    -- The node that carries an attempt under way; NULL when none is.
+    owner TEXT,
+    -- When it may be claimed: the due time while queued, the end of the lease while sending.
+    due_at BIGINT NOT NULL,
+    doubtful INTEGER NOT NULL CHECK (doubtful IN (0, 1)),
+    -- When the message that caused it was accepted.
+    accepted_at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    first_attempt_at BIGINT,
+    sent_at BIGINT,
+    receipt TEXT,
+    error TEXT,
+    CHECK (head = 0 OR state IN ('queued', 'sending')),
+    CHECK (state <> 'sending' OR head = 1)
+);
+-- A lane has at most one head, so that two deliveries of a lane can never be under way together.
+CREATE UNIQUE INDEX deliveries_lane_head ON deliveries (lane) WHERE head = 1;
+CREATE INDEX deliveries_claimable ON deliveries (destination, priority, due_at, seq) WHERE head = 1;
+CREATE INDEX deliveries_due ON deliveries (due_at) WHERE head = 1;
+-- The rows behind a head, and everything that the backlog counts.
+CREATE INDEX deliveries_open ON deliveries (lane, seq, destination, state, created_at)
+    WHERE state IN ('queued', 'sending');
+CREATE INDEX deliveries_failed ON deliveries (seq, destination, state, created_at) WHERE state IN ('dead', 'held');
+CREATE INDEX deliveries_by_ticket ON deliveries (ticket_id, kind, seq) WHERE ticket_id IS NOT NULL;
+
+-- The networks' later words, each once.
+CREATE TABLE receipts (
+    delivery_id TEXT NOT NULL REFERENCES deliveries (id),
+    -- The network's id of the message: a delivery that was sent twice has two.
+    provider_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    code TEXT,
+    at BIGINT NOT NULL,
+    noted_at BIGINT NOT NULL,
+    PRIMARY KEY (delivery_id, provider_id, status)
+);
+
+-- Things to do later, one per conversation and name.
+CREATE TABLE timers (
+    connector TEXT NOT NULL,
+    conversation_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    due_at BIGINT NOT NULL,
+    ticket_id TEXT NOT NULL REFERENCES incidents (ticket_id),
+    PRIMARY KEY (connector, conversation_id, name)
+);
+CREATE INDEX timers_due ON timers (name, due_at);
+
+-- What happened; ids and facts, never a client's text, name or number. Rows are only added.
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY NOT NULL,
+    at BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    ticket_id TEXT,
+    -- The message that the row is about, which may have no ticket yet.
+    inbox_id BIGINT,
+    subject TEXT,
+    details TEXT NOT NULL
+);
+CREATE INDEX audit_by_ticket ON audit (ticket_id, seq) WHERE ticket_id IS NOT NULL;
+CREATE INDEX audit_by_message ON audit (inbox_id, seq) WHERE inbox_id IS NOT NULL;

@@ -1,0 +1,166 @@
+"""What an operator may ask of the running daemon, in terms of the journal and the rules.
+
+`control` carries these calls over the Unix socket; `app` hands in the parts. Answers are camelCase JSON and carry no
+text of a client, except `incident`, which is asked for by name.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from loguru import logger
+
+from engine.core import contracts
+from engine.core.contracts import Json
+from engine.core.deliveries import DeliveryState
+from engine.core.errors import NotFound, UsageError
+from engine.core.incidents import IncidentStatus
+from engine.metrics import Metrics
+from engine.ports import AuditView, Clock, Connector, DeliveryView, Journal
+
+
+class Switch:
+    """The kill switch: while it is off, clients are not acknowledged automatically."""
+
+    def __init__(self, journal: Journal, clock: Clock, metrics: Metrics) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._metrics = metrics
+        self._paused = False
+
+    def paused(self) -> bool:
+        """Whether acknowledgements are held."""
+        return self._paused
+
+    async def restore(self, *, acknowledge: bool) -> None:
+        """Take the state that an operator last set; `acknowledge` of engine.yaml when nobody ever did."""
+        kept = await self._journal.paused()
+        self._paused = (not acknowledge) if kept is None else kept
+        self._metrics.set_paused(paused=self._paused)
+
+    async def turn(self, *, paused: bool) -> None:
+        """Pause or resume, durably."""
+        await self._journal.set_paused(paused=paused, now=self._clock.now())
+        self._paused = paused
+        self._metrics.set_paused(paused=paused)
+        logger.warning("acknowledgements are {}", "paused" if paused else "resumed")
+
+
+class Operations:
+    """The calls of `control`."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        switch: Switch,
+        connectors: Mapping[str, Connector],
+        clock: Clock,
+        *,
+        reload_rules: Callable[[], Awaitable[Json]],
+        describe: Callable[[], Json],
+        wake: Callable[[], None],
+    ) -> None:
+        """`describe` tells version, start time and rules; `wake` makes the relay look at the journal."""
+        self._journal = journal
+        self._switch = switch
+        self._connectors = connectors
+        self._clock = clock
+        self._reload = reload_rules
+        self._describe = describe
+        self._wake = wake
+
+    async def status(self) -> Json:
+        """The whole daemon on one page."""
+        backlog = await self._journal.backlog()
+        deliveries: dict[str, dict[str, int]] = {}
+        for (destination, state), count in sorted(backlog.deliveries.items()):
+            deliveries.setdefault(destination, {})[state.value] = count
+        connectors = {}
+        for name, connector in self._connectors.items():
+            health = connector.health()
+            connectors[name] = {"ready": health.ready, "problem": health.problem}
+        return {
+            **self._describe(),
+            "paused": self._switch.paused(),
+            "unrouted": backlog.unrouted,
+            "deliveries": deliveries,
+            "oldest": {name: _instant(moment) for name, moment in sorted(backlog.oldest.items())},
+            "connectors": connectors,
+        }
+
+    async def pause(self) -> Json:
+        """Hold acknowledgements; posts go on and say so."""
+        await self._switch.turn(paused=True)
+        return {"paused": True}
+
+    async def resume(self) -> Json:
+        """Acknowledge again, what was held included."""
+        await self._switch.turn(paused=False)
+        self._wake()
+        return {"paused": False}
+
+    async def reload(self) -> Json:
+        """Reload the rules and wait for the result."""
+        return await self._reload()
+
+    async def incidents(self, status: str | None, limit: int) -> list[Json]:
+        """The newest incidents, without their texts."""
+        wanted = IncidentStatus(_known(status, IncidentStatus)) if status else None
+        found = await self._journal.incidents(wanted, limit)
+        return [contracts.incident_json(incident, None) for incident in found]
+
+    async def incident(self, ticket: str) -> Json:
+        """One incident with its text and history."""
+        view = await self._journal.incident(ticket)
+        if view is None:
+            raise NotFound(f'no incident "{ticket}": `engine incidents list` shows the tickets')
+        return {
+            **contracts.incident_json(view.incident, view.raw_text),
+            "decisions": [dict(decision) for decision in view.decisions],
+            "deliveries": [_delivery(delivery) for delivery in view.deliveries],
+            "audit": [_audit(row) for row in view.audit],
+        }
+
+    async def deliveries(self, state: str | None, limit: int) -> list[Json]:
+        """The newest deliveries."""
+        wanted = DeliveryState(_known(state, DeliveryState)) if state else None
+        return [_delivery(delivery) for delivery in await self._journal.deliveries(wanted, limit)]
+
+    async def redrive(self, delivery_id: str) -> Json:
+        """Send a dead or held delivery again."""
+        before = await self._journal.redrive(delivery_id, self._clock.now())
+        if before is None:
+            raise NotFound(f'no delivery "{delivery_id}": `engine deliveries list` shows the ids')
+        if before not in {DeliveryState.DEAD, DeliveryState.HELD}:
+            raise UsageError(f"delivery {delivery_id} is {before.value}: only dead and held ones can be redriven")
+        self._wake()
+        return {"id": delivery_id, "was": before.value, "state": DeliveryState.QUEUED.value}
+
+
+def _known(word: str, kind: type[IncidentStatus] | type[DeliveryState]) -> str:
+    words = [member.value for member in kind]
+    if word not in words:
+        raise UsageError(f'there is no state "{word}": one of {", ".join(words)}')
+    return word
+
+
+def _delivery(view: DeliveryView) -> Json:
+    return {
+        "id": view.id,
+        "kind": view.kind.value,
+        "state": view.state.value,
+        "destination": view.destination,
+        "ticketId": view.ticket_id,
+        "attempts": view.attempts,
+        "createdAt": _instant(view.created_at),
+        "dueAt": _instant(view.due_at),
+        "sentAt": _instant(view.sent_at),
+        "error": view.error,
+    }
+
+
+def _audit(row: AuditView) -> Json:
+    return {"at": _instant(row.at), "kind": row.kind, "ticketId": row.ticket_id, "details": dict(row.details)}
+
+
+def _instant(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None

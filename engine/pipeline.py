@@ -1,0 +1,191 @@
+"""Inbound: accept (persist), evaluate, plan, record.
+
+Webhooks call `accept`; the daemon runs `run`. The journal is the queue: whatever was accepted and not yet decided is
+read back from it, so that a restart continues exactly where a crash stopped, in the order of acceptance. This module
+decides nothing itself and talks to no network.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from time import perf_counter
+from typing import Protocol
+
+from loguru import logger
+
+from engine.core import contracts
+from engine.core.decisions import Decision
+from engine.core.errors import JournalUnavailable, Superseded
+from engine.core.events import Event, Inbound
+from engine.core.plan import Circumstances, Plan, Wording, plan
+from engine.metrics import Metrics
+from engine.ports import Accepted, Clock, Journal, OnCall, Unrouted
+
+# How many messages are decided between two looks at the journal.
+_BATCH = 256
+# How long to wait for a wake-up before looking anyway; another process may have written.
+_POLL_S = 1.0
+# The pause after the journal refused to write.
+_RETRY_S = 1.0
+
+_ACK_NAMED = (
+    "Hello {name}, I am sorry for what you are facing at the moment. Please note that we have received your request, "
+    "and one of our engineers will get back to you shortly."
+)
+_ACK_NAMELESS = _ACK_NAMED.replace("Hello {name}", "Hello")
+
+
+class Rules(Wording, Protocol):
+    """The loaded rules, as far as deciding about a message is concerned."""
+
+    def evaluate(self, event: Event) -> Decision:
+        """The decision about one event. Pure."""
+        ...
+
+    def fallback(self, event: Event, error: str) -> Decision:
+        """The default escalation, for when evaluation failed with `error`."""
+        ...
+
+
+class _BuiltInWording:
+    """The default texts, for when a template itself is at fault."""
+
+    @staticmethod
+    def acknowledgement(_template: str, variables: Mapping[str, object]) -> str:
+        name = variables.get("client_name")
+        return _ACK_NAMED.format(name=name) if name else _ACK_NAMELESS
+
+    @staticmethod
+    def escalation(variables: Mapping[str, object]) -> tuple[str, str]:
+        client = variables.get("client_name") or "Client"
+        phone = variables.get("client_phone") or "number hidden"
+        body = (
+            f"Client: {client} ({phone})\n"
+            f"Issue Summary: {variables['issue_summary']}\n"
+            f'Original Message: "{variables["raw_text"]}"\n'
+            f"Action: {variables['oncall']} please check WhatsApp and respond to the client now."
+        )
+        return "New WhatsApp Client Request", body
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What the plan needs besides the message: where posts go and who is called."""
+
+    escalate_to: str
+    channel_override: str | None
+    oncall: OnCall
+    paused: Callable[[], bool]
+
+
+class Pipeline:
+    """Turns accepted messages into recorded plans until it is stopped."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        ruleset: Callable[[], Rules],
+        routing: Routing,
+        clock: Clock,
+        metrics: Metrics,
+        recorded: Callable[[], None],
+    ) -> None:
+        """`ruleset` gives the rules in force for one message; `recorded` is called when deliveries may be waiting."""
+        self._journal = journal
+        self._ruleset = ruleset
+        self._routing = routing
+        self._clock = clock
+        self._metrics = metrics
+        self._recorded = recorded
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    async def accept(self, inbounds: Sequence[Inbound]) -> tuple[Accepted, ...]:
+        """Persist the messages of one request; only then may the network be answered. Raises JournalUnavailable."""
+        accepted = await self._journal.accept(inbounds, self._clock.now())
+        for inbound, answer in zip(inbounds, accepted, strict=True):
+            if answer.duplicate:
+                self._metrics.count_duplicates()
+            else:
+                self._metrics.count_accepted(inbound.connector)
+        self._wake.set()
+        return accepted
+
+    def stop(self) -> None:
+        """Let `run` return after the batch under way; undecided messages wait in the journal."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Decide accepted messages, oldest first, until `stop`. The journal's refusals are waited out."""
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                settled = await self._route_batch()
+            except JournalUnavailable as error:
+                logger.error("decisions wait: {}", error)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            if not settled:
+                await self._idle()
+
+    async def _idle(self) -> None:
+        try:
+            async with asyncio.timeout(_POLL_S):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _route_batch(self) -> int:
+        batch = await self._journal.unrouted(_BATCH)
+        results = await asyncio.gather(*(self._route(message) for message in batch), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        if batch:
+            self._recorded()
+        return len(batch)
+
+    async def _route(self, message: Unrouted) -> None:
+        started = perf_counter()
+        decision, planned = self._decide(message)
+        took = timedelta(seconds=perf_counter() - started)
+        now = self._clock.now()
+        try:
+            ticket = await self._journal.record(message.inbox_id, planned, contracts.decision_json(decision), now)
+        except Superseded:
+            # Another message of this conversation was recorded in between: the next batch plans anew.
+            return
+        self._metrics.count_decision(decision.priority.word, took)
+        logger.bind(inbox=message.inbox_id, ticket=ticket, rule=decision.rule, priority=decision.priority.word).info(
+            "decided"
+        )
+
+    def _decide(self, message: Unrouted) -> tuple[Decision, Plan]:
+        ruleset = self._ruleset()
+        circumstances = Circumstances(
+            accepted_at=message.accepted_at,
+            incident=message.incident,
+            post=message.post,
+            paused=self._routing.paused(),
+            mention=self._routing.oncall.mention(),
+            escalate_to=self._routing.escalate_to,
+            channel_override=self._routing.channel_override,
+        )
+        try:
+            decision = ruleset.evaluate(message.inbound.event)
+            return decision, plan(message.inbound, decision, ruleset, circumstances)
+        except Exception as error:  # noqa: BLE001 - the guard: a fault in a rule must not silence a client
+            return self._stand_in(message, ruleset, circumstances, error)
+
+    def _stand_in(
+        self, message: Unrouted, ruleset: Rules, circumstances: Circumstances, error: Exception
+    ) -> tuple[Decision, Plan]:
+        self._metrics.count_evaluation_failure()
+        # The type only: a message could carry the client's words.
+        fault = type(error).__name__
+        logger.bind(inbox=message.inbox_id).error("evaluation failed ({}); the default escalation stands in", fault)
+        decision = ruleset.fallback(message.inbound.event, fault)
+        wording: Wording = _BuiltInWording()
+        return decision, plan(message.inbound, decision, wording, circumstances)

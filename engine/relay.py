@@ -1,0 +1,247 @@
+"""Outbound: claim, send, settle.
+
+One task per destination claims the heads of lanes from the journal, within the destination's rate, and hands each to
+the connector. What an outcome means is decided in `core.deliveries`; this module only carries it out. A delivery
+whose earlier try may have taken effect is reconciled with the network before it is said again.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from loguru import logger
+
+from engine.core import throttle
+from engine.core.deliveries import (
+    Claimed,
+    DeliveryKind,
+    DeliveryState,
+    Found,
+    NewDelivery,
+    Outcome,
+    Policy,
+    Reconciled,
+    Sent,
+    Settlement,
+    Unknown,
+    kind_of,
+    settle,
+    settle_reconciled,
+    undelivered_note,
+)
+from engine.core.errors import JournalUnavailable
+from engine.core.throttle import Throttle
+from engine.metrics import Metrics
+from engine.ports import Clock, Connector, Journal
+
+# The longest that one attempt may take, and the lease that covers it with a margin for the journal.
+_ATTEMPT_S = 40.0
+LEASE = timedelta(seconds=60)
+# Bounds on the pause between two looks at the journal.
+_SHORTEST_S = 0.02
+_LONGEST_S = 1.0
+# The pause after the journal refused to write.
+_RETRY_S = 1.0
+# How often silent incidents are looked for, and how many close in one transaction.
+_LAPSE_S = 5.0
+_LAPSE_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A connector with the way it is to be treated."""
+
+    connector: Connector
+    per_second: float
+    # How many deliveries may be under way in parallel.
+    at_once: int
+    # By kind; kinds that are absent use the default policy.
+    policies: Mapping[DeliveryKind, Policy] = field(default_factory=dict)
+    default_policy: Policy = field(default_factory=Policy)
+
+    def policy(self, kind: DeliveryKind) -> Policy:
+        """How deliveries of this kind are retried here."""
+        return self.policies.get(kind, self.default_policy)
+
+
+class Relay:
+    """Carries deliveries to their destinations until it is stopped."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        destinations: Mapping[str, Destination],
+        clock: Clock,
+        metrics: Metrics,
+        chance: Callable[[], float],
+        *,
+        paused: Callable[[], bool],
+        escalate_to: str,
+    ) -> None:
+        """`chance` gives uniform numbers in [0, 1) for jitter; `paused` is the kill switch for acknowledgements."""
+        self._journal = journal
+        self._destinations = destinations
+        self._clock = clock
+        self._metrics = metrics
+        self._chance = chance
+        self._paused = paused
+        self._escalate_to = escalate_to
+        self._wakes = {name: asyncio.Event() for name in destinations}
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Something may be waiting: look at the journal now."""
+        for event in self._wakes.values():
+            event.set()
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` returns when what is in flight has been settled."""
+        self._stopping = True
+        self.wake()
+
+    async def run(self) -> None:
+        """Serve every destination, and let silent incidents lapse, until `stop`."""
+        async with asyncio.TaskGroup() as group:
+            timekeeper = group.create_task(self._keep_time(), name="relay-timers")
+            servers = [
+                group.create_task(self._serve(name, destination), name=f"relay-{name}")
+                for name, destination in self._destinations.items()
+            ]
+            await asyncio.gather(*servers)
+            timekeeper.cancel()
+
+    async def _keep_time(self) -> None:
+        while True:
+            try:
+                for ticket in await self._journal.lapse(_LAPSE_BATCH, self._clock.now()):
+                    logger.bind(ticket=ticket).info("lapsed: the client has been silent for the length of an episode")
+            except JournalUnavailable as error:
+                logger.error("timers wait: {}", error)
+            await asyncio.sleep(_LAPSE_S)
+
+    async def _serve(self, name: str, destination: Destination) -> None:
+        state = Throttle.full(destination.per_second, max(1.0, destination.per_second), self._clock.now())
+        under_way: set[asyncio.Task[Outcome | None]] = set()
+        wake = self._wakes[name]
+        while not self._stopping:
+            wake.clear()
+            done = {task for task in under_way if task.done()}
+            under_way -= done
+            for task in done:
+                state = self._learn(state, destination, task.result())
+            try:
+                claimed, pause_s = await self._claim(name, destination, state, len(under_way))
+            except JournalUnavailable as error:
+                logger.error("deliveries to {} wait: {}", name, error)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            state = throttle.spend(state, len(claimed), self._clock.now())
+            for delivery in claimed:
+                task = asyncio.create_task(self._deliver(delivery, destination))
+                task.add_done_callback(lambda _done: wake.set())
+                under_way.add(task)
+            await _wait(wake, pause_s)
+        if under_way:
+            await asyncio.wait(under_way)
+
+    def _learn(self, state: Throttle, destination: Destination, outcome: Outcome | None) -> Throttle:
+        if outcome is None:
+            return state
+        policy = destination.default_policy
+        return throttle.learn(state, outcome, self._clock.now(), self._chance(), policy)
+
+    async def _claim(
+        self, name: str, destination: Destination, state: Throttle, in_flight: int
+    ) -> tuple[tuple[Claimed, ...], float]:
+        """What may be sent now, and how long to wait before looking again."""
+        now = self._clock.now()
+        limit = throttle.allowance(state, in_flight, destination.at_once, now)
+        if not limit:
+            opens_at = throttle.opens_at(state, now)
+            return (), _pause(opens_at, now) if opens_at > now else _LONGEST_S
+        kinds = [kind for kind in DeliveryKind if not (self._paused() and kind is DeliveryKind.ACKNOWLEDGEMENT)]
+        claimed = await self._journal.claim(name, kinds, limit, LEASE, now)
+        if len(claimed) == limit:
+            return claimed, 0.0
+        due = await self._journal.next_due()
+        return claimed, _LONGEST_S if due is None else _pause(due, now)
+
+    async def _deliver(self, claimed: Claimed, destination: Destination) -> Outcome | None:
+        """Carry one delivery through reconciling, sending and settling; the outcome, None when nothing was sent."""
+        policy = destination.policy(kind_of(claimed.body))
+        if claimed.doubtful:
+            found = await _guarded_reconcile(destination.connector, claimed)
+            settlement = settle_reconciled(claimed, found, self._clock.now(), policy)
+            if settlement is not None:
+                await self._finish(claimed, settlement, destination.connector.name, "reconciled")
+                return found if isinstance(found, Sent) else None
+        outcome = await _guarded_send(destination.connector, claimed)
+        settlement = settle(claimed, outcome, self._clock.now(), self._chance(), policy)
+        await self._finish(claimed, settlement, destination.connector.name, type(outcome).__name__.lower())
+        return outcome
+
+    async def _finish(self, claimed: Claimed, settlement: Settlement, name: str, outcome: str) -> None:
+        now = self._clock.now()
+        note = undelivered_note(claimed, settlement, self._escalate_to, now)
+        then: tuple[NewDelivery, ...] = (note,) if note else ()
+        kind = kind_of(claimed.body)
+        # Until the lease ends nobody else claims this delivery, so a full disk may be waited out.
+        while self._clock.now() < now + LEASE / 2:
+            try:
+                kept = await self._journal.finish(claimed, settlement, (), then, self._clock.now())
+                break
+            except JournalUnavailable as error:
+                logger.bind(delivery=claimed.id).error("the outcome cannot be written: {}", error)
+                await asyncio.sleep(_RETRY_S)
+        else:
+            return
+        self._metrics.count_attempt(name, outcome)
+        facts = {"delivery": claimed.id, "ticket": claimed.ticket_id, "kind": kind, "destination": name}
+        facts |= {"attempt": claimed.attempt, "state": settlement.state}
+        if not kept:
+            logger.bind(**facts).warning("a newer claim has overtaken this attempt")
+            return
+        self._metrics.count_delivery(name, kind, settlement.state)
+        if settlement.state is DeliveryState.SENT:
+            self._metrics.observe_sent(kind, now - claimed.accepted_at)
+        if settlement.error:
+            logger.bind(**facts).warning("{}", settlement.error)
+        else:
+            logger.bind(**facts).info("delivered")
+        if then:
+            self.wake()
+
+
+async def _guarded_send(connector: Connector, claimed: Claimed) -> Outcome:
+    try:
+        async with asyncio.timeout(_ATTEMPT_S):
+            return await connector.send(claimed)
+    except TimeoutError:
+        return Unknown("no answer in time")
+    except Exception as error:  # noqa: BLE001 - the guard: a connector's own fault must not stop its lane
+        logger.bind(delivery=claimed.id).error("{} failed to send ({})", connector.name, type(error).__name__)
+        return Unknown(f"fault in the connector: {type(error).__name__}")
+
+
+async def _guarded_reconcile(connector: Connector, claimed: Claimed) -> Reconciled:
+    try:
+        async with asyncio.timeout(_ATTEMPT_S):
+            return await connector.reconcile(claimed)
+    except TimeoutError:
+        return Found.UNDECIDED
+    except Exception as error:  # noqa: BLE001 - as above
+        logger.bind(delivery=claimed.id).error("{} failed to look up ({})", connector.name, type(error).__name__)
+        return Found.UNDECIDED
+
+
+def _pause(until: datetime, now: datetime) -> float:
+    return min(_LONGEST_S, max(_SHORTEST_S, (until - now).total_seconds()))
+
+
+async def _wait(event: asyncio.Event, pause_s: float) -> None:
+    try:
+        async with asyncio.timeout(pause_s):
+            await event.wait()
+    except TimeoutError:
+        return

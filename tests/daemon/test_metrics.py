@@ -1,0 +1,124 @@
+"""The metrics page: every family by its documented name, moved by its own report and nothing else."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from prometheus_client import REGISTRY
+from prometheus_client.parser import text_string_to_metric_families
+
+from engine.metrics import Metrics
+
+
+def value(metrics: Metrics, sample: str, **labels: str) -> float | None:
+    page, _ = metrics.render()
+    for family in text_string_to_metric_families(page.decode()):
+        for found in family.samples:
+            if found.name == sample and found.labels == labels:
+                return found.value
+    return None
+
+
+Report = Callable[[Metrics], None]
+CASES: dict[str, tuple[Report, str, dict[str, str], float]] = {
+    "accepted": (
+        lambda metrics: metrics.count_accepted("cloud"),
+        "engine_events_accepted_total",
+        {"connector": "cloud"},
+        1,
+    ),
+    "duplicates": (lambda metrics: metrics.count_duplicates(), "engine_events_duplicate_total", {}, 1),
+    "refused": (
+        lambda metrics: metrics.count_refused("desk", 401),
+        "engine_events_refused_total",
+        {"connector": "desk", "status": "401"},
+        1,
+    ),
+    "decisions": (
+        lambda metrics: metrics.count_decision("high", timedelta(microseconds=120)),
+        "engine_decisions_total",
+        {"priority": "high"},
+        1,
+    ),
+    "evaluation time": (
+        lambda metrics: metrics.count_decision("high", timedelta(microseconds=120)),
+        "engine_evaluation_seconds_bucket",
+        {"le": "0.00015"},
+        1,
+    ),
+    "evaluation failures": (
+        lambda metrics: metrics.count_evaluation_failure(),
+        "engine_evaluation_failures_total",
+        {},
+        1,
+    ),
+    "deliveries": (
+        lambda metrics: metrics.count_delivery("mattermost", "escalation", "sent"),
+        "engine_deliveries_total",
+        {"destination": "mattermost", "kind": "escalation", "state": "sent"},
+        1,
+    ),
+    "attempts": (
+        lambda metrics: metrics.count_attempt("cloud", "transient"),
+        "engine_delivery_attempts_total",
+        {"destination": "cloud", "outcome": "transient"},
+        1,
+    ),
+    "accepted to sent": (
+        lambda metrics: metrics.observe_sent("acknowledgement", timedelta(milliseconds=8)),
+        "engine_accepted_to_sent_seconds_sum",
+        {"kind": "acknowledgement"},
+        0.008,
+    ),
+    "unrouted": (lambda metrics: metrics.set_backlog(4, {}), "engine_backlog_unrouted", {}, 4),
+    "reload": (lambda metrics: metrics.set_reload_ok(ok=True), "engine_rules_reload_ok", {}, 1),
+    "paused": (lambda metrics: metrics.set_paused(paused=True), "engine_paused", {}, 1),
+    "ready": (lambda metrics: metrics.set_ready(ready=True), "engine_ready", {}, 1),
+    "rules": (lambda metrics: metrics.set_rules("ab12"), "engine_rules_loaded", {"sha": "ab12"}, 1),
+}
+
+
+@pytest.mark.parametrize(("report", "sample", "labels", "expected"), CASES.values(), ids=CASES.keys())
+def test_each_report_moves_its_own_sample(report: Report, sample: str, labels: dict[str, str], expected: float) -> None:
+    """What is reported once is on the page under the documented name and labels."""
+    metrics = Metrics()
+    assert value(metrics, sample, **labels) in {None, 0}
+    report(metrics)
+    assert value(metrics, sample, **labels) == expected
+
+
+def test_work_that_is_done_leaves_the_backlog_at_zero() -> None:
+    """A destination without open work reads 0 and not its last figure."""
+    metrics = Metrics()
+    metrics.set_backlog(1, {("mattermost", "queued"): 7, ("cloud", "dead"): 1})
+    metrics.set_backlog(0, {("cloud", "dead"): 2})
+    assert value(metrics, "engine_backlog_deliveries", destination="mattermost", state="queued") == 0
+    assert value(metrics, "engine_backlog_deliveries", destination="cloud", state="dead") == 2
+    assert value(metrics, "engine_backlog_unrouted") == 0
+
+
+def test_one_rule_set_is_in_force_at_a_time() -> None:
+    """After a reload the earlier hash is gone from the page."""
+    metrics = Metrics()
+    metrics.set_rules("old")
+    metrics.set_rules("new")
+    assert value(metrics, "engine_rules_loaded", sha="old") is None
+    assert value(metrics, "engine_rules_loaded", sha="new") == 1
+
+
+def test_two_daemons_in_one_process_count_apart() -> None:
+    """Nothing is kept in the library's global registry."""
+    first, second = Metrics(), Metrics()
+    first.count_duplicates()
+    assert value(second, "engine_events_duplicate_total") == 0
+    assert not [family.name for family in REGISTRY.collect() if family.name.startswith("engine_")]
+
+
+def test_the_page_is_prometheus_text_without_creation_times() -> None:
+    """The content type is the one that Prometheus asks for, memory is on the page, and `_created` is not."""
+    metrics = Metrics()
+    metrics.count_accepted("cloud")
+    page, content_type = metrics.render()
+    assert content_type.startswith("text/plain; version=")
+    assert page.count(b"\nprocess_resident_memory_bytes ") == 1
+    assert b"_created" not in page

@@ -1,0 +1,197 @@
+"""The pipeline on a real journal: accepted messages become recorded plans, whatever goes wrong on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine.journal.sqlite import SqliteJournal
+from standins.parts import FixedRules, SetClock, inbound, until
+
+from engine.core.decisions import Decision, Priority
+from engine.core.deliveries import Acknowledgement, DeliveryKind, Escalation, FollowUp
+from engine.core.errors import JournalUnavailable
+from engine.core.events import Event
+from engine.core.plan import PAUSED_NOTE
+from engine.metrics import Metrics
+from engine.oncall.static import StaticOnCall
+from engine.pipeline import Pipeline, Routing, Rules
+from engine.ports import Backlog
+
+LEASE = timedelta(seconds=60)
+
+
+class Running:
+    """A pipeline under test with everything around it."""
+
+    def __init__(self, journal: SqliteJournal, rules: Rules) -> None:
+        self.journal = journal
+        self.clock = SetClock()
+        self.paused = False
+        self.rules = rules
+        self.woken = 0
+        routing = Routing("mattermost", None, StaticOnCall("@oncall"), lambda: self.paused)
+        self.pipeline = Pipeline(journal, lambda: self.rules, routing, self.clock, Metrics(), self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    async def settled(self) -> Backlog:
+        """Wait until every accepted message has its decision."""
+        while (backlog := await self.journal.backlog()).unrouted:
+            await asyncio.sleep(0.001)
+        return backlog
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, rules: Rules | None = None) -> AsyncIterator[Running]:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    parts = Running(journal, rules or FixedRules())
+    await journal.open("main", parts.clock.now())
+    task = asyncio.create_task(parts.pipeline.run())
+    try:
+        yield parts
+    finally:
+        parts.pipeline.stop()
+        await task
+        await journal.close()
+
+
+async def test_an_accepted_message_becomes_an_incident_with_both_deliveries(tmp_path: Path) -> None:
+    """One message yields one ticket, one acknowledgement and one post."""
+    async with running(tmp_path) as parts:
+        (accepted,) = await parts.pipeline.accept([inbound(1)])
+        await parts.settled()
+        (incident,) = await parts.journal.incidents(None, 10)
+        (ack,) = await parts.journal.claim("wa", list(DeliveryKind), 9, LEASE, parts.clock.now())
+        (post,) = await parts.journal.claim("mattermost", list(DeliveryKind), 9, LEASE, parts.clock.now())
+    assert not accepted.duplicate
+    assert incident.ticket_id == "OC-2026-0001"
+    assert isinstance(ack.body, Acknowledgement)
+    assert isinstance(post.body, Escalation)
+    assert parts.woken >= 1
+
+
+async def test_a_duplicate_changes_nothing(tmp_path: Path) -> None:
+    """The same message again is answered as accepted and leads to nothing."""
+    async with running(tmp_path) as parts:
+        await parts.pipeline.accept([inbound(1)])
+        (again,) = await parts.pipeline.accept([inbound(1)])
+        await parts.settled()
+        deliveries = await parts.journal.deliveries(None, 10)
+    assert again.duplicate
+    assert len(deliveries) == 2
+
+
+async def test_messages_of_one_conversation_join_one_incident_in_order(tmp_path: Path) -> None:
+    """Five messages at once: one ticket, one acknowledgement, one post and four replies in its thread, in order."""
+    async with running(tmp_path) as parts:
+        await parts.pipeline.accept([inbound(number, text=f"message {number}") for number in range(5)])
+        await parts.settled()
+        deliveries = await parts.journal.deliveries(None, 20)
+        incidents = await parts.journal.incidents(None, 10)
+    kinds = [delivery.kind for delivery in deliveries]
+    assert len(incidents) == 1
+    assert kinds.count(DeliveryKind.ACKNOWLEDGEMENT) == 1
+    assert kinds.count(DeliveryKind.ESCALATION) == 1
+    assert kinds.count(DeliveryKind.FOLLOW_UP) == 4
+
+
+async def test_a_fault_in_the_rules_still_yields_the_default_escalation(tmp_path: Path) -> None:
+    """A rule that fails on a message must not silence the client; the decision log says what failed, without text."""
+    async with running(tmp_path, FixedRules(failure=RuntimeError("+254700000001 said a secret"))) as parts:
+        await parts.pipeline.accept([inbound(1)])
+        await parts.settled()
+        (incident,) = await parts.journal.incidents(None, 10)
+        view = await parts.journal.incident(incident.ticket_id)
+        (post,) = await parts.journal.claim("mattermost", list(DeliveryKind), 9, LEASE, parts.clock.now())
+    assert view is not None
+    assert view.decisions[0]["error"] == "RuntimeError"
+    assert isinstance(post.body, Escalation)
+    assert post.body.body.endswith("Action: @oncall please check WhatsApp and respond to the client now.")
+
+
+async def test_one_poisonous_message_does_not_hold_the_others(tmp_path: Path) -> None:
+    """Messages of other conversations are decided although one of them makes the rules fail."""
+
+    class Picky(FixedRules):
+        def evaluate(self, event: Event) -> Decision:
+            if event.message.id == "m1":
+                raise ValueError("poison")
+            return self.decision(event)
+
+    async with running(tmp_path, Picky()) as parts:
+        await parts.pipeline.accept([inbound(n, conversation=f"wa-{n}") for n in range(3)])
+        await parts.settled()
+        incidents = await parts.journal.incidents(None, 10)
+    assert sorted(incident.rule_id for incident in incidents) == ["any", "any", "engine-fallback"]
+
+
+async def test_while_paused_posts_go_on_and_say_so(tmp_path: Path) -> None:
+    """The kill switch changes the plan: no acknowledgement, and the post asks for an answer by hand."""
+    async with running(tmp_path) as parts:
+        parts.paused = True
+        await parts.pipeline.accept([inbound(1)])
+        await parts.settled()
+        acks = await parts.journal.claim("wa", list(DeliveryKind), 9, LEASE, parts.clock.now())
+        (post,) = await parts.journal.claim("mattermost", list(DeliveryKind), 9, LEASE, parts.clock.now())
+    assert acks == ()
+    assert isinstance(post.body, Escalation)
+    assert post.body.body.endswith(PAUSED_NOTE)
+
+
+async def test_a_raised_priority_is_decided_by_the_rules_of_that_moment(tmp_path: Path) -> None:
+    """One message sees exactly one rule-set; the next one sees the newer set."""
+    async with running(tmp_path) as parts:
+        await parts.pipeline.accept([inbound(1)])
+        await parts.settled()
+        parts.rules = FixedRules(Priority.URGENT)
+        await parts.pipeline.accept([inbound(2, text="everything is down")])
+        await parts.settled()
+        (incident,) = await parts.journal.incidents(None, 10)
+        deliveries = await parts.journal.deliveries(None, 10)
+    assert incident.priority is Priority.URGENT
+    assert {delivery.kind for delivery in deliveries} == set(DeliveryKind)
+
+
+async def test_undecided_messages_are_decided_after_a_restart(tmp_path: Path) -> None:
+    """What was accepted before a crash is decided by the next life, in order."""
+    journal = SqliteJournal(tmp_path / "journal.db")
+    clock = SetClock()
+    await journal.open("main", clock.now())
+    await journal.accept([inbound(1), inbound(2)], clock.now())
+    await journal.close()
+    async with running(tmp_path) as parts:
+        await parts.settled()
+        deliveries = await parts.journal.deliveries(None, 10)
+        (post,) = await parts.journal.claim("mattermost", list(DeliveryKind), 9, LEASE, parts.clock.now())
+    assert len(deliveries) == 3
+    assert isinstance(post.body, Escalation)
+    assert not isinstance(post.body, FollowUp)
+
+
+async def test_a_journal_that_cannot_write_is_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When recording fails, nothing is lost: the message is decided once the journal writes again."""
+    monkeypatch.setattr("engine.pipeline._RETRY_S", 0.001)
+    async with running(tmp_path) as parts:
+        record, refusals = parts.journal.record, iter([JournalUnavailable("disk full")])
+
+        async def failing_once(*arguments: Any) -> Any:
+            for refusal in refusals:
+                raise refusal
+            return await record(*arguments)
+
+        monkeypatch.setattr(parts.journal, "record", failing_once)
+        await parts.pipeline.accept([inbound(1)])
+        await parts.settled()
+        incidents = await parts.journal.incidents(None, 10)
+    assert len(incidents) == 1
+
+
+async def test_stop_returns_at_once_when_there_is_nothing_to_do(tmp_path: Path) -> None:
+    """An idle pipeline does not delay the daemon's stop."""
+    async with running(tmp_path) as parts:
+        await until(lambda: parts.pipeline is not None)

@@ -1,0 +1,127 @@
+"""The reloader on real files: a good set is taken, a broken one changes nothing but what is said about it."""
+
+from pathlib import Path
+
+import pytest
+from standins.parts import write_rules
+
+from engine.core.errors import ConfigurationError
+from engine.metrics import Metrics
+from engine.reloader import Reloader
+
+GOOD = """\
+schema: 1
+defaults: {channel: triage, priority: normal, ack: default}
+channels:
+  triage: {team: support}
+rules:
+  - id: anything-else
+    when: always
+    examples:
+      match: ["anything"]
+"""
+BETTER = GOOD.replace("priority: normal", "priority: high")
+BROKEN = GOOD.replace("channel: triage,", "channel: tirage,")
+TEMPLATES = (
+    ("ack/default.j2", "Hello\n"),
+    ("escalation/default.j2", "Title\n\nIssue Summary: {{ issue_summary }}\n"),
+)
+
+
+class Folder:
+    """A rules folder that a test edits, and what the metrics say."""
+
+    def __init__(self, root: Path, rules: str) -> None:
+        self.state = root / "state"
+        self.rules = write_rules(root / "rules", [("10-all.yaml", rules)])
+        self.templates = write_rules(root / "templates", TEMPLATES)
+        self.metrics = Metrics()
+
+    def reloader(self) -> Reloader:
+        return Reloader(self.rules, self.templates, self.state, self.metrics)
+
+    def write(self, rules: str) -> None:
+        write_rules(self.rules, [("10-all.yaml", rules)])
+
+    def reload_ok(self) -> bool:
+        page = self.metrics.render()[0].decode()
+        return "engine_rules_reload_ok 1.0" in page
+
+
+async def test_a_good_set_is_swapped_in(tmp_path: Path) -> None:
+    """After a reload the next message follows the new files."""
+    folder = Folder(tmp_path, GOOD)
+    reloader = folder.reloader()
+    await reloader.start()
+    before = reloader.current()
+    folder.write(BETTER)
+    result = await reloader.reload()
+    assert result.ok
+    assert reloader.current().sha == result.sha != before.sha
+    assert folder.reload_ok()
+    assert reloader.problem == ""
+
+
+async def test_a_broken_set_changes_nothing_but_the_log_and_the_metric(tmp_path: Path) -> None:
+    """The old rules keep working, the finding is told, and mending the file heals everything."""
+    folder = Folder(tmp_path, GOOD)
+    reloader = folder.reloader()
+    await reloader.start()
+    before = reloader.current()
+    folder.write(BROKEN)
+    result = await reloader.reload()
+    assert not result.ok
+    assert [found.code for found in result.diagnostics] == ["E112"]
+    assert reloader.current() is before
+    assert not folder.reload_ok()
+    assert reloader.problem == "the rule files are broken; the last good set is in force"
+    folder.write(BETTER)
+    assert (await reloader.reload()).ok
+    assert folder.reload_ok()
+    assert reloader.problem == ""
+
+
+async def test_a_broken_template_is_a_broken_set(tmp_path: Path) -> None:
+    """Templates are part of what is reloaded."""
+    folder = Folder(tmp_path, GOOD)
+    reloader = folder.reloader()
+    await reloader.start()
+    write_rules(folder.templates, [("ack/default.j2", "Hello {% if %}")])
+    assert not (await reloader.reload()).ok
+
+
+async def test_a_cold_start_with_broken_files_uses_the_last_good_set(tmp_path: Path) -> None:
+    """A daemon that restarts at night with a broken file still routes."""
+    folder = Folder(tmp_path, GOOD)
+    first = folder.reloader()
+    await first.start()
+    folder.write(BROKEN)
+    second = folder.reloader()
+    await second.start()
+    assert second.current().sha == first.current().sha
+    assert second.problem
+    assert not folder.reload_ok()
+
+
+async def test_a_first_start_with_broken_files_is_refused(tmp_path: Path) -> None:
+    """Without a last good set the daemon says what is wrong and ends 78."""
+    folder = Folder(tmp_path, BROKEN)
+    with pytest.raises(ConfigurationError) as refused:
+        await folder.reloader().start()
+    assert 'no channel is named "tirage"' in str(refused.value)
+    assert "there is no last good set" in str(refused.value)
+
+
+async def test_a_state_folder_that_cannot_be_written_does_not_stop_the_rules(tmp_path: Path) -> None:
+    """Keeping a copy is a convenience; routing is not."""
+    folder = Folder(tmp_path, GOOD)
+    folder.state.write_text("a file where the folder should be")
+    reloader = folder.reloader()
+    await reloader.start()
+    assert reloader.current().sha
+
+
+async def test_the_rules_are_not_there_before_the_start(tmp_path: Path) -> None:
+    """Asking too early is an error of ours, never a silent default."""
+    with pytest.raises(ConfigurationError):
+        Folder(tmp_path, GOOD).reloader().current()
