@@ -1,6 +1,6 @@
 """The composition root: the only module that names concrete adapters, reads the clock and the environment.
 
-`Engine` starts the parts in the order in which they need each other (rules, journal, connectors, pipeline and relay, the
+`Engine` starts the parts in the order in which they need each other (rules, journal, connectors, pipeline and relay,
 doors) and stops them in reverse: the doors close first, what is in flight finishes, the journal closes last.
 """
 
@@ -9,17 +9,20 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import assert_never
 
+import uvloop
 from loguru import logger
 
-from engine import __version__, control, logs, server, systemd
+from engine import __version__, control, server, systemd
 from engine.connectors.console import Console
 from engine.connectors.http import HttpConnector
 from engine.connectors.mattermost import Mattermost
 from engine.connectors.whatsapp_cloud import WhatsAppCloud
 from engine.core.contracts import Json
-from engine.core.deliveries import DeliveryKind, Policy
+from engine.core.deliveries import Claimed, DeliveryKind, Policy
 from engine.core.diagnostics import render
 from engine.core.endpoints import Endpoint, UnixEndpoint
 from engine.core.errors import JournalUnavailable
@@ -29,10 +32,10 @@ from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
 from engine.operations import Operations, Switch
 from engine.pipeline import Pipeline, Routing
-from engine.ports import Accepted, Connector, Journal, Received, Webhook
+from engine.ports import Accepted, Clock, Connector, Journal, Received, Webhook
 from engine.relay import Destination, Relay
 from engine.reloader import Reloader
-from engine.settings import Settings
+from engine.settings import ConsoleSettings, HttpConnectorSettings, Settings, WhatsAppCloudSettings, control_socket
 
 # WhatsApp takes free text for 24 hours after the client's last message; later an acknowledgement is of no use.
 _ACKNOWLEDGE_WITHIN = timedelta(hours=24)
@@ -59,8 +62,8 @@ class SystemClock:
 class Engine:
     """The running daemon."""
 
-    def __init__(self, settings: Settings, *, say: Callable[[str], None], environ: Mapping[str, str]) -> None:
-        """`say` takes what console connectors print. Nothing is opened yet."""
+    def __init__(self, settings: Settings, *, show: Callable[[Claimed], None], environ: Mapping[str, str]) -> None:
+        """`show` takes each delivery that a console connector would print. Nothing is opened yet."""
         self._settings = settings
         self._clock = SystemClock()
         self._metrics = Metrics()
@@ -74,7 +77,7 @@ class Engine:
         )
         self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics)
         self._switch = Switch(self._journal, self._clock, self._metrics)
-        self._connectors, self._webhooks, self._events = _connectors(settings, say, self._clock)
+        self._connectors, self._webhooks, self._events = _connectors(settings, show, self._clock)
         self._relay = Relay(
             self._journal,
             {name: _destination(connector, settings) for name, connector in self._connectors.items()},
@@ -238,12 +241,11 @@ class Engine:
             await asyncio.sleep(self._watchdog.total_seconds())
 
 
-def serve(settings: Settings, *, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+def serve(settings: Settings, *, environ: Mapping[str, str], show: Callable[[Claimed], None]) -> None:
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reloads the rules. Returns after the drain."""
-    import uvloop
 
     async def main() -> None:
-        engine = Engine(settings, say=say, environ=environ)
+        engine = Engine(settings, show=show, environ=environ)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         reloads: set[asyncio.Task[Json]] = set()
@@ -259,6 +261,40 @@ def serve(settings: Settings, *, environ: Mapping[str, str], say: Callable[[str]
         await engine.run(stop)
 
     uvloop.run(main())
+
+
+def _connectors(
+    settings: Settings, show: Callable[[Claimed], None], clock: Clock
+) -> tuple[dict[str, Connector], dict[str, Webhook], dict[str, Webhook]]:
+    """The destinations, the connectors behind /webhooks and the ones behind /events, each by name."""
+    destinations: dict[str, Connector] = {}
+    webhooks: dict[str, Webhook] = {}
+    events: dict[str, Webhook] = {}
+    for chosen in settings.connectors:
+        match chosen:
+            case WhatsAppCloudSettings():
+                cloud = WhatsAppCloud(
+                    chosen.name,
+                    phone_number_id=chosen.phone_number_id,
+                    api_url=chosen.api_url,
+                    api_version=chosen.api_version,
+                    access_token=chosen.access_token.reveal(),
+                    app_secret=chosen.app_secret.reveal(),
+                    verify_token=chosen.verify_token.reveal(),
+                )
+                destinations[chosen.name] = webhooks[chosen.name] = cloud
+            case HttpConnectorSettings():
+                events[chosen.name] = HttpConnector(chosen.name, chosen.token.reveal(), chosen.reply_through)
+            case ConsoleSettings():
+                destinations[chosen.name] = Console(chosen.name, show)
+            case _:
+                assert_never(chosen)
+    if (chat := settings.mattermost) is None:
+        destinations[_ESCALATE_TO] = Console(_ESCALATE_TO, show)
+    else:
+        token = chat.token.reveal()
+        destinations[_ESCALATE_TO] = Mattermost(_ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock)
+    return destinations, webhooks, events
 
 
 def _destination(connector: Connector, settings: Settings) -> Destination:

@@ -4,6 +4,7 @@
 The journal belongs to the daemon: no command opens its file.
 """
 
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,29 +172,34 @@ class ControlClient:
         return answer
 
     def _ask(self, method: str, path: str, query: Mapping[str, str]) -> Any:
+        self._knock()
         transport = httpx.HTTPTransport(uds=str(self.socket_path))
         try:
             with httpx.Client(transport=transport, base_url="http://engine", timeout=_TIMEOUT_S) as http:
                 response = http.request(method, path, params=query)
-        except httpx.TransportError as error:
-            raise _unreachable(self.socket_path, error) from error
-        try:
             answer = response.json()
-        except ValueError as error:
-            raise DaemonUnreachable(f"what answers at {self.socket_path} is not the daemon") from error
+        except (httpx.TransportError, ValueError) as error:
+            raise DaemonUnreachable(f"the daemon at {self.socket_path} broke off; its log says why") from error
         if response.is_success:
             return answer
         raise _STATUSES.get(response.status_code, EngineError)(answer["error"])
 
+    def _knock(self) -> None:
+        """Tell no daemon and somebody else's daemon apart, which a person mends in different ways.
 
-def _unreachable(path: Path, error: httpx.TransportError) -> EngineError:
-    """Two cases that a person mends in different ways: no daemon, and a daemon of another user's."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, PermissionError):
-            return PermissionRefused(f"{path} belongs to the daemon's user: use sudo, or that user")
-        cause = cause.__cause__ or cause.__context__
-    return DaemonUnreachable(f"the daemon does not answer at {path}: is it running? systemctl status engine")
+        A connection of its own, because httpx leaves the socket of a failed one open (httpcore 1.0.9).
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+            try:
+                door.connect(str(self.socket_path))
+            except PermissionError as error:
+                raise PermissionRefused(
+                    f"{self.socket_path} belongs to the daemon's user: use sudo, or that user"
+                ) from error
+            except OSError as error:
+                raise DaemonUnreachable(
+                    f"the daemon does not answer at {self.socket_path}: is it running? systemctl status engine"
+                ) from error
 
 
 def _segment(name: str) -> str:

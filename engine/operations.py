@@ -57,15 +57,17 @@ class Operations:
         *,
         reload_rules: Callable[[], Awaitable[Json]],
         describe: Callable[[], Json],
+        failing: Callable[[], Awaitable[list[str]]],
         wake: Callable[[], None],
     ) -> None:
-        """`describe` tells version, start time and rules; `wake` makes the relay look at the journal."""
+        """`describe` tells version, start time and rules, `failing` what does not work; `wake` makes the relay look at the journal."""
         self._journal = journal
         self._switch = switch
         self._connectors = connectors
         self._clock = clock
         self._reload = reload_rules
         self._describe = describe
+        self._failing = failing
         self._wake = wake
 
     async def status(self) -> Json:
@@ -85,6 +87,7 @@ class Operations:
             "deliveries": deliveries,
             "oldest": {name: _instant(moment) for name, moment in sorted(backlog.oldest.items())},
             "connectors": connectors,
+            "failing": await self._failing(),
         }
 
     async def pause(self) -> Json:

@@ -197,7 +197,12 @@ class Relay:
         else:
             return
         self._metrics.count_attempt(name, outcome)
-        facts = {"delivery": claimed.id, "ticket": claimed.ticket_id, "kind": kind, "destination": name}
+        facts: dict[str, object] = {
+            "delivery": claimed.id,
+            "ticket": claimed.ticket_id,
+            "kind": kind,
+            "destination": name,
+        }
         facts |= {"attempt": claimed.attempt, "state": settlement.state}
         if not kept:
             logger.bind(**facts).warning("a newer claim has overtaken this attempt")

@@ -239,8 +239,8 @@ class HttpServer:
             return
         running, self._running = self._running, None
         running.http.config.timeout_graceful_shutdown = math.ceil(deadline.total_seconds())
-        running.http.should_exit = True
-        await running.ticking
+        running.ticking.cancel()
+        await asyncio.wait({running.ticking})
         await running.http.shutdown([running.listener])
         if isinstance(self._endpoint, UnixEndpoint):
             self._endpoint.path.unlink(missing_ok=True)
@@ -252,7 +252,7 @@ class _Running:
 
     http: uvicorn.Server
     listener: socket.socket
-    # Keeps the Date header right, until the server should exit.
+    # Keeps the Date header right.
     ticking: asyncio.Task[None]
 
 

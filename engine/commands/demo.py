@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine import logs
-from engine.app import Engine
+from engine.app import Engine, SystemClock
 from engine.commands.conversations import CONVERSATIONS, Sample
 from engine.connectors.console import shown
 from engine.control import ControlClient
@@ -44,6 +44,7 @@ connectors:
   desk: {{type: http, reply_through: whatsapp}}
   whatsapp: {{type: console}}
 """
+_CLOCK = SystemClock()
 _TOKEN = "demo"  # noqa: S105 - guards a port on loopback for a few seconds
 _START_S = 30.0
 _SETTLE_S = 10.0
@@ -136,7 +137,7 @@ class _Daemon:
         await engine.run(self._stop, self._opened)
 
     def _show(self, claimed: Claimed) -> None:
-        self._shown.append(Shown(claimed, datetime.now(UTC)))
+        self._shown.append(Shown(claimed, _CLOCK.now()))
 
     def _opened(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -194,7 +195,7 @@ def _converse(daemon: _Daemon, console: Console) -> int:
 def _event(sample: Sample, message_id: str) -> Json:
     return {
         "source": "whatsapp",
-        "receivedAt": datetime.now(UTC).isoformat(),
+        "receivedAt": _CLOCK.now().isoformat(),
         "conversationId": f"wa-{sample.conversation}",
         "client": {"phone": sample.phone, "displayName": sample.name},
         "message": {"id": sample.message_id or message_id, "text": sample.text},

@@ -22,7 +22,8 @@ connectors:
   # POST /events/desk with a bearer token (ENGINE_DESK_TOKEN); what would be sent is printed.
   desk: {type: http, reply_through: screen}
   screen: {type: console}
-  # Meta's Cloud API, at /webhooks/cloud (ENGINE_CLOUD_ACCESS_TOKEN, ENGINE_CLOUD_APP_SECRET, ENGINE_CLOUD_VERIFY_TOKEN):
+  # Meta's Cloud API, at /webhooks/cloud; its secrets are ENGINE_CLOUD_ACCESS_TOKEN, ENGINE_CLOUD_APP_SECRET and
+  # ENGINE_CLOUD_VERIFY_TOKEN:
   # cloud: {type: whatsapp-cloud, phone_number_id: "1234567890"}
 
 # Without this section posts are printed (development only). ENGINE_MATTERMOST_TOKEN is the bot's token:

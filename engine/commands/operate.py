@@ -11,14 +11,14 @@ from rich.table import Table
 
 from engine.control import ControlClient
 from engine.core.masking import mask_name, mask_phone
-from engine.settings import control_socket
+from engine.settings import control_socket, state_directory
 
 _STATES = {"sent": "green", "open": "yellow", "queued": "yellow", "dead": "red", "held": "red"}
 
 
 def run(options: argparse.Namespace) -> int:
     """Ask, print, and say by the exit code whether the answer was good."""
-    client = ControlClient(control_socket(options.config))
+    client = ControlClient(control_socket(state_directory(options.config)))
     console = Console(soft_wrap=True, highlight=False)
     command = f"{options.command} {getattr(options, 'action', '')}".strip()
     return _COMMANDS[command](options, client, console)

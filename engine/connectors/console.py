@@ -28,22 +28,22 @@ from engine.ports import Health
 class Console:
     """Carries every kind of delivery by writing it down."""
 
-    def __init__(self, name: str, write: Callable[[str], None]) -> None:
-        """`write` takes one delivery's text, without a line end."""
+    def __init__(self, name: str, show: Callable[[Claimed], None]) -> None:
+        """`show` writes one delivery down; `shown(claimed.body)` is its text, without a line end."""
         self.name = name
-        self._write = write
+        self._show = show
         self._problem = ""
 
     async def start(self) -> None:
         """Nothing to open."""
 
     async def close(self) -> None:
-        """Nothing to close: whoever gave `write` owns it."""
+        """Nothing to close: whoever gave `show` owns it."""
 
     async def send(self, claimed: Claimed) -> Outcome:
         """Print the delivery."""
         try:
-            self._write(shown(claimed.body))
+            self._show(claimed)
         except (OSError, ValueError):  # ValueError: the stream was closed
             self._problem = "the console cannot be written to"
             return Rejected(Fault.TRANSIENT, "output", self._problem)

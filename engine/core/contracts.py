@@ -7,23 +7,57 @@ names the field. In the journal values are written as they are, because nobody e
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticCustomError, PydanticSerializationError
 
 from engine.core.decisions import Decision, NotMatched
 from engine.core.deliveries import Acknowledgement, Body, DeliveryKind, Escalation, FollowUp, Revision, kind_of
 from engine.core.errors import InvalidEvent
 from engine.core.events import Attachment, Client, Event, Inbound, Message
 from engine.core.incidents import Incident
-from engine.core.quotes import plain
+from engine.core.masking import mask_text
+from engine.core.quotes import clean_line, plain
 
 Json = dict[str, Any]
 
-_Id = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+# No controls: a NUL cannot be stored by every journal.
+_Id = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def _refuse_number(given: object) -> object:
+    # pydantic would take a number, in quotes or not, for seconds since 1970.
+    if not isinstance(given, str) or "-" not in given[1:]:
+        raise PydanticCustomError("datetime_type", "not a date")
+    return given
+
+
+def _refuse_absurd(moment: datetime) -> datetime:
+    # The ends of the calendar overflow as soon as anything is added to them.
+    if not _EARLIEST <= moment < _LATEST:
+        raise PydanticCustomError("datetime_range", "must lie between the years 2000 and 2100")
+    return moment
+
+
+_ReceivedAt = Annotated[
+    AwareDatetime, Field(strict=False), BeforeValidator(_refuse_number), AfterValidator(_refuse_absurd)
+]
 
 
 class _Border(BaseModel):
@@ -46,7 +80,7 @@ class MessageModel(_Border):
 
     id: _Id
     text: str
-    kind: Annotated[str, StringConstraints(pattern="^(message|edit|unsupported)$")] = "message"
+    kind: Literal["message", "edit", "unsupported"] = "message"
     attachments: Annotated[list[AttachmentModel], Field(max_length=100)] = []
 
 
@@ -61,7 +95,7 @@ class EventModel(_Border):
     """A message of a client, from whatever network."""
 
     source: Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_-]{0,31}$")]
-    received_at: AwareDatetime
+    received_at: _ReceivedAt
     conversation_id: _Id
     client: ClientModel
     message: MessageModel
@@ -71,6 +105,8 @@ def event_schema() -> Json:
     """The JSON Schema of a posted event."""
     return EventModel.model_json_schema(by_alias=True)
 
+
+_FIELD_LIMIT = 100
 
 # The words of our own for pydantic's most frequent findings; the rest keep theirs, which never quote the input.
 _PROBLEMS = {
@@ -86,7 +122,9 @@ _PROBLEMS = {
     "model_attributes_type": "must be an object",
     "list_type": "must be a list",
     "json_invalid": "the body is not JSON",
+    "string_pattern_mismatch": "must not contain control characters",
 }
+_SOURCE_PROBLEM = "must be a short name in lower case, e.g. whatsapp"
 
 
 def parse_event(raw: bytes) -> Event:
@@ -95,8 +133,11 @@ def parse_event(raw: bytes) -> Event:
         model = EventModel.model_validate_json(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
+        # A field that we do not know is named by the sender: it may hold anything, at any length.
+        field = mask_text(clean_line(".".join(str(part) for part in first["loc"]), _FIELD_LIMIT))
         problem = _PROBLEMS.get(first["type"], first["msg"][:1].lower() + first["msg"][1:])
+        if field == "source" and first["type"] == "string_pattern_mismatch":
+            problem = _SOURCE_PROBLEM
         raise InvalidEvent(field, problem) from None
     attachments = tuple(
         Attachment(given.kind, given.media_type, given.name, given.size_bytes) for given in model.message.attachments

@@ -1,5 +1,6 @@
 """A finding in a file that a support lead wrote, in the shape that editors know from the language server protocol."""
 
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,12 +57,27 @@ def render(diagnostic: Diagnostic) -> str:
     lines = [f"{place}  {diagnostic.severity}  {diagnostic.code}  {diagnostic.message}"]
     if diagnostic.source:
         number = f"{diagnostic.line:>5}"
-        shown = diagnostic.source.expandtabs(1)
-        caret = "^" * max(1, min(diagnostic.length, len(shown) - diagnostic.column + 1))
+        shown = _shown(diagnostic.source)
+        start = diagnostic.column - 1
+        indent = " " * _width(shown[:start])
+        caret = "^" * max(1, _width(shown[start : start + diagnostic.length]))
         advice = f" {diagnostic.hint}" if diagnostic.hint else ""
         lines.append(f"{number} | {shown}")
-        lines.append(f"{' ' * len(number)} | {' ' * (diagnostic.column - 1)}{caret}{advice}")
+        lines.append(f"{' ' * len(number)} | {indent}{caret}{advice}")
     elif diagnostic.hint:
         lines.append(f"      {diagnostic.hint}")
     lines.extend(f"      {also.path}:{also.line}: {also.message}" for also in diagnostic.related)
     return "\n".join(lines)
+
+
+def _shown(source: str) -> str:
+    """The line as a terminal may show it: a tab as one blank, whatever else is invisible as U+FFFD."""
+    return "".join(" " if char == "\t" else char if char.isprintable() else "\ufffd" for char in source)
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal the text takes: ideographs and most emoji two, combining marks none."""
+    return sum(
+        2 if unicodedata.east_asian_width(char) in {"W", "F"} else 0 if unicodedata.combining(char) else 1
+        for char in text
+    )

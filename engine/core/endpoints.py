@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # A host is a name, an IPv4 address, or an IPv6 address in brackets (RFC 3986, section 3.2.2).
-_TCP = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.\-_]+)):(?P<port>[0-9]{1,5})", re.ASCII)
+_LABEL = r"[A-Za-z0-9_-]{1,63}"
+_TCP = re.compile(
+    rf"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>{_LABEL}(?:\.{_LABEL})*)):(?P<port>[0-9]{{1,5}})", re.ASCII
+)
 _UNIX = "unix:"
 _LAST_PORT = 65535
 

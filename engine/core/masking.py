@@ -5,7 +5,7 @@ import re
 
 # Of at most three characters, whatever stands between the digits of a written phone number: blanks, brackets, dots,
 # slashes, dashes, and the invisible marks that address books put around numbers.
-_GAP = r"[^\S\n().\-/\u00ad\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060\u2066-\u2069]{0,3}"
+_GAP = r"[ \t().\-/\u00a0\u00ad\u2000-\u2015\u202a-\u202f\u2060\u2066-\u2069\u3000]{0,3}"
 # What has as many digits and must stay readable in a log line.
 _DATE = r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 _TIME = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:\d\d)?"
@@ -19,9 +19,7 @@ _KEPT = (
     r"(?=[0-9a-f]{8})[0-9]*[a-f]+[0-9]+[a-f][0-9a-f]*",
 )
 # Seven digits or more, even inside a word.
-_PHONE = re.compile(
-    rf"(?<![0-9A-Za-z])(?P<kept>{'|'.join(_KEPT)})(?![0-9A-Za-z])|(?P<phone>\+?\d(?:{_GAP}\d){{6,}})"
-)
+_PHONE = re.compile(rf"(?<![0-9A-Za-z])(?P<kept>{'|'.join(_KEPT)})(?![0-9A-Za-z])|(?P<phone>\+?\d(?:{_GAP}\d){{6,}})")
 # A WhatsApp message id encodes the sender's number in base64.
 _WAMID = re.compile(r"wamid\.[A-Za-z0-9+/=_\-]+")
 _SHOWN_START = 3

@@ -1,6 +1,6 @@
 """What a client or a lead typed becomes words and one line that compare equal however they were typed.
 
-Rules and messages go through the same `normalise`, so "Can’t", "can't" and "CANT" are one word on both sides. Called by
+Rules and messages go through the same `normalise`, so "Can't", "can`t" and "CANT" are one word on both sides. Called by
 the rule-set for every message and every phrase, keyword and pattern; it knows nothing of rules.
 
 Folded: case, accents, compatibility forms (full-width, ligatures), digits of any script to 0-9, apostrophes and
@@ -45,7 +45,7 @@ _ASCII_FOLD = {
     code: " " if chr(code) in _SEPARATORS or code <= ord(" ") or code == 0x7F else chr(code).lower()  # noqa: PLR2004 - DEL
     for code in range(128)
 }
-_SENTENCE_END = re.compile(r"(?<=[.!?\u2026\u3002\u061f\u0964])[\"'”’)]*\s|\n|(?<=[\u3002])")
+_SENTENCE_END = re.compile(r"(?<=[.!?\u2026\u3002\u061f\u0964])[\"'\u201d\u2019)]*\s|\n|(?<=[\u3002])")
 
 
 @dataclass(frozen=True, slots=True)

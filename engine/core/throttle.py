@@ -7,6 +7,7 @@ opens it again and everything that waits leaves at the bucket's rate.
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from engine.core.deliveries import Fault, Outcome, Policy, Rejected, Sent, Unknown, backoff
 
@@ -22,7 +23,7 @@ class Throttle:
     # The most that may leave at once after a pause.
     burst: float
     tokens: float
-    # When `tokens` was counted, and at the latest when `not_before` was set.
+    # When `tokens` was counted; never earlier than `not_before` was set.
     counted_at: datetime
     # Nothing leaves earlier: the destination asked for a pause, or it is in trouble.
     not_before: datetime
@@ -50,8 +51,9 @@ def opens_at(throttle: Throttle, now: datetime) -> datetime:
 
 
 def spend(throttle: Throttle, count: int, now: datetime) -> Throttle:
-    """After `count` deliveries have started."""
-    return replace(throttle, tokens=_tokens(throttle, now) - count, counted_at=now)
+    """After `count` deliveries have started; with none, the same state as of `now`."""
+    tokens, not_before = _tokens(throttle, now) - count, _closed_until(throttle, now)
+    return replace(throttle, tokens=tokens, counted_at=now, not_before=not_before)
 
 
 def learn(throttle: Throttle, outcome: Outcome, now: datetime, chance: float, policy: Policy) -> Throttle:
@@ -64,8 +66,10 @@ def learn(throttle: Throttle, outcome: Outcome, now: datetime, chance: float, po
             pause = outcome.retry_after if isinstance(outcome, Rejected) else timedelta(0)
             if failures >= TROUBLE:
                 pause = max(pause, backoff(failures - TROUBLE + 1, chance, policy))
-            not_before = max(_closed_until(throttle, now), now + pause)
-            return replace(spend(throttle, 0, now), failures=failures, not_before=not_before)
+            present = spend(throttle, 0, now)
+            return replace(present, failures=failures, not_before=max(present.not_before, now + pause))
+        case _:
+            assert_never(outcome)
 
 
 def _tokens(throttle: Throttle, now: datetime) -> float:
@@ -76,5 +80,5 @@ def _tokens(throttle: Throttle, now: datetime) -> float:
 
 
 def _closed_until(throttle: Throttle, now: datetime) -> datetime:
-    # For the same reason a pause that was set by a later clock than today's is over.
-    return throttle.not_before if now >= throttle.counted_at else now
+    # For the same reason what is left of a pause moves along when the clock is set back.
+    return throttle.not_before - max(timedelta(0), throttle.counted_at - now)

@@ -16,6 +16,8 @@ from engine.ports import AuditView, DeliveryView, Unrouted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# In ASCII, so that it can hold whatever a rule's evidence or a network's word holds.
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def micros(instant: datetime) -> int:
@@ -26,6 +28,11 @@ def micros(instant: datetime) -> int:
 def instant(written: int) -> datetime:
     """The inverse of `micros`, in UTC."""
     return _EPOCH + timedelta(microseconds=written)
+
+
+def year(now: datetime) -> int:
+    """The year that a ticket of this instant carries: that of UTC."""
+    return now.astimezone(UTC).year
 
 
 def _instant_or_none(written: int | None) -> datetime | None:
@@ -46,12 +53,12 @@ def storable_or_none(text: str | None) -> str | None:
 
 def details_json(details: Iterable[tuple[str, str]]) -> str:
     """An audit row's facts."""
-    return json.dumps(dict(details), separators=(",", ":"))
+    return _encode(dict(details))
 
 
 def decision_json(decision_log: Mapping[str, object]) -> str:
-    """A decision log as the inbox keeps it; in ASCII, so that it can hold whatever a rule's evidence holds."""
-    return json.dumps(decision_log, separators=(",", ":"))
+    """A decision log as the inbox keeps it."""
+    return _encode(decision_log)
 
 
 def incident_values(incident: Incident) -> tuple[Value, ...]:
@@ -61,7 +68,7 @@ def incident_values(incident: Incident) -> tuple[Value, ...]:
         storable_or_none(incident.client_phone),
         storable(incident.issue_summary),
         int(incident.priority),
-        json.dumps(incident.tags, separators=(",", ":")),
+        _encode(incident.tags),
         incident.rule_id,
         incident.ruleset_sha,
         incident.mattermost_channel,
@@ -131,13 +138,10 @@ def unrouted(row: Row) -> Unrouted:
 
 
 def _post(kind: DeliveryKind, body: str) -> Escalation | None:
-    match contracts.load_body(kind, body):
-        case Escalation() as escalation:
-            return escalation
-        case Revision(escalation=escalation):
-            return escalation
-        case _:
-            return None
+    loaded = contracts.load_body(kind, body)
+    if isinstance(loaded, Revision):
+        return loaded.escalation
+    return loaded if isinstance(loaded, Escalation) else None
 
 
 def claimed(row: Row, now: datetime) -> Claimed:

@@ -1,9 +1,9 @@
-"""A pattern as a lead wrote it becomes two expressions that RE2 runs in linear time with Unicode's word boundaries.
+r"""A pattern as a lead wrote it becomes two expressions that RE2 runs in linear time with Unicode's word boundaries.
 
-RE2 knows only ASCII words: its `\\b` stands between the letters of "звонок". So a line of another script is *boxed*
+RE2 knows only ASCII words: its `\b` stands between the letters of "звонок". So a line of another script is *boxed*
 before it is searched, each letter in a pair of underscores ("_з__в_"), which RE2 takes for word characters. A normal
 line holds no underscore of its own (see `core.text`), so a box cannot be mistaken, and an expression that reads boxes
-only as a whole meets `\\b` exactly at the edges of words. Lines of ASCII letters take the `plain` expression as it is.
+only as a whole meets `\b` exactly at the edges of words. Lines of ASCII letters take the `plain` expression as it is.
 
 The literal characters are folded as messages are: "café" finds "cafe", "can't" finds "cant", "wi-fi" finds "wi fi".
 Called by `patterns`, after RE2 has accepted the syntax; knows nothing of RE2's library.
@@ -215,8 +215,7 @@ class _Reader:
         if following in _ZERO_WIDTH_ESCAPES:
             self.at += 2
             return _Piece(f"\\{following}", f"\\{following}", matches_empty=True)
-        if following in _PERL or following in "pP":
-            members = self._special_members()
+        if (members := self._special_members()) is not None:
             return _Piece(f"[{members.plain}]", _any_of([members]))
         return _literal(self._character())
 

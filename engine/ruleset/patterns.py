@@ -6,14 +6,15 @@ bounded, whatever the pattern and the message are; Python's `re` never sees a le
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import re2
 
 from engine.ruleset import expressions
-from engine.ruleset.syntax import Fault, Place, Text
+from engine.ruleset.places import within
+from engine.ruleset.syntax import Fault, Text
 
 # Of one pattern, its program and its cache of states; a pattern that needs more is refused.
 _PATTERN_BYTES = 2 * 1024 * 1024
@@ -208,13 +209,5 @@ def _explained(regex: Text, error: re2.error) -> Fault:
     return _fault(regex, "E301", explanation, "", start, start + len(part))
 
 
-def _fault(regex: Text, code: str, problem: str, hint: str, start: int, end: int) -> Fault:  # noqa: PLR0913, PLR0917 - what, where, and what to do
+def _fault(regex: Text, code: str, problem: str, hint: str, start: int, end: int) -> Fault:
     return Fault(within(regex, start, end), code, f"the pattern {problem}", hint)
-
-
-def within(text: Text, start: int, end: int) -> Place:
-    """The place of a part of a scalar; of the whole where quoting or line breaks make the part's column uncertain."""
-    quotes = text.at.length - len(text.value)
-    if quotes not in {0, 2}:
-        return text.at
-    return replace(text.at, column=text.at.column + quotes // 2 + start, length=max(1, end - start))

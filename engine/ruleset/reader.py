@@ -13,6 +13,7 @@ recursive, which on 100,000 brackets ends the process (PyYAML 6.0.3). Its marks 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol, cast
 
 import yaml
 
@@ -69,12 +70,13 @@ def read(path_label: str, raw: bytes) -> tuple[Node | None, tuple[Fault, ...]]:
     text, faults = decode(path_label, raw)
     if text is None:
         return None, faults
-    source = _Source(path_label, text)
+    source = _Source(path_label, text.split("\n"))
     layout = tuple(_indentation_faults(source))
-    if layout:
-        return None, (*faults, *layout)
     node, found = _read_repairing(source)
-    return node, (*faults, *found)
+    if layout and node is None:
+        # Where spaces in the place of the tabs do not help, nothing can be said about the rest.
+        found = ()
+    return node, (*faults, *layout, *found)
 
 
 def decode(path_label: str, raw: bytes) -> tuple[str | None, tuple[Fault, ...]]:
@@ -115,12 +117,8 @@ class _Source:
     """The lines of a file while they are being repaired, and the way back to the columns as written."""
 
     path: str
-    text: str
-    lines: list[str] = field(init=False)
+    lines: list[str]
     repairs: list[traps.Repair] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.lines = self.text.split("\n")
 
     def place(self, line: int, start: int, end: int) -> Place:
         """The place of a range on one line, given in the repaired columns, 0-based."""
@@ -131,14 +129,13 @@ class _Source:
         for repair in reversed(self.repairs):
             if repair.line == line and column > repair.start:
                 grown = len(repair.text) - (repair.end - repair.start)
-                column = max(repair.start, min(column, column - grown)) if grown < 0 else max(repair.start, column - grown)
+                column = max(repair.start, column - grown)
         return column
 
     def mend(self, repair: traps.Repair) -> None:
         line = self.lines[repair.line]
         self.lines[repair.line] = line[: repair.start] + repair.text + line[repair.end :]
         self.repairs.append(repair)
-        self.text = "\n".join(self.lines)
 
     def fault(self, trap: traps.Trap) -> Fault:
         return Fault(self.place(trap.line, trap.start, trap.end), trap.code, trap.message, trap.hint)
@@ -155,6 +152,7 @@ def _indentation_faults(source: _Source) -> Iterator[Fault]:
             name = "a tab" if blank[tab] == "\t" else "a no-break space"
             at = source.place(number, tab, tab + 1)
             yield Fault(at, "E104", f"{name} stands where the line begins", "use spaces, two for each step")
+            source.mend(traps.Repair(number, 0, len(blank), blank.replace("\t", "  ").replace("\u00a0", " ")))
 
 
 def _read_repairing(source: _Source) -> tuple[Node | None, tuple[Fault, ...]]:
@@ -162,7 +160,7 @@ def _read_repairing(source: _Source) -> tuple[Node | None, tuple[Fault, ...]]:
     for _ in range(_REPAIR_LIMIT):
         builder = _Builder(source)
         try:
-            builder.take(yaml.parse(source.text, Loader=yaml.CLoader))
+            builder.take(yaml.parse("\n".join(source.lines), Loader=yaml.CLoader))
         except yaml.MarkedYAMLError as error:
             trap = traps.diagnose(source.lines, _problem(error, source, in_flow=builder.in_flow))
             mended.append(source.fault(trap))
@@ -187,11 +185,31 @@ def _problem(error: yaml.MarkedYAMLError, source: _Source, *, in_flow: bool) -> 
     return traps.Problem(words, around, line, column, start[0], start[1], in_flow)
 
 
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """From where to where an event goes, 0-based, in the repaired text."""
+
+    line: int
+    start: int
+    end_line: int
+    end: int
+
+
+def _range(event: yaml.events.Event) -> _Range:
+    # The parser sets both marks on every event; only hand-made events lack them.
+    start, end = cast("yaml.Mark", event.start_mark), cast("yaml.Mark", event.end_mark)
+    return _Range(start.line, start.column, end.line, end.column)
+
+
 @dataclass(slots=True)
 class _Frame:
     """A list or mapping whose end has not come yet."""
 
-    event: yaml.events.CollectionStartEvent
+    # Whether it is written with brackets.
+    flow: bool
+    range: _Range
+    # A name for aliases, which are only known in order to be refused.
+    anchor: str | None
     # The items, or keys and values in turn.
     nodes: list[Node] = field(default_factory=list)
 
@@ -204,12 +222,12 @@ class _Builder:
         self.faults: list[Fault] = []
         self._source = source
         self._frames: list[_Frame] = []
-        self._documents = 0
+        self._anchored: dict[str, Node] = {}
 
     @property
     def in_flow(self) -> bool:
         """Whether the innermost open list or mapping has brackets."""
-        return bool(self._frames) and bool(self._frames[-1].event.flow_style)
+        return bool(self._frames) and self._frames[-1].flow
 
     def take(self, events: Iterable[yaml.events.Event]) -> None:
         """Reads all events, or as many as make sense."""
@@ -218,26 +236,19 @@ class _Builder:
                 case yaml.events.ScalarEvent():
                     self._add(self._scalar(event))
                 case yaml.events.CollectionStartEvent():
-                    self._check_anchor(event)
-                    self._frames.append(_Frame(event))
-                    if len(self._frames) > _DEPTH_LIMIT:
-                        message = f"more than {_DEPTH_LIMIT} lists and keys stand one inside the other here"
-                        self._fault(event, "E124", message)
-                        self.root = None
+                    if not self._open(event):
                         return
                 case yaml.events.SequenceEndEvent():
                     frame = self._frames.pop()
-                    self._add(Sequence(tuple(frame.nodes), self._place_of(frame, event)))
+                    self._close(frame, Sequence(tuple(frame.nodes), self._place_of(frame, _range(event))))
                 case yaml.events.MappingEndEvent():
                     frame = self._frames.pop()
-                    self._add(self._mapping(frame, event))
+                    self._close(frame, self._mapping(frame, _range(event)))
                 case yaml.events.AliasEvent():
                     self._add(self._alias(event))
-                case yaml.events.DocumentStartEvent():
-                    self._documents += 1
-                    if self._documents > 1:
-                        self._fault(event, "E120", "a second document begins here", "leave the line --- out")
-                        return
+                case yaml.events.DocumentStartEvent() if self.root is not None:
+                    self._fault(_range(event), "E120", "a second document begins here", "leave the line --- out")
+                    return
                 case _:
                     pass
 
@@ -247,98 +258,108 @@ class _Builder:
         else:
             self.root = node
 
-    def _fault(self, event: yaml.events.Event, code: str, message: str, hint: str = "") -> None:
-        mark = event.start_mark
-        end = event.end_mark.column if event.end_mark.line == mark.line else mark.column + 1
-        self.faults.append(Fault(self._source.place(mark.line, mark.column, end), code, message, hint))
+    def _fault(self, at: _Range, code: str, message: str, hint: str = "") -> None:
+        end = at.end if at.end_line == at.line else at.start + 1
+        self.faults.append(Fault(self._source.place(at.line, at.start, end), code, message, hint))
 
-    def _scalar(self, event: yaml.events.ScalarEvent) -> Scalar:
-        start, end = event.start_mark, event.end_mark
-        line = self._source.lines[start.line] if start.line < len(self._source.lines) else ""
-        last = end.column if end.line == start.line else len(line.rstrip())
-        at = self._source.place(start.line, start.column, last)
-        value = str(event.value)
-        if event.anchor is not None or event.tag is not None:
-            trap = traps.needs_quotes(start.line, line, start.column, in_flow=self.in_flow)
-            self.faults.append(self._source.fault(trap))
-            return Scalar(line[trap.start : trap.end], self._source.place(trap.line, trap.start, trap.end), quoted=True)
-        if event.style is None or event.style == "":
-            return self._plain(value, at, event, line)
-        if event.style == '"' and _INVISIBLE.search(value):
-            value = line[start.column + 1 : last - 1]
-            hint = f"use single quotes: {traps.quoted(value)}"
-            self.faults.append(Fault(at, "E118", "between double quotes, a \\ with a letter is a control character", hint))
-        return Scalar(value, at, quoted=True)
+    def _open(self, event: yaml.events.CollectionStartEvent) -> bool:
+        at = _range(event)
+        self._frames.append(_Frame(bool(event.flow_style), at, event.anchor))
+        if len(self._frames) > _DEPTH_LIMIT:
+            self._fault(at, "E124", f"more than {_DEPTH_LIMIT} lists and keys stand one inside the other here")
+            return False
+        if event.anchor is not None:
+            self._fault(at, "E109", f"anchors such as &{event.anchor} are not used here", "leave it out")
+        elif event.tag is not None:
+            self._fault(at, "E109", "tags that begin with ! are not used here", "leave it out")
+        return True
 
-    def _plain(self, value: str, at: Place, event: yaml.events.ScalarEvent, line: str) -> Scalar:
-        start, end = event.start_mark, event.end_mark
-        rest = line[end.column :] if end.line == start.line else ""
-        comment = re.match(r"\s*#(?=\S)(?!#)", rest)
-        if end.line > start.line:
-            message = "this text goes on on the next line"
-            self.faults.append(Fault(at, "E121", message, "write it on one line, or put quotes around all of it"))
-        elif comment and not value:
-            trap = traps.swallowed(start.line, line, end.column + comment.end() - 1, in_flow=self.in_flow)
-            self.faults.append(self._source.fault(trap))
-            place = self._source.place(trap.line, trap.start, trap.end)
-            return Scalar(line[trap.start : trap.end], place, quoted=True)
-        elif comment:
-            begin = end.column + comment.end() - 1
-            place = self._source.place(start.line, begin, len(line.rstrip()))
-            message = "everything after # is a comment and is not read"
-            hint = "put quotes around the whole text, or a space after the #"
-            self.faults.append(Fault(place, "W505", message, hint))
-        return Scalar(value, at, quoted=False)
+    def _close(self, frame: _Frame, node: Node) -> None:
+        if frame.anchor is not None:
+            self._anchored[frame.anchor] = node
+        self._add(node)
 
-    def _alias(self, event: yaml.events.AliasEvent) -> Scalar:
-        mark = event.start_mark
-        trap = traps.needs_quotes(mark.line, self._source.lines[mark.line], mark.column, in_flow=self.in_flow)
+    def _alias(self, event: yaml.events.AliasEvent) -> Node:
+        """What an alias stands for, so that only the alias is reported; or a text that lacks its quotes."""
+        meant = self._anchored.get(str(event.anchor))
+        if meant is None:
+            return self._bare(_range(event), traps.needs_quotes)
+        hint = f"write out what stands in line {meant.at.line}"
+        self._fault(_range(event), "E109", f"aliases such as *{event.anchor} are not used here", hint)
+        # Only what is flat: lists of aliases of lists of aliases grow without bound.
+        flat = isinstance(meant, Sequence) and all(isinstance(item, Scalar) for item in meant.items)
+        return meant if flat else Scalar("", meant.at, quoted=True)
+
+    def _bare(self, at: _Range, trap_of: "_TrapOf", start: int | None = None) -> Scalar:
+        """A value that lacks its quotes: the fault, and the text as if it had them."""
+        line = self._source.lines[at.line]
+        trap = trap_of(at.line, line, at.start if start is None else start, in_flow=self.in_flow)
         self.faults.append(self._source.fault(trap))
-        value = self._source.lines[trap.line][trap.start : trap.end]
+        value = trap.repair.value if trap.repair else ""
         return Scalar(value, self._source.place(trap.line, trap.start, trap.end), quoted=True)
 
-    def _check_anchor(self, event: yaml.events.CollectionStartEvent) -> None:
+    def _scalar(self, event: yaml.events.ScalarEvent) -> Scalar:
+        at = _range(event)
         if event.anchor is not None or event.tag is not None:
-            mark = event.start_mark
-            sign = self._source.lines[mark.line][mark.column : mark.column + 1]
-            self._fault(event, "E109", f"a value that begins with {sign} needs quotes", "leave it out, or put quotes around the text")
+            return self._bare(at, traps.needs_quotes)
+        line = self._source.lines[at.line] if at.line < len(self._source.lines) else ""
+        last = at.end if at.end_line == at.line else len(line.rstrip())
+        place = self._source.place(at.line, at.start, last)
+        value = str(event.value)
+        if not event.style:
+            return self._plain(value, place, at, line)
+        if event.style == '"' and _INVISIBLE.search(value):
+            value = line[at.start + 1 : last - 1]
+            message = "between double quotes, a \\ with a letter is a control character"
+            self.faults.append(Fault(place, "E118", message, f"use single quotes: {traps.quoted(value)}"))
+        return Scalar(value, place, quoted=True)
 
-    def _place_of(self, frame: _Frame, end: yaml.events.Event) -> Place:
+    def _plain(self, value: str, place: Place, at: _Range, line: str) -> Scalar:
+        rest = line[at.end :] if at.end_line == at.line else ""
+        comment = re.match(r"\s*#(?=[^\s#])", rest)
+        if at.end_line > at.line:
+            hint = "write it on one line, or put quotes around all of it"
+            self.faults.append(Fault(place, "E121", "this text goes on on the next line", hint))
+        elif comment:
+            sign = at.end + comment.end() - 1
+            if not value:
+                return self._bare(at, traps.swallowed, sign)
+            hint = "put quotes around the whole text, or a space after the #"
+            where = self._source.place(at.line, sign, len(line.rstrip()))
+            self.faults.append(Fault(where, "W505", "everything after # is a comment and is not read", hint))
+        return Scalar(value, place, quoted=False)
+
+    def _place_of(self, frame: _Frame, end: _Range) -> Place:
         """A collection in brackets is marked whole when it stands on one line, any other at its first character."""
-        start = frame.event.start_mark
-        flat = bool(frame.event.flow_style) and end.end_mark.line == start.line
-        return self._source.place(start.line, start.column, end.end_mark.column if flat else start.column + 1)
+        at = frame.range
+        flat = frame.flow and end.end_line == at.line
+        return self._source.place(at.line, at.start, end.end if flat else at.start + 1)
 
-    def _mapping(self, frame: _Frame, end: yaml.events.Event) -> Node:
-        at = self._place_of(frame, end)
+    def _mapping(self, frame: _Frame, end: _Range) -> Node:
         entries: dict[str, tuple[Scalar, Node]] = {}
         for key, value in zip(frame.nodes[::2], frame.nodes[1::2], strict=True):
             if not isinstance(key, Scalar):
-                return self._odd_key(frame, key)
+                return self._odd_key(frame.range, key)
             if re.match(r"-\w", key.value) and not key.quoted:
-                message, hint = "a space is missing after the dash", 'write "- "'
-                self.faults.append(Fault(key.at, "E106", message, hint))
-            elif key.value in entries:
-                first = entries[key.value][0].at
-                also = ((first, f'the first "{key.value}" stands here'),)
-                self.faults.append(
-                    Fault(key.at, "E116", f'"{key.value}" stands here a second time', "keep one of them", also)
-                )
-                continue
-            entries[key.value] = (key, value)
-        if entries and not frame.event.flow_style:
-            at = next(iter(entries.values()))[0].at
-        return Mapping(tuple(entries.values()), at)
+                self.faults.append(Fault(key.at, "E106", "a space is missing after the dash", 'write "- "'))
+            if key.value in entries:
+                also = ((entries[key.value][0].at, f'the first "{key.value}" stands here'),)
+                message = f'"{key.value}" stands here a second time'
+                self.faults.append(Fault(key.at, "E116", message, "keep one of them", also))
+            else:
+                entries[key.value] = (key, value)
+        found = tuple(entries.values())
+        return Mapping(found, found[0][0].at if found and not frame.flow else self._place_of(frame, end))
 
-    def _odd_key(self, frame: _Frame, key: Node) -> Scalar:
+    def _odd_key(self, at: _Range, key: Node) -> Scalar:
         """A mapping in the place of a key: nearly always {{ … }} without quotes."""
-        mark = frame.event.start_mark
-        line = self._source.lines[mark.line]
-        if line.startswith("{{", mark.column):
-            outer = len(self._frames) > 0 and bool(self._frames[-1].event.flow_style)
-            trap = traps.braces(mark.line, line, mark.column, in_flow=outer)
-            self.faults.append(self._source.fault(trap))
-            place = self._source.place(trap.line, trap.start, trap.end)
-            return Scalar(line[trap.start : trap.end], place, quoted=True)
+        if self._source.lines[at.line].startswith("{{", at.start):
+            return self._bare(at, traps.braces)
         self.faults.append(Fault(key.at, "E125", "a word is wanted before the colon, not a list"))
         return Scalar("", key.at, quoted=True)
+
+
+class _TrapOf(Protocol):
+    """How `traps` names a value that lacks its quotes."""
+
+    def __call__(self, line_no: int, line: str, start: int, *, in_flow: bool) -> traps.Trap: ...

@@ -182,6 +182,8 @@ class Defaults:
     priority: Priority | None = None
     ack: Text | None = None
     tags: tuple[Text, ...] = ()
+    # Where the section stands; None when no file has one.
+    at: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

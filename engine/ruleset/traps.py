@@ -29,6 +29,8 @@ class Repair:
     start: int
     end: int
     text: str
+    # What a value says that was put between quotes; empty for any other repair.
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,10 @@ class Problem:
 def quoted(text: str) -> str:
     """The text as a single-quoted YAML scalar."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _requoted(line_no: int, start: int, end: int, value: str) -> Repair:
+    return Repair(line_no, start, end, quoted(value), value)
 
 
 def value_start(line: str) -> int:
@@ -100,7 +106,7 @@ def needs_quotes(line_no: int, line: str, start: int, *, in_flow: bool) -> Trap:
         end,
         f"a value that begins with {value[0]} needs quotes",
         f'write "{value}"' if '"' not in value and "\\" not in value else f"write {quoted(value)}",
-        Repair(line_no, start, end, quoted(value)),
+        _requoted(line_no, start, end, value),
     )
 
 
@@ -119,7 +125,7 @@ def braces(line_no: int, line: str, start: int, *, in_flow: bool) -> Trap:
         end,
         "a value that begins with {{ needs quotes",
         f'write "{value}"' if '"' not in value else f"write {quoted(value)}",
-        Repair(line_no, start, end, quoted(value)),
+        _requoted(line_no, start, end, value),
     )
 
 
@@ -135,7 +141,8 @@ def swallowed(line_no: int, line: str, start: int, *, in_flow: bool) -> Trap:
         end,
         "everything after # is a comment, so no value stands here",
         f'leave out the #, or write "{value}"',
-        Repair(line_no, start, end, quoted(value)),
+        # Nearly always a channel or a tag, which is known without the sign.
+        _requoted(line_no, start, end, value.lstrip("#").strip()),
     )
 
 
@@ -202,7 +209,9 @@ def _quotes(lines: Sequence[str], problem: Problem) -> Trap | None:
         return _unclosed_above(lines, problem.line, quote)
     if line[problem.column] in "'\"" and problem.column > len(before):
         end = len(before)
-        return Trap("E108", problem.line, end, end + 1, "a comma is missing here", "", Repair(problem.line, end, end, ","))
+        return Trap(
+            "E108", problem.line, end, end + 1, "a comma is missing here", "", Repair(problem.line, end, end, ",")
+        )
     return _quote_inside(problem.line, line, starts[-1], quote)
 
 
@@ -211,14 +220,14 @@ def _quote_inside(number: int, line: str, start: int, quote: str) -> Trap:
     last = re.compile(rf"{quote}\s*(?:[,\]}}]|\s#|$)").search(line, line.find(quote, start + 1) + 1)
     end = last.start() + 1 if last else value_end(line, start, in_flow=_inside_flow(line, start))
     inner = line[start + 1 : end - 1] if last else line[start:end].replace(quote, "")
-    other = '"' if quote == "'" else "'"
+    fitting = next((sign for sign in (quote, "'", '"') if sign not in inner), None)
     return Trap(
         "E119",
         number,
         start,
         end,
         f"the text goes on after the closing {quote}",
-        f"write {other}{inner}{other}" if other not in inner else f"write {quoted(inner)}",
+        f"write {fitting}{inner}{fitting}" if fitting else f"write {quoted(inner)}",
         Repair(number, start, end, quoted(inner)),
     )
 
@@ -236,7 +245,7 @@ def _escape(lines: Sequence[str], problem: Problem) -> Trap | None:
         number,
         slash,
         slash + 2,
-        f'between double quotes, {line[slash : slash + 2]} has no meaning',
+        f"between double quotes, {line[slash : slash + 2]} has no meaning",
         f"use single quotes: {meant}",
         Repair(number, start, whole.end(), meant),
     )
@@ -251,7 +260,7 @@ def _unclosed(lines: Sequence[str], number: int, start: int) -> Trap:
         number,
         start,
         end,
-        f"the quote that opens here is never closed",
+        "the quote that opens here is never closed",
         f"put {quote} at the end of the text",
         Repair(number, end, end, quote),
     )
@@ -299,7 +308,9 @@ def _no_colon(number: int, line: str) -> Trap | None:
     if found:
         start, end = found.span("key")
         hint = f'write "{line[start:end]}:{line[end:].rstrip()}"'
-        return Trap("E106", number, start, end, "a colon is missing after this word", hint, Repair(number, end, end, ":"))
+        return Trap(
+            "E106", number, start, end, "a colon is missing after this word", hint, Repair(number, end, end, ":")
+        )
     return None
 
 
@@ -335,7 +346,7 @@ def _special(lines: Sequence[str], problem: Problem) -> Trap | None:
 
 def _alone(line: str, start: int) -> bool:
     """Whether the value is one of YAML's own signs, such as the `|` before a block of text."""
-    return re.fullmatch(r"[|>][-+0-9]*|[\]},]+", line[start:].split(" #")[0].rstrip()) is not None
+    return re.fullmatch(r"[|>][-+0-9]*|[\]},]+", line[start:].split(" #", maxsplit=1)[0].rstrip()) is not None
 
 
 def _lists(lines: Sequence[str], problem: Problem) -> Trap | None:
@@ -353,7 +364,15 @@ def _lists(lines: Sequence[str], problem: Problem) -> Trap | None:
     if _inside_flow(line, len(line)):
         end = value_end(line, start, in_flow=False)
         repair = Repair(number, end, end, closer)
-        return Trap("E108", number, start, end, f"the {opener} that opens here is never closed", f"put {closer} after the last one", repair)
+        return Trap(
+            "E108",
+            number,
+            start,
+            end,
+            f"the {opener} that opens here is never closed",
+            f"put {closer} after the last one",
+            repair,
+        )
     column = problem.column if problem.line == number else start
     return Trap("E108", problem.line, column, column + 1, f"a comma or a {closer} is missing here")
 

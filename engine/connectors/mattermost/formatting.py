@@ -1,4 +1,4 @@
-"""An escalation, follow-up or revision becomes the Markdown of a Mattermost post in which the client's words stay words.
+"""An escalation or a follow-up becomes the Markdown of a Mattermost post in which the client's words stay words.
 
 Called by `connector` for each post. Text of ours is written as it is, so that a template may use Markdown and call
 somebody; whatever a client wrote (see `core.quotes`) stands in code, inline or fenced, which neither notifies nor
@@ -7,8 +7,10 @@ the way the server does: its notifying words must not depend on what the client 
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from enum import Enum, auto
 
 from engine.connectors.mattermost.mentions import notifying_words
 from engine.core.decisions import Priority
@@ -31,8 +33,21 @@ _INVISIBLE = re.compile(
 # Says "no word goes on here" to every Markdown reader and shows nothing.
 _JOINER = "\u2060"
 _QUOTATION_MARKS = {'"': '"', "“": "”", "«": "»", "„": "“"}
-# Line of a post: our text and the client's, in order.
+_TICKS = re.compile("`+")
+_TILDES = re.compile("~{3,}")
+_ESCAPE_OR_TICKS = re.compile(r"\\.|`+")
+_LINK_HEAD = re.compile(r"\][(\[:]")
+_DANGEROUS = re.compile(r"`|~{3}|\][(\[:]")
+_LAST_WORD = re.compile(r"\S+\Z")
+_GREEDY = re.compile(r"[:<\\`]|www", re.IGNORECASE)
+# One of our lines with the client's spans in it.
 _Line = tuple[Span, ...]
+
+
+class _Kind(Enum):
+    OURS = auto()
+    INLINE = auto()
+    FENCED = auto()
 
 
 def escalation_message(escalation: Escalation, *, labelled: bool, limit: int = MESSAGE_LIMIT) -> str:
@@ -59,11 +74,9 @@ def _message(marked: str, footer: str, limit: int) -> str:
         if len(message) <= limit:
             return message
     # Not even the client's shortest text fits: the template itself is too long, so its end is dropped by whole lines.
-    lines = _lines(marked, _TEXT_LIMITS[-1])
-    while len(lines) > 1 and len(message) > limit:
-        lines = lines[:-1]
-        message = f"{_guarded(lines)}\n{_CUT.strip()}{footer}"
-    return message if len(message) <= limit else f"{_CUT.strip()}{footer}"[:limit]
+    lines, end = _lines(marked, _TEXT_LIMITS[-1]), f"\n{_CUT.strip()}{footer}"
+    kept = bisect_right(range(len(lines)), limit - len(end), key=lambda count: len(_render(lines[:count]))) - 1
+    return (_guarded(lines[:kept]) + end).strip()
 
 
 def _guarded(lines: Sequence[_Line]) -> str:
@@ -116,20 +129,93 @@ def _render(lines: Sequence[_Line]) -> str:
 
 
 def _line(line: _Line) -> str:
-    """One line of ours with the client's parts in code; a part of several lines, or one that our text puts between
-    quotation marks at the line's end, is fenced on lines of its own.
-    """
+    """One line of ours with the client's parts in code, fenced parts on lines of their own."""
+    shown = ""
     table = any("|" in span.text for span in line if not span.quoted)
-    done = ""
-    for before, span, after in _neighbours(line):
+    for text, kind in _parts(line):
+        match kind:
+            case _Kind.OURS:
+                shown += (" " if shown.endswith("`") and text.startswith("`") else "") + _defused(text)
+            case _Kind.FENCED:
+                shown = f"{shown.rstrip()}\n{_fenced(text)}\n".lstrip("\n")
+            case _Kind.INLINE:
+                # A bar would end a table's cell, inside code as well.
+                shown += _separator(shown) + _inline(text.replace("|", "¦") if table else text)
+    return shown.removesuffix("\n")
+
+
+def _parts(line: _Line) -> list[tuple[str, _Kind]]:
+    """The spans of a line with the form of each: fenced is a client's part that has several lines, or that our text
+    puts between quotation marks at the line's end; the fence takes the place of the marks.
+    """
+    texts = [span.text for span in line]
+    kinds = [_Kind.INLINE if span.quoted else _Kind.OURS for span in line]
+    for place, span in enumerate(line):
         if not span.quoted:
-            text = span.text[1:] if _closing(before) and span.text.startswith(_closing(before)) else span.text
-            done += _defused(text)
             continue
-        done, mark = (done[:-1], done[-1]) if _encloses(done, after) else (done, "")
-        if "\n" in span.text or (mark and not after[1:].strip()):
-            done = f"{done.rstrip()}\n{_fenced(span.text)}\n".lstrip("\n")
-        else:
-            text = span.text.replace("|", "¦") if table else span.text
-            done = f"{done}{mark}{_separator(done + mark)}{_inline(text)}"
-    return done.rstrip("\n")
+        before = texts[place - 1] if place and kinds[place - 1] is _Kind.OURS else ""
+        after = texts[place + 1] if place + 1 < len(line) and not line[place + 1].quoted else ""
+        enclosed = after[:1] == _QUOTATION_MARKS.get(before[-1:], "\n")
+        ends = enclosed and place + 2 >= len(line) and not after[1:].strip()
+        if "\n" not in span.text and not ends:
+            continue
+        kinds[place] = _Kind.FENCED
+        if enclosed:
+            texts[place - 1], texts[place + 1] = before[:-1], after[1:].lstrip()
+    return list(zip(texts, kinds, strict=True))
+
+
+def _separator(shown: str) -> str:
+    """A blank where the word before a code span could swallow its first backtick: as part of a bare URL, as an
+    escaped character, as a longer run.
+    """
+    word = _LAST_WORD.search(shown)
+    return " " if word and _GREEDY.search(word.group()) else ""
+
+
+def _inline(text: str) -> str:
+    """Inline code around one line, with a run of backticks that the text does not contain (CommonMark 6.1)."""
+    ticks = "`" * (_longest_run(text) + 1)
+    blank = " " if text[0] == "`" or text[-1] == "`" else ""
+    return f"{ticks}{blank}{text}{blank}{ticks}"
+
+
+def _fenced(text: str) -> str:
+    """A fenced block with longer fences than any run of backticks in the text (CommonMark 4.5)."""
+    fence = "`" * max(3, _longest_run(text) + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, _TICKS.findall(text)), default=0)
+
+
+def _defused(text: str) -> str:
+    """Our own text with only that changed which could reach into the client's: backticks without a partner, tilde
+    fences, and brackets that begin a link and do not end it.
+    """
+    if not _DANGEROUS.search(text):
+        return text
+    text = _TILDES.sub(lambda run: "\\~" * len(run.group()), text)
+    text = _LINK_HEAD.sub(
+        lambda head: head.group() if _ends(text, head.end()) else f"]{_JOINER}{head.group()[1]}", text
+    )
+    return "".join(_paired_ticks(text))
+
+
+def _ends(text: str, after_head: int) -> bool:
+    """Whether a link whose head ends here is closed in the same text; a reference definition never is."""
+    closing = {"(": ")", "[": "]"}.get(text[after_head - 1])
+    return closing is not None and closing in text[after_head:]
+
+
+def _paired_ticks(text: str) -> Iterator[str]:
+    """The text in pieces, with those backticks escaped that open no code span within it."""
+    position = 0
+    while found := _ESCAPE_OR_TICKS.search(text, position):
+        yield text[position : found.start()]
+        run = found.group()
+        closing = None if run[0] == "\\" else re.compile(f"(?<!`){run}(?!`)").search(text, found.end())
+        position = closing.end() if closing else found.end()
+        yield text[found.start() : position] if closing or run[0] == "\\" else "\\`" * len(run)
+    yield text[position:]

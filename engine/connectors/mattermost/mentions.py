@@ -20,15 +20,16 @@ _CONTAINER = re.compile(r"[ \t]*(?:>|[-+*](?=[ \t]+\S)|(?P<number>[0-9]{1,9})[.)
 # Everything at which running text may turn into something else.
 _SPECIAL = re.compile(
     r"""
+    (?=[\\`&!\[\]wW:\n])(?:
       (?P<escape>\\[!-/:-@\[-`{-~])
     | (?P<ticks>`+)
     | (?P<entity>&(?:\#[0-9]{1,7}|\#[xX][0-9a-fA-F]{1,8}|[A-Za-z][A-Za-z0-9]*);)
     | (?P<open>!?\[)
     | (?P<close>\])
-    | (?P<url>(?<![A-Za-z0-9])(?:https?|ftp|mailto|tel|gemini)://(?=[\w$+^=|~`])[^\s]*)
+    | (?P<url>(?:(?<=http)|(?<=https)|(?<=ftp)|(?<=mailto)|(?<=tel)|(?<=gemini))://(?=[\w$+^=|~`])[^\s]*)
     | (?P<www>(?<![^\s*_~)<(>])www\d{0,3}\.[^\s]+)
     | (?P<emoji>:[A-Za-z0-9_+-]+:)
-    | (?P<end>\n)
+    | (?P<end>\n))
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# The gate: everything that must hold before a change is merged. Continuous integration runs this very file.
+#
+#   bash deploy/test.sh           all of it
+#   bash deploy/test.sh --fast    for daily use: leaves out the tests that start real processes, the bound on the whole
+#                                 coverage (they make a part of it) and the wheel
+#
+# Sets up .venv first (see setup.sh). As root, in continuous integration or on a system without a running systemd (a
+# container), it also installs the programs that check the files of deploy/; elsewhere the tests name those they miss.
+# A step that fails shows its output; the other steps run all the same; the last line is pytest's.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=setup.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
+
+# Pure modules decide and do no input or output, so every branch of theirs can be, and is, tested.
+readonly -a PURE=(
+  'engine/core/*.py'
+  'engine/ruleset/checker.py'
+  'engine/ruleset/codes.py'
+  'engine/ruleset/compiler.py'
+  'engine/ruleset/inflections.py'
+  'engine/ruleset/matcher.py'
+  'engine/ruleset/schema.py'
+  'engine/ruleset/syntax.py'
+)
+readonly PURE_COVERAGE=100
+# Debian package by the program it brings.
+readonly -A PROGRAMS=(
+  [caddy]=caddy
+  [nginx]=nginx
+  [openssl]=openssl
+  [shellcheck]=shellcheck
+  [systemd-analyze]=systemd
+)
+
+fast=''
+whole_coverage=95
+case ${1:-} in
+  '') ;;
+  --fast) fast=yes whole_coverage=0 ;;
+  *)
+    say "usage: bash deploy/test.sh [--fast]"
+    exit 2
+    ;;
+esac
+
+export PATH=$PATH:/usr/sbin:/sbin
+work=$(mktemp -d)
+trap 'rm -rf -- "$work"' EXIT
+mkdir -- "$work/data"
+export COVERAGE_FILE=$work/data/coverage
+failed=()
+
+# Servers that a package starts by itself are welcome in a container and nowhere else.
+install_programs() {
+  local program
+  local -a packages=()
+  for program in "${!PROGRAMS[@]}"; do
+    command -v "$program" >/dev/null || packages+=("${PROGRAMS[$program]}")
+  done
+  if ((${#packages[@]} == 0 || EUID != 0)) || ! command -v apt-get >/dev/null; then return 0; fi
+  if [[ -d /run/systemd/system && -z ${CI:-} ]]; then return 0; fi
+  say "==> Installing ${packages[*]}"
+  # One that the archive does not have must not keep the others away.
+  apt_install "${packages[@]}" || for program in "${packages[@]}"; do apt_install "$program" || true; done
+}
+
+# step NAME COMMAND…: runs it with its output kept, and notes how it went for `report`.
+step() {
+  local name=$1 began=$SECONDS status=0
+  shift
+  # In the background, because `set -e` does not hold inside a function whose status is asked for.
+  "$@" >"$work/$name.output" 2>&1 </dev/null &
+  wait "$!" || status=$?
+  printf '%s %s\n' "$status" "$((SECONDS - began))" >"$work/$name.result"
+}
+
+# report NAME…: one line for each step, and what a failed one printed.
+report() {
+  local name status seconds
+  for name in "$@"; do
+    read -r status seconds <"$work/$name.result"
+    if ((status == 0)); then
+      printf 'ok      %-18s %4d s\n' "$name" "$seconds"
+    else
+      printf 'FAILED  %-18s %4d s\n' "$name" "$seconds"
+      cat -- "$work/$name.output"
+      failed+=("$name")
+    fi
+  done
+}
+
+build_wheel() {
+  local python=$work/wheel/venv/bin/python
+  "$venv/bin/python" -m hatchling build -t wheel -d "$work/wheel"
+  "$venv/bin/python" -m venv -- "$work/wheel/venv"
+  "$python" -m pip --disable-pip-version-check --no-input install --quiet -c deploy/constraints.txt "$work"/wheel/*.whl
+  # From another folder, or Python would find the sources and not the wheel.
+  cd -- "$work/wheel"
+  venv/bin/engine --version
+  venv/bin/engine init project
+  venv/bin/engine validate project/rules
+  venv/bin/engine demo
+}
+
+# Both bounds, on what pytest and every process that it started left behind.
+check_coverage() {
+  local -a cover=("$venv/bin/python" -m coverage)
+  local pattern
+  if compgen -G "$COVERAGE_FILE.*" >/dev/null; then "${cover[@]}" combine --append --quiet; fi
+  for pattern in "${PURE[@]}"; do
+    compgen -G "$pattern" >/dev/null || { say "$pattern is in the list of pure modules and does not exist" && return 1; }
+  done
+  "${cover[@]}" report --fail-under="$whole_coverage"
+  printf '\nThe pure modules, of which every branch must be tested:\n'
+  "${cover[@]}" report --include="$(IFS=, && printf '%s' "${PURE[*]}")" --fail-under="$PURE_COVERAGE"
+}
+
+prepare test
+install_programs
+cd -- "$repo"
+
+# The type checker takes one core for as long as the other steps take the other.
+step mypy "$venv/bin/python" -m mypy &
+step lint "$venv/bin/python" -m ruff check
+step format "$venv/bin/python" -m ruff format --check
+step imports "$venv/bin/lint-imports" --no-cache
+step rules "$venv/bin/engine" validate rules/
+steps=(lint format imports rules mypy)
+if [[ -z $fast ]]; then
+  step wheel build_wheel
+  steps+=(wheel)
+fi
+wait
+report "${steps[@]}"
+
+status=0
+"$venv/bin/python" -m pytest -n auto --dist loadgroup --cov --cov-report= ${fast:+-m 'not system'} </dev/null 2>&1 |
+  tee "$work/pytest.output" || status=$?
+((status == 0)) || failed+=(pytest)
+
+step coverage check_coverage
+report coverage
+grep '^TOTAL' "$work/coverage.output" || true
+
+if ((${#failed[@]})); then printf 'FAILED: %s\n' "${failed[*]}"; fi
+[[ -z $fast ]] || printf 'fast: without the tests that start processes, the bound on the whole coverage and the wheel\n'
+tail -n 1 -- "$work/pytest.output"
+((${#failed[@]} == 0))

@@ -1,0 +1,238 @@
+"""The engineers' side: escalations become posts, follow-ups replies in their threads, revisions edits.
+
+Called by the relay. A post is said once although Mattermost takes no ids from us: each carries the delivery's id twice,
+as `pending_post_id`, which the server remembers for 30 seconds, and in its props, where it can be looked up later.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+from urllib.parse import quote
+
+from loguru import logger
+
+from engine.connectors.exchanges import Exchange, Reply, Session
+from engine.connectors.mattermost.formatting import escalation_message, follow_up_message
+from engine.connectors.mattermost.refusals import NO_ROOT, TOKEN_REFUSED, about_channel, about_label, code_of, error_id
+from engine.connectors.mattermost.servers import Bot, Limits, Server, delivery_of
+from engine.core.decisions import Priority
+from engine.core.deliveries import (
+    Acknowledgement,
+    Claimed,
+    Escalation,
+    Fault,
+    FollowUp,
+    Found,
+    Outcome,
+    Reconciled,
+    Rejected,
+    Revision,
+    Sent,
+    Unknown,
+)
+from engine.ports import Clock, Health
+
+# How long after the first attempt the same key is sure to be recognised; the server forgets it after 30 s.
+_KEY_LIFE: Final = timedelta(seconds=25)
+_KEY_FORGOTTEN: Final = timedelta(seconds=30)
+_LABELS: Final = {Priority.HIGH: "important", Priority.URGENT: "urgent"}
+# The start does not wait longer than this to learn whether the token is good.
+_GREETING_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A post before it is created."""
+
+    channel: str
+    team: str | None
+    ticket_id: str
+    message: str
+    # The id of the thread's root; empty for a root post.
+    root_id: str = ""
+    # Mattermost's word for the priority; empty for none.
+    label: str = ""
+
+
+class Mattermost:
+    """A bot account in one team."""
+
+    def __init__(self, name: str, *, url: str, token: str, team: str, clock: Clock, timeout_s: float = 10) -> None:
+        """`timeout_s` bounds one exchange; a send takes at most twice as long. Raises ConfigurationError for an
+        unusable URL or token.
+        """
+        self.name = name
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._session = Session("Mattermost", url, token, timeout_s)
+        self._server = Server(self._session, team, clock)
+        self._problem = ""
+
+    async def start(self) -> None:
+        """Learn who we are there, so that a bad token shows before the first incident."""
+        try:
+            async with asyncio.timeout(min(_GREETING_S, self._timeout_s)):
+                bot = await self._server.bot()
+        except TimeoutError:
+            self._problem = "Mattermost did not answer when the engine started"
+        else:
+            self._problem = bot.reason if isinstance(bot, Rejected) else ""
+
+    async def close(self) -> None:
+        """Drop the connections. Idempotent."""
+        await self._session.close()
+
+    async def send(self, claimed: Claimed) -> Outcome:
+        """Post, reply or edit."""
+        try:
+            async with asyncio.timeout(2 * self._timeout_s):
+                outcome = await self._say(claimed)
+        except TimeoutError:
+            outcome = Unknown("Mattermost took too long over all steps of a post")
+        self._note(outcome, claimed)
+        return outcome
+
+    async def reconcile(self, claimed: Claimed) -> Reconciled:
+        """Look for the post in its channel. An edit is simply made again; so is a post whose key the server still
+        knows, even when the look-up fails.
+        """
+        body = claimed.body
+        if not isinstance(body, Escalation | FollowUp):
+            return Found.NOT_SENT
+        try:
+            async with asyncio.timeout(2 * self._timeout_s):
+                found = await self._find(claimed, body)
+        except TimeoutError:
+            found = Found.UNDECIDED
+        if isinstance(found, Sent) or found is Found.NOT_SENT:
+            return found
+        return Found.UNDECIDED if self._key_is_old(claimed) else Found.NOT_SENT
+
+    def health(self) -> Health:
+        """Not ready while Mattermost cannot be reached or an administrator is needed, until something succeeds."""
+        return Health(not self._problem, self._problem)
+
+    def _note(self, outcome: Outcome, claimed: Claimed) -> None:
+        match outcome:
+            case Sent() | Rejected(fault=Fault.PERMANENT):
+                self._problem = ""
+            case Rejected(fault=Fault.MISCONFIGURED):
+                self._problem = outcome.reason
+                bound = logger.bind(connector=self.name, delivery=claimed.id, ticket=claimed.ticket_id)
+                bound.error("{} ({})", outcome.reason, outcome.code)
+            case Rejected() if outcome.code.startswith("429"):
+                pass  # a busy server is a working one
+            case Rejected() | Unknown():
+                self._problem = outcome.reason
+
+    async def _say(self, claimed: Claimed) -> Outcome:
+        match claimed.body:
+            case Acknowledgement():
+                return Rejected(Fault.PERMANENT, "kind", "Mattermost cannot carry an acknowledgement to a client")
+            case Revision(escalation=escalation):
+                return await self._edit(claimed, escalation)
+            case Escalation() | FollowUp() as body:
+                return await self._post(claimed, body)
+
+    async def _post(self, claimed: Claimed, body: Escalation | FollowUp) -> Outcome:
+        bot = await self._server.bot()
+        if isinstance(bot, Rejected):
+            return bot
+        # A refused attempt is certain not to have arrived, unless a proxy refused in the server's name. While the
+        # server knows the key that does no harm; later it costs one look.
+        if claimed.attempt > 1 and not claimed.doubtful and self._key_is_old(claimed):
+            found = await self._find(claimed, body)
+            if isinstance(found, Sent | Rejected):
+                return found
+        draft = _draft(claimed, body, await self._server.limits())
+        outcome = await self._create(claimed, bot, draft)
+        if isinstance(outcome, Reply) and draft.label and about_label(outcome):
+            plain = _draft(claimed, body, replace(await self._server.limits(), labels=False))
+            outcome = await self._create(claimed, bot, plain)
+            if isinstance(outcome, Sent):
+                self._server.refuses_labels()
+        if isinstance(outcome, Reply) and draft.root_id and error_id(outcome) == NO_ROOT:
+            rootless = _draft(replace(claimed, thread=None), body, await self._server.limits())
+            outcome = await self._create(claimed, bot, rootless)
+        return await self._server.judge(outcome, draft.channel) if isinstance(outcome, Reply) else outcome
+
+    async def _create(self, claimed: Claimed, bot: Bot, draft: _Draft) -> Outcome | Reply:
+        """Create the post; the server's answer when it refuses, for the caller to try less or to judge."""
+        channel_id = await self._server.channel_id(draft.channel, draft.team)
+        if isinstance(channel_id, Rejected):
+            return channel_id
+        key = f"{bot.id}:{claimed.id}"
+        answer = await self._submit(claimed, draft, channel_id, key)
+        if isinstance(answer, Reply) and not answer.taken and about_channel(answer):
+            moved = await self._server.moved(draft.channel, draft.team, channel_id)
+            answer = await self._submit(claimed, draft, moved, key) if moved else answer
+        if not isinstance(answer, Reply) or not answer.taken:
+            return answer
+        return _created(answer, claimed, key)
+
+    async def _submit(self, claimed: Claimed, draft: _Draft, channel_id: str, key: str) -> Exchange:
+        payload: dict[str, object] = {
+            "channel_id": channel_id,
+            "message": draft.message,
+            "props": {"oc": {"delivery": claimed.id, "ticket": draft.ticket_id}, "unsafe_links": "true"},
+            "pending_post_id": key,
+        }
+        if draft.root_id:
+            payload["root_id"] = draft.root_id
+        if draft.label:
+            payload["metadata"] = {"priority": {"priority": draft.label}}
+        return await self._server.exchange("POST", "posts", query={"set_online": "false"}, payload=payload)
+
+    async def _edit(self, claimed: Claimed, escalation: Escalation) -> Outcome:
+        """Rewrite the root post. The label beside it cannot be edited, so the title says the priority. Without a post
+        there is nothing to rewrite, and an empty receipt says so.
+        """
+        if claimed.thread is None:
+            return Sent("")
+        limits = await self._server.limits()
+        message = escalation_message(escalation, labelled=False, limit=limits.message)
+        path = f"posts/{quote(claimed.thread, safe='')}/patch"
+        answer = await self._server.exchange("PUT", path, payload={"message": message})
+        if not isinstance(answer, Reply):
+            return answer
+        if answer.taken:
+            return Sent(claimed.thread)
+        refusal = await self._server.judge(answer, escalation.channel)
+        if refusal.fault is Fault.MISCONFIGURED and refusal.reason != TOKEN_REFUSED:
+            # Nobody is called by an edit, and the reply in the thread that follows says the same: let that pass.
+            gone = "the post can no longer be edited: deleted, too old, or the bot has left the channel"
+            return Rejected(Fault.PERMANENT, code_of(answer), gone)
+        return refusal
+
+    async def _find(self, claimed: Claimed, body: Escalation | FollowUp) -> Reconciled | Rejected:
+        channel_id = await self._server.channel_id(body.channel, body.team)
+        if isinstance(channel_id, Rejected):
+            return channel_id
+        return await self._server.find(channel_id, claimed.id, claimed.first_attempt_at)
+
+    def _key_is_old(self, claimed: Claimed) -> bool:
+        return self._clock.now() - claimed.first_attempt_at >= _KEY_LIFE
+
+
+def _draft(claimed: Claimed, body: Escalation | FollowUp, limits: Limits) -> _Draft:
+    if isinstance(body, FollowUp):
+        root_id = claimed.thread or ""
+        message = follow_up_message(body, threaded=bool(root_id), limit=limits.message)
+        return _Draft(body.channel, body.team, body.ticket_id, message, root_id)
+    label = _LABELS.get(body.priority, "") if limits.labels else ""
+    message = escalation_message(body, labelled=bool(label), limit=limits.message)
+    return _Draft(body.channel, body.team, body.ticket_id, message, label=label)
+
+
+def _created(answer: Reply, claimed: Claimed, key: str) -> Outcome:
+    """The post behind a 201. The first answer to a key repeats it; a later one holds the post that has the key
+    already, and keys are not per user, so that post may be somebody else's.
+    """
+    post = answer.json_object() or {}
+    post_id = post.get("id")
+    if not isinstance(post_id, str) or not post_id:
+        return Unknown("Mattermost took the post and its answer cannot be read")
+    if post.get("pending_post_id") == key or delivery_of(post) == claimed.id:
+        return Sent(post_id)
+    return Rejected(Fault.TRANSIENT, "duplicate-key", "another account has used our key just now", _KEY_FORGOTTEN)

@@ -1,0 +1,219 @@
+"""What has to be known of a Mattermost server before and after a post: the bot, channels, limits, whether it is well.
+
+Called by `connector`. Questions only, so a failed exchange never leaves anything in doubt: every answer is a value or
+the `Rejected` with which the delivery ends for now. Names are resolved once and kept until the server contradicts them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from loguru import logger
+
+from engine.connectors.exchanges import Exchange, Reply, Session, certainly
+from engine.connectors.mattermost.formatting import MESSAGE_LIMIT
+from engine.connectors.mattermost.refusals import (
+    TOKEN_REFUSED,
+    Verdict,
+    about_token,
+    archived,
+    code_of,
+    misconfigured,
+    permanent,
+    transient,
+    verdict,
+)
+from engine.core.deliveries import Fault, Found, Reconciled, Rejected, Sent
+from engine.ports import Clock
+
+_API = "api/v4"
+# How much earlier than the first attempt a post is looked for.
+_MARGIN = timedelta(seconds=5)
+# As many posts as one look-up returns; a full page may lack ours.
+_MOST_POSTS = 1_000
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """Who we are there."""
+
+    id: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What this server takes."""
+
+    # Whether posts may carry a priority label.
+    labels: bool
+    # The longest message in code points.
+    message: int
+
+
+class Server:
+    """One team's Mattermost as the bot sees it."""
+
+    def __init__(self, session: Session, team: str, clock: Clock) -> None:
+        self._session = session
+        self._team = team
+        self._clock = clock
+        self._bot: Bot | None = None
+        self._limits: Limits | None = None
+        # By team and channel name.
+        self._channels: dict[tuple[str, str], str] = {}
+        # How far our clock is known to be ahead of the server's.
+        self._ahead = timedelta(0)
+
+    async def exchange(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, payload: object = None
+    ) -> Exchange:
+        """One exchange with the API, e.g. `GET users/me`."""
+        answer = await self._session.exchange(method, f"{_API}/{path}", query=query, payload=payload)
+        if isinstance(answer, Reply) and answer.date is not None:
+            self._ahead = max(timedelta(0), self._clock.now() - answer.date)
+        if isinstance(answer, Reply) and not answer.taken:
+            # Mattermost's administrator finds the exchange in the server's log by this id.
+            bound = logger.bind(code=code_of(answer), request_id=answer.request_id)
+            bound.warning("Mattermost answered {} to {}", answer.status, method)
+        return answer
+
+    async def bot(self) -> Bot | Rejected:
+        """The account behind the token."""
+        if self._bot is None:
+            me = await self._ask("users/me")
+            if isinstance(me, Rejected):
+                return me
+            self._bot = Bot(str(me["id"]), str(me.get("username", "")))
+        return self._bot
+
+    async def limits(self) -> Limits:
+        """What the server takes; as little as any server while it does not tell."""
+        if self._limits is None:
+            answer = await self.exchange("GET", "config/client", query={"format": "old"})
+            config = answer.json_object() if isinstance(answer, Reply) and answer.taken else None
+            if config is None:
+                return Limits(labels=False, message=MESSAGE_LIMIT)
+            size = str(config.get("MaxPostSize", ""))
+            longest = (
+                min(int(size), MESSAGE_LIMIT) if size.isascii() and size.isdigit() and int(size) else MESSAGE_LIMIT
+            )
+            self._limits = Limits(config.get("PostPriority") == "true", longest)
+        return self._limits
+
+    def refuses_labels(self) -> None:
+        """Remember that the server's settings promise labels and its answers refuse them."""
+        if self._limits is not None and self._limits.labels:
+            self._limits = replace(self._limits, labels=False)
+            logger.warning("Mattermost refuses priority labels: from now on the title says the priority")
+
+    async def channel_id(self, channel: str, team: str | None) -> str | Rejected:
+        """The id of a channel by name; `team` None is the configured one."""
+        key = (team or self._team, channel)
+        if key not in self._channels:
+            found = await self._resolve(*key)
+            if isinstance(found, Rejected):
+                return found
+            self._channels[key] = found
+        return self._channels[key]
+
+    async def moved(self, channel: str, team: str | None, known: str) -> str | None:
+        """The channel's id as of now, if it is no longer the one we knew; the old one is forgotten in any case."""
+        self._channels.pop((team or self._team, channel), None)
+        found = await self.channel_id(channel, team)
+        return found if isinstance(found, str) and found != known else None
+
+    async def _resolve(self, team: str, channel: str) -> str | Rejected:
+        there = await self._ask(
+            f"teams/name/{quote(team, safe='')}",
+            f"Mattermost has no team {team} that the bot is in: add the bot to it, or correct mattermost.team",
+        )
+        if isinstance(there, Rejected):
+            return there
+        path = f"teams/{quote(str(there['id']), safe='')}/channels/name/{quote(channel, safe='')}"
+        found = await self._ask(
+            f"{path}?include_deleted=true",
+            f"the bot sees no ~{channel} in team {team}: create it, or invite the bot if it is private",
+        )
+        if isinstance(found, Rejected):
+            return found
+        if found.get("delete_at"):
+            return Rejected(Fault.MISCONFIGURED, "archived", archived(channel))
+        return str(found["id"])
+
+    async def _ask(self, path: str, absent: str = "") -> dict[str, object] | Rejected:
+        """The object at a path, which has an id; `absent` is the sentence for a 404 of a healthy server."""
+        answer = await self.exchange("GET", path)
+        if not isinstance(answer, Reply):
+            return certainly(answer)
+        found = answer.json_object()
+        if answer.taken:
+            unreadable = Rejected(Fault.TRANSIENT, "answer", "Mattermost's answer cannot be read: a proxy in between?")
+            return found if found is not None and found.get("id") else unreadable
+        refusal = await self.judge(answer, "")
+        if absent and answer.status == _NOT_FOUND and refusal.fault is Fault.MISCONFIGURED:
+            return replace(refusal, reason=absent)
+        return refusal
+
+    async def judge(self, reply: Reply, channel: str) -> Rejected:
+        """What an answer outside 2xx means, after asking the server how it is where the answer alone does not tell."""
+        match verdict(reply):
+            case Verdict.PERMANENT:
+                return permanent(reply)
+            case Verdict.TRANSIENT | Verdict.UNLICENSED:
+                return transient(reply)
+            case Verdict.SUSPICIOUS:
+                username = self._bot.username if self._bot else "the-bot"
+                return await self._probed(reply, misconfigured(reply, username, channel))
+
+    async def _probed(self, reply: Reply, refusal: Rejected) -> Rejected:
+        trouble = Rejected(Fault.TRANSIENT, refusal.code, "Mattermost or its database is in trouble", reply.retry_after)
+        ping = await self.exchange("GET", "system/ping", query={"get_server_status": "true"})
+        if not isinstance(ping, Reply) or not _well(ping):
+            return trouble
+        me = await self.exchange("GET", "users/me")
+        if isinstance(me, Reply) and about_token(me):
+            return replace(refusal, fault=Fault.MISCONFIGURED, reason=TOKEN_REFUSED)
+        believed = isinstance(me, Reply) and me.taken and not about_token(reply)
+        return refusal if believed else trouble
+
+    async def find(self, channel_id: str, delivery: str, first_attempt_at: datetime) -> Reconciled | Rejected:
+        """The post that carries a delivery's id, looked for in its channel since a little before the first attempt."""
+        bot = await self.bot()
+        if isinstance(bot, Rejected):
+            return bot
+        since = first_attempt_at - _MARGIN - self._ahead
+        answer = await self.exchange(
+            "GET",
+            f"channels/{quote(channel_id, safe='')}/posts",
+            query={"since": str(int(since.timestamp() * 1000))},
+        )
+        if not isinstance(answer, Reply):
+            return certainly(answer)
+        found = answer.json_object()
+        posts = found.get("posts") if found is not None and answer.taken else None
+        if not isinstance(posts, dict):
+            return await self.judge(answer, "")
+        for post_id, post in posts.items():
+            if isinstance(post, dict) and post.get("user_id") == bot.id and delivery_of(post) == delivery:
+                return Sent(str(post_id))
+        return Found.UNDECIDED if len(posts) >= _MOST_POSTS else Found.NOT_SENT
+
+
+def delivery_of(post: Mapping[str, object]) -> str:
+    """The id of the delivery that a post of ours carries; empty for any other post."""
+    props = post.get("props")
+    ours = props.get("oc") if isinstance(props, dict) else None
+    delivery = ours.get("delivery") if isinstance(ours, dict) else None
+    return delivery if isinstance(delivery, str) else ""
+
+
+def _well(ping: Reply) -> bool:
+    """Whether the server reaches its database; the body decides, because the status differs between releases."""
+    status = ping.json_object()
+    if status is None:
+        return False
+    database = status.get("database_status")
+    return database == "OK" if database is not None else ping.taken

@@ -1,0 +1,233 @@
+"""Deliveries on their lanes: added, claimed under a lease, finished under a fencing token, redriven.
+
+Plain operations on a transaction, run by a store. The first open row of a lane is its head and alone may be claimed;
+when it is sent, dead or held, the next one takes its place. What an outcome means was decided before (`settle`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.core import contracts
+from engine.core.decisions import Priority
+from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement, kind_of, with_ticket
+from engine.core.plan import AuditEntry
+from engine.journal import audits, rows
+from engine.journal.audits import About
+from engine.journal.rows import instant, micros, storable_or_none
+from engine.journal.statements import Database
+
+# What the audit calls a delivery that the network took; other kinds leave no row when all is well.
+_SENT_AUDIT = {DeliveryKind.ACKNOWLEDGEMENT: "acknowledged", DeliveryKind.ESCALATION: "escalated"}
+
+
+class Bound:
+    """The bound on open deliveries.
+
+    They are counted only when those added since the last count could reach the limit, so that accepting a message
+    costs the same however many wait. A commit that fails after a count leaves it off by one batch at most.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._room = 0
+
+    def reached(self, database: Database) -> bool:
+        """Whether as many deliveries are open as may be."""
+        if self._room <= 0:
+            ((opened,),) = database.rows("count_open")
+            self._room = self.limit - opened
+        return self._room <= 0
+
+    def spend(self) -> None:
+        """Note one more delivery."""
+        self._room -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a new delivery inherits from the message that caused it."""
+
+    ticket_id: str | None
+    # The conversation's pseudonym.
+    subject: str
+    priority: Priority
+    accepted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A delivery's row without its text, in the order of `read_delivery`."""
+
+    seq: int
+    state: str
+    token: int
+    owner: str | None
+    attempts: int
+    lane: str
+    kind: str
+    destination: str
+    ticket_id: str | None
+    subject: str
+    priority: int
+    accepted_at: int
+    receipt: str | None
+    doubtful: int
+
+
+def read(database: Database, delivery_id: str) -> Stored | None:
+    """The delivery with this id."""
+    found = database.rows("read_delivery", delivery_id)
+    return Stored(*found[0]) if found else None
+
+
+def add(database: Database, delivery: NewDelivery, cause: Cause, now: datetime, bound: Bound) -> None:
+    """Put a delivery at the end of its lane; one whose id exists is left as it is."""
+    body = delivery.body if cause.ticket_id is None else with_ticket(delivery.body, cause.ticket_id)
+    bound.spend()
+    database.rows(
+        "add_delivery",
+        delivery.id,
+        delivery.lane,
+        delivery.lane,
+        delivery.destination,
+        kind_of(body).value,
+        contracts.dump_body(body),
+        cause.ticket_id,
+        cause.subject,
+        int(cause.priority),
+        micros(delivery.due_at),
+        micros(cause.accepted_at),
+        micros(now),
+    )
+
+
+def claim(  # noqa: PLR0913 - the port's five, and the node that claims
+    database: Database,
+    destination: str,
+    kinds: Sequence[DeliveryKind],
+    limit: int,
+    lease: timedelta,
+    now: datetime,
+    node: str,
+) -> tuple[Claimed, ...]:
+    """Lease the due heads for one destination and write the intent to send them; see `ports.Journal.claim`."""
+    if not kinds or limit <= 0:
+        return ()
+    wanted = tuple(kinds[min(index, len(kinds) - 1)].value for index in range(len(DeliveryKind)))
+    taken = []
+    lease_until = micros(now + lease)
+    for row in database.rows("claimable_deliveries", destination, micros(now), *wanted, limit):
+        claimed = rows.claimed(row, now)
+        first_attempt_at = micros(claimed.first_attempt_at)
+        database.rows("claim_delivery", node, lease_until, first_attempt_at, int(claimed.doubtful), row[0])
+        taken.append(claimed)
+    return tuple(taken)
+
+
+def finish(  # noqa: PLR0913 - the port's five, and the store's bound
+    database: Database,
+    claimed: Claimed,
+    settlement: Settlement,
+    audit: Sequence[AuditEntry],
+    then: Sequence[NewDelivery],
+    now: datetime,
+    bound: Bound,
+) -> bool:
+    """Write what became of an attempt; False, and nothing written, when it is no longer the newest one.
+
+    A receipt that came first has settled the delivery already. It knows better than the attempt, so the settlement
+    is dropped then, together with what would have followed from it where the two disagree.
+    """
+    stored = read(database, claimed.id)
+    if stored is None or stored.token != claimed.token or stored.owner is None:
+        return False
+    if stored.state == DeliveryState.SENDING:
+        settle(database, claimed.id, stored, settlement, now)
+        agreed = True
+    else:
+        database.rows("end_attempt", stored.seq)
+        agreed = stored.state == settlement.state
+    for entry in audit:
+        audits.add(database, entry, About(stored.ticket_id, stored.subject), now)
+    if agreed:
+        cause = Cause(stored.ticket_id, stored.subject, Priority(stored.priority), instant(stored.accepted_at))
+        for delivery in then:
+            add(database, delivery, cause, now, bound)
+    return True
+
+
+def settle(  # noqa: PLR0913 - the delivery, its new state and whether its attempt goes on
+    database: Database,
+    delivery_id: str,
+    stored: Stored,
+    settlement: Settlement,
+    now: datetime,
+    *,
+    under_way: bool = False,
+) -> None:
+    """Write a delivery's new state with its audit row, and let the next of its lane go where it no longer holds it.
+
+    `under_way`: the attempt has not come back yet; it may still be finished.
+    """
+    state = settlement.state
+    waits = state is DeliveryState.QUEUED
+    error = storable_or_none(settlement.error)
+    database.rows(
+        "settle_delivery",
+        state.value,
+        int(waits),
+        stored.owner if under_way else None,
+        micros(settlement.due_at or now),
+        int(settlement.doubtful),
+        micros(now) if state is DeliveryState.SENT else None,
+        storable_or_none(settlement.receipt) or stored.receipt,
+        error,
+        stored.seq,
+    )
+    if waits:
+        return
+    _promote(database, stored.lane)
+    facts = (("delivery", delivery_id), ("kind", stored.kind))
+    about = About(stored.ticket_id, stored.subject)
+    if state is not DeliveryState.SENT:
+        failed = AuditEntry("failed", (*facts, ("state", state.value), ("error", error or "")))
+        audits.add(database, failed, about, now)
+    elif (kind := DeliveryKind(stored.kind)) in _SENT_AUDIT:
+        audits.add(database, AuditEntry(_SENT_AUDIT[kind], facts), about, now)
+
+
+def _promote(database: Database, lane: str) -> None:
+    database.rows("promote_delivery", lane, lane)
+
+
+def redrive(database: Database, delivery_id: str, now: datetime, bound: Bound) -> DeliveryState | None:
+    """Queue a dead or held delivery again in its old place, due now; the state it had, None when there is none such.
+
+    It is not doubtful, a held one neither: the operator's word to send it again is the answer to the doubt. Its
+    attempts go on counting, its time in doubt begins anew. A delivery of the lane that is under way goes first.
+    """
+    stored = read(database, delivery_id)
+    if stored is None:
+        return None
+    state = DeliveryState(stored.state)
+    if state not in {DeliveryState.DEAD, DeliveryState.HELD}:
+        return state
+    bound.spend()
+    database.rows("demote_waiting_head", stored.lane)
+    database.rows("requeue_delivery", micros(now), stored.seq)
+    _promote(database, stored.lane)
+    facts = (("delivery", delivery_id), ("kind", stored.kind), ("state", state.value))
+    audits.add(database, AuditEntry("redriven", facts), About(stored.ticket_id, stored.subject), now)
+    return state
+
+
+def break_leases(database: Database, node: str, now: datetime) -> None:
+    """Queue again, in doubt and due now, what an earlier life of this node was sending when it ended."""
+    database.rows("break_leases", micros(now), node)
+
+
+def earliest_due(database: Database) -> int | None:
+    """When the next head may be claimed, in microseconds; None when no delivery is open."""
+    ((due_at,),) = database.rows("earliest_delivery")
+    return None if due_at is None else int(due_at)

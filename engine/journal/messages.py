@@ -1,0 +1,139 @@
+"""Accepted messages, from their acceptance to the transaction that records what follows from them.
+
+Plain operations on a transaction, run by a store. The oldest undecided message of a conversation is its head; a
+conversation's messages are decided one after the other, conversations beside each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from engine.core import contracts
+from engine.core.errors import NotFound, Overloaded, Superseded
+from engine.core.events import Inbound
+from engine.core.incidents import Incident, IncidentStatus
+from engine.core.plan import AuditEntry, Plan
+from engine.core.quotes import TICKET
+from engine.journal import audits, lanes, rows
+from engine.journal.audits import About
+from engine.journal.lanes import Bound, Cause
+from engine.journal.rows import instant, micros, storable
+from engine.journal.statements import Database
+from engine.ports import Accepted, Unrouted
+
+_LAPSE = "lapse"
+
+
+def accept(
+    database: Database, inbounds: Sequence[Inbound], now: datetime, salt: bytes, bound: Bound
+) -> tuple[Accepted, ...]:
+    """Store each message once; a duplicate is answered with the row that it repeats and writes nothing.
+
+    Raises Overloaded when there is a new one and as many deliveries are open as may be.
+    """
+    return tuple(_accept_one(database, inbound, now, salt, bound) for inbound in inbounds)
+
+
+def _accept_one(database: Database, inbound: Inbound, now: datetime, salt: bytes, bound: Bound) -> Accepted:
+    connector = inbound.connector
+    conversation_id, message_id = storable(inbound.event.conversation_id), storable(inbound.event.message.id)
+    if known := database.rows("find_message", connector, conversation_id, message_id):
+        return Accepted(known[0][0], duplicate=True)
+    if bound.reached(database):
+        raise Overloaded(f"{bound.limit} deliveries are open, which is the bound; come back later")
+    body = contracts.dump_inbound(inbound)
+    conversation = (connector, conversation_id)
+    ((inbox_id,),) = database.rows("add_message", *conversation, message_id, body, micros(now), *conversation)
+    received = AuditEntry("received", (("connector", connector), ("source", inbound.event.source)))
+    about = About(subject=audits.subject(salt, *conversation), inbox_id=inbox_id)
+    audits.add(database, received, about, now)
+    return Accepted(inbox_id, duplicate=False)
+
+
+def unrouted(database: Database, limit: int) -> tuple[Unrouted, ...]:
+    """The oldest undecided message of each conversation, oldest first."""
+    return tuple(rows.unrouted(row) for row in database.rows("unrouted_messages", limit))
+
+
+def record(  # noqa: PLR0913 - the port's four, and the store's salt and bound
+    database: Database,
+    inbox_id: int,
+    plan: Plan,
+    decision_log: Mapping[str, object],
+    now: datetime,
+    salt: bytes,
+    bound: Bound,
+) -> str | None:
+    """Write everything that follows from one message and return its ticket; see `ports.Journal.record`."""
+    found = database.rows("read_message", inbox_id)
+    if not found:
+        raise NotFound(f"the journal holds no message {inbox_id}")
+    connector, conversation_id, accepted_at, routed_at, ticket_id = found[0]
+    if routed_at is not None:
+        return None if ticket_id is None else str(ticket_id)
+    live = database.rows("live_incident", connector, conversation_id)
+    version, priority = live[0] if live else (0, None)
+    if version != plan.expected_version:
+        raise Superseded(f"the incident is at version {version}, the plan was made for {plan.expected_version}")
+    subject = audits.subject(salt, connector, conversation_id)
+    if plan.lapsed is not None:
+        _close(database, plan.lapsed, subject, now)
+        database.rows("cancel_timers", connector, conversation_id)
+    ticket = None
+    if plan.incident is not None:
+        ticket = _write_incident(database, plan.incident, connector, conversation_id, now)
+        if priority is not None and plan.incident.priority != priority:
+            database.rows("raise_deliveries", int(plan.incident.priority), ticket)
+        cause = Cause(ticket, subject, plan.incident.priority, instant(accepted_at))
+        for delivery in plan.deliveries:
+            lanes.add(database, delivery, cause, now, bound)
+        for timer in plan.timers:
+            database.rows("set_timer", connector, conversation_id, timer.name, micros(timer.due_at), ticket)
+    about = About(ticket, subject, inbox_id if ticket is None else None)
+    for entry in plan.audit:
+        audits.add(database, entry, about, now)
+    database.rows("route_message", micros(now), ticket, rows.decision_json(decision_log), inbox_id)
+    database.rows("promote_message", connector, conversation_id)
+    return ticket
+
+
+def _write_incident(
+    database: Database, incident: Incident, connector: str, conversation_id: str, now: datetime
+) -> str:
+    values, last_message_at = rows.incident_values(incident), micros(incident.last_message_at)
+    if incident.ticket_id != TICKET:
+        database.rows("change_incident", *values, last_message_at, incident.ticket_id)
+        return incident.ticket_id
+    ticket = _allocate(database, now)
+    identity = (ticket, 1, connector, conversation_id, incident.source)
+    database.rows("add_incident", *identity, *values, micros(incident.created_at), last_message_at)
+    return ticket
+
+
+def _allocate(database: Database, now: datetime) -> str:
+    # In the same transaction as the incident: a number that is rolled back is given again, so none is missing.
+    year = rows.year(now)
+    ((number,),) = database.rows("next_number", year)
+    return f"OC-{year}-{number:04d}"
+
+
+def lapse(database: Database, limit: int, now: datetime, salt: bytes) -> tuple[str, ...]:
+    """Close the incidents whose lapse timer is due, unless a message of theirs waits for its decision; the tickets."""
+    lapsed = []
+    for connector, conversation_id, ticket_id in database.rows("due_timers", _LAPSE, micros(now), limit):
+        database.rows("cancel_timers", connector, conversation_id)
+        if _close(database, ticket_id, audits.subject(salt, connector, conversation_id), now):
+            lapsed.append(ticket_id)
+    return tuple(lapsed)
+
+
+def _close(database: Database, ticket_id: str, subject: str, now: datetime) -> bool:
+    closed = bool(database.rows("close_incident", IncidentStatus.LAPSED.value, ticket_id))
+    if closed:
+        audits.add(database, AuditEntry("lapsed"), About(ticket_id, subject), now)
+    return closed
+
+
+def earliest_lapse(database: Database) -> int | None:
+    """When the next incident falls silent, in microseconds; None when none will."""
+    found = database.rows("earliest_timer", _LAPSE)
+    return int(found[0][0]) if found else None

@@ -1,0 +1,62 @@
+"""The networks' later words about what was sent: sent, delivered, read or failed, in any order and more than once.
+
+Plain operations on a transaction, run by a store. A receipt settles what nobody knew the end of, and overturns an end
+that it contradicts.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from engine.core.deliveries import DeliveryState, Settlement
+from engine.core.events import Receipt
+from engine.journal import lanes
+from engine.journal.lanes import Stored
+from engine.journal.rows import micros, storable, storable_or_none
+from engine.journal.statements import Database
+
+_ARRIVED = frozenset({"delivered", "read"})
+_TAKEN = _ARRIVED | {"sent"}
+_FAILED = "failed"
+
+
+def note(database: Database, receipts: Sequence[Receipt], now: datetime) -> int:
+    """Keep each receipt once and write what follows from it; how many deliveries changed their state."""
+    return sum(_note_one(database, receipt, now) for receipt in receipts)
+
+
+def _note_one(database: Database, receipt: Receipt, now: datetime) -> bool:
+    key, provider_id = storable(receipt.key), storable(receipt.provider_id)
+    stored = lanes.read(database, key)
+    if stored is None or stored.destination != receipt.connector:
+        return False
+    code = storable_or_none(receipt.code)
+    if not database.rows("add_receipt", key, provider_id, receipt.status, code, micros(receipt.at), micros(now)):
+        return False
+    statuses = frozenset(status for (status,) in database.rows("receipts_of_message", key, provider_id))
+    state = verdict(stored, provider_id, statuses)
+    if state is None:
+        return False
+    error = f"{code or 'no code'}: the network reported that it failed" if state is DeliveryState.DEAD else None
+    settlement = Settlement(state, receipt=provider_id, error=error)
+    lanes.settle(database, key, stored, settlement, now, under_way=stored.owner is not None)
+    return True
+
+
+def verdict(stored: Stored, provider_id: str, statuses: frozenset[str]) -> DeliveryState | None:
+    """What the words about one message of a delivery make of it; None: nothing new.
+
+    Words come in any order, so they are weighed together: what arrived has not failed, and what failed has not been
+    taken. `failed` counts only for the newest message of a delivery: one that waits to be sent again is not
+    condemned for its earlier try.
+    """
+    state = DeliveryState(stored.state)
+    in_doubt = state in {DeliveryState.SENDING, DeliveryState.HELD} or (
+        state is DeliveryState.QUEUED and bool(stored.doubtful)
+    )
+    if _FAILED in statuses and not statuses & _ARRIVED:
+        told_sent = state is DeliveryState.SENT and stored.receipt in {None, "", provider_id}
+        return DeliveryState.DEAD if in_doubt or told_sent else None
+    if not statuses & _TAKEN or state is DeliveryState.SENT:
+        return None
+    # A dead or waiting one, too: the network took it after all, and a person or a retry would say it twice.
+    return DeliveryState.SENT

@@ -1,0 +1,75 @@
+"""What the journal tells: to probes, to the relay's clock and to operators. Operations that only read."""
+
+import json
+from datetime import datetime
+
+from engine.core import contracts
+from engine.core.deliveries import DeliveryState
+from engine.core.incidents import Incident, IncidentStatus
+from engine.journal import lanes, messages, rows
+from engine.journal.rows import instant
+from engine.journal.statements import Database
+from engine.ports import Backlog, DeliveryView, IncidentView
+
+# The list that an index serves for each state.
+_LISTS = {
+    DeliveryState.QUEUED: "newest_open_deliveries",
+    DeliveryState.SENDING: "newest_open_deliveries",
+    DeliveryState.DEAD: "newest_failed_deliveries",
+    DeliveryState.HELD: "newest_failed_deliveries",
+    DeliveryState.SENT: "newest_sent_deliveries",
+}
+
+
+def next_due(database: Database) -> datetime | None:
+    """When the earliest claimable delivery, expiring lease or lapse wants attention; None when nothing waits."""
+    due = [due_at for due_at in (lanes.earliest_due(database), messages.earliest_lapse(database)) if due_at is not None]
+    return instant(min(due)) if due else None
+
+
+def backlog(database: Database) -> Backlog:
+    """Counts of what is open, dead or held; what was sent is not counted, since that would read every row."""
+    ((unrouted,),) = database.rows("count_unrouted")
+    counts: dict[tuple[str, DeliveryState], int] = {}
+    oldest: dict[str, datetime] = {}
+    for destination, word, count, created_at in database.rows("count_deliveries"):
+        state = DeliveryState(word)
+        counts[destination, state] = count
+        if state in {DeliveryState.QUEUED, DeliveryState.SENDING}:
+            created = instant(created_at)
+            oldest[destination] = min(created, oldest.get(destination, created))
+    return Backlog(unrouted, counts, oldest)
+
+
+def incidents(database: Database, status: IncidentStatus | None, limit: int) -> tuple[Incident, ...]:
+    """The newest incidents first."""
+    if status is None:
+        found = database.rows("newest_incidents", limit)
+    else:
+        found = database.rows("newest_incidents_of_status", status.value, limit)
+    return tuple(rows.incident(row) for row in found)
+
+
+def incident(database: Database, ticket_id: str) -> IncidentView | None:
+    """One incident with its history, or None."""
+    found = database.rows("read_incident", ticket_id)
+    if not found:
+        return None
+    messages_of = database.rows("messages_of_incident", ticket_id)
+    first_body = messages_of[0][0]
+    return IncidentView(
+        incident=rows.incident(found[0]),
+        raw_text=None if first_body is None else contracts.load_inbound(first_body).event.message.text,
+        decisions=tuple(json.loads(decision) for _, decision in messages_of if decision is not None),
+        deliveries=tuple(rows.delivery_view(row) for row in database.rows("deliveries_of_incident", ticket_id)),
+        audit=tuple(rows.audit_view(row) for row in database.rows("audit_of_incident", ticket_id, ticket_id)),
+    )
+
+
+def deliveries(database: Database, state: DeliveryState | None, limit: int) -> tuple[DeliveryView, ...]:
+    """The newest deliveries first."""
+    if state is None:
+        found = database.rows("newest_deliveries", limit)
+    else:
+        found = database.rows(_LISTS[state], state.value, limit)
+    return tuple(rows.delivery_view(row) for row in found)

@@ -1,0 +1,251 @@
+"""Everything that is wrong with a set of rules as a whole: names that lead nowhere, names given twice, rules that
+cannot work together. Called by `loader` with the merged Document; what needs a compiled set is in `rehearsal`.
+
+It reports all it finds and repairs nothing. When a file could not be read at all, what that file may define is not
+known, so nothing is said about missing names.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+from engine.core import text as texts
+from engine.core import variables
+from engine.ruleset import patterns
+from engine.ruleset.guarantees import atoms, guaranteed
+from engine.ruleset.shapes import suggest
+from engine.ruleset.syntax import Always, Document, Fault, Keyword, KeywordIs, Pattern, Place, Rule, Text, Words
+from engine.ruleset.templates import Templates
+
+# A shorter word stands inside too many messages by chance.
+_SHORTEST_WORD = 3
+# So many names are listed when none looks like the one that was written.
+_SHOWN_NAMES = 8
+_CODE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+_WORD = re.compile(r"\w+")
+
+
+def check(document: Document, templates: Templates, *, complete: bool) -> Iterator[Fault]:
+    """The findings that need no message to be tried; `complete` says that every file could be read."""
+    yield from _given_twice(document)
+    yield from _phones_given_twice(document)
+    yield from _spelled_alike(document)
+    yield from _short_words(document)
+    for regex in _regexes(document):
+        yield from patterns.check(regex)
+    extra: frozenset[str] | None = None
+    if complete:
+        categories = frozenset(keyword.category.value for keyword in document.keywords)
+        extra = categories.union(*_groups(document).values())
+        yield from templates.check_names(extra)
+        yield from _unknown_names(document, templates)
+        yield from _order(document)
+    for rule in document.rules:
+        if rule.summary and "{" in rule.summary.value:
+            yield from templates.check_summary(rule.summary, extra)
+
+
+def advise(document: Document, templates: Templates) -> Iterator[Fault]:
+    """The warnings that only a set without errors deserves."""
+    yield from _without_examples(document)
+    yield from _lacking(document, templates)
+    yield from _unused_keywords(document, templates)
+
+
+def _regexes(document: Document) -> Iterator[Text]:
+    for rule in document.rules:
+        for atom in atoms(rule.when):
+            if isinstance(atom, Pattern):
+                yield atom.regex
+
+
+def _groups(document: Document) -> Mapping[Text, frozenset[str]]:
+    return {regex: patterns.groups(regex) for regex in _regexes(document)}
+
+
+def _given_twice(document: Document) -> Iterator[Fault]:
+    yield from _repeated("E201", "rule", ((rule.id.value, rule.id) for rule in document.rules if rule.id.value))
+    yield from _repeated("E202", "channel", ((channel.name.value, channel.name) for channel in document.channels))
+    yield from _repeated("E202", "window of hours", ((hours.name.value, hours.name) for hours in document.hours))
+    yield from _repeated("E202", "client", ((client.name.value, client.name) for client in document.clients))
+    yield from _repeated(
+        "E202", "keyword", (((word.category.value, word.name.value), word.name) for word in document.keywords)
+    )
+
+
+def _repeated(code: str, what: str, names: Iterable[tuple[object, Text]]) -> Iterator[Fault]:
+    first: dict[object, Place] = {}
+    for key, name in names:
+        if key in first:
+            also = ((first[key], f'the first "{name.value}" stands here'),)
+            hint = "give one of them another name, or keep one"
+            yield Fault(name.at, code, f'a {what} named "{name.value}" exists already', hint, also)
+        else:
+            first[key] = name.at
+
+
+def _phones_given_twice(document: Document) -> Iterator[Fault]:
+    first: dict[str, Text] = {}
+    for client in document.clients:
+        for phone in client.phones:
+            if phone.value in first:
+                also = ((first[phone.value].at, "the first one stands here"),)
+                yield Fault(
+                    phone.at, "E215", "this number belongs to another client already", "delete it in one place", also
+                )
+            else:
+                first[phone.value] = phone
+
+
+def _spellings(keyword: Keyword) -> tuple[Text, ...]:
+    """The ways to write a keyword; its name is one of them."""
+    return (keyword.name, *keyword.spellings)
+
+
+def _spelled_alike(document: Document) -> Iterator[Fault]:
+    """One spelling that would stand for two keywords of a category, so that a message gets both."""
+    first: dict[tuple[str, tuple[str, ...]], tuple[str, Text]] = {}
+    for keyword in document.keywords:
+        for spelling in _spellings(keyword):
+            key = (keyword.category.value, texts.words(spelling.value))
+            name, earlier = first.setdefault(key, (keyword.name.value, spelling))
+            if key[1] and name != keyword.name.value:
+                also = ((earlier.at, f'it stands for "{name}" here'),)
+                message = f'"{spelling.value}" stands for both "{name}" and "{keyword.name.value}"'
+                yield Fault(spelling.at, "E208", message, "delete it in one place", also)
+
+
+def _short_words(document: Document) -> Iterator[Fault]:
+    phrases = chain(
+        (spelling for keyword in document.keywords for spelling in _spellings(keyword)),
+        (
+            phrase
+            for rule in document.rules
+            for atom in atoms(rule.when)
+            if isinstance(atom, Words) and not atom.exact
+            for phrase in atom.phrases
+        ),
+    )
+    for phrase in phrases:
+        letters = "".join(texts.words(phrase.value))
+        # In other scripts two characters are a word like any other.
+        if letters and letters.isascii() and len(letters) < _SHORTEST_WORD:
+            message = f'"{phrase.value}" is shorter than three letters and will match by chance'
+            yield Fault(phrase.at, "W504", message, "write a longer phrase, or use exact if it is meant so")
+
+
+def _unknown_names(document: Document, templates: Templates) -> Iterator[Fault]:
+    channels = {channel.name.value for channel in document.channels}
+    acks = {name.removeprefix("ack/") for name in templates.names if name.startswith("ack/") and "." not in name}
+    keywords: dict[str, dict[tuple[str, ...], str]] = {}
+    for keyword in document.keywords:
+        known = keywords.setdefault(keyword.category.value, {})
+        for spelling in _spellings(keyword):
+            known.setdefault(texts.words(spelling.value), keyword.name.value)
+    named = [document.defaults.channel, *(rule.channel for rule in document.rules)]
+    for name in named:
+        if name and name.value not in channels:
+            yield _unknown(name, "E112", "no channel is named", channels)
+    chosen = [document.defaults.ack, *(rule.ack for rule in document.rules)]
+    for name in chosen:
+        if name and name.value not in acks | {"none"}:
+            yield _unknown(name, "E115", "no acknowledgement is named", acks)
+    for rule in document.rules:
+        for atom in atoms(rule.when):
+            if isinstance(atom, KeywordIs):
+                yield from _unknown_keywords(atom, keywords)
+
+
+def _unknown_keywords(atom: KeywordIs, known: Mapping[str, Mapping[tuple[str, ...], str]]) -> Iterator[Fault]:
+    category = atom.category.value
+    if category not in known:
+        yield _unknown(atom.category, "E113", "no category of keywords is named", known)
+        return
+    names = set(known[category].values())
+    for name in atom.names:
+        if name.value not in names:
+            meant = known[category].get(texts.words(name.value))
+            if meant:
+                yield Fault(
+                    name.at, "E114", f'no keyword of "{category}" is named "{name.value}"', f'did you mean "{meant}"?'
+                )
+            else:
+                yield _unknown(name, "E114", f'no keyword of "{category}" is named', names)
+
+
+def _unknown(name: Text, code: str, message: str, known: Iterable[str]) -> Fault:
+    names = sorted(known)
+    listed = ", ".join(names[:_SHOWN_NAMES]) + (", …" if len(names) > _SHOWN_NAMES else "")
+    hint = suggest(name.value, names) or (f"there are: {listed}" if names else "there is none yet")
+    return Fault(name.at, code, f'{message} "{name.value}"', hint)
+
+
+def _order(document: Document) -> Iterator[Fault]:
+    """The required last rule, and a channel for each."""
+    if not document.rules:
+        return
+    *earlier, last = document.rules
+    if not isinstance(last.when, Always):
+        hint = 'add a last rule with "when: always", so that nothing is dropped'
+        yield Fault(_named_at(last), "E203", 'the last rule is not "when: always"', hint)
+    for rule in earlier:
+        if isinstance(rule.when, Always):
+            message = f'"when: always" stands before other rules; the last one is "{last.id.value}"'
+            yield Fault(rule.when.at, "E204", message, "give this rule a condition, or move it to the end")
+    if document.defaults.channel is None:
+        for rule in document.rules:
+            if rule.channel is None:
+                hint = 'add "channel:" here or under "defaults:"'
+                yield Fault(_named_at(rule), "E207", "this rule names no channel, and there is no default", hint)
+
+
+def _named_at(rule: Rule) -> Place:
+    return rule.id.at if rule.id.value else rule.at
+
+
+def _without_examples(document: Document) -> Iterator[Fault]:
+    for rule in document.rules:
+        if not rule.examples.match and not rule.examples.no_match and not isinstance(rule.when, Always):
+            hint = "add a message that must match, and one that must not"
+            yield Fault(_named_at(rule), "W501", f'the rule "{rule.id.value}" has no examples', hint)
+
+
+def _lacking(document: Document, templates: Templates) -> Iterator[Fault]:
+    """Summaries and acknowledgements that use what a matching message may not have."""
+    groups = _groups(document)
+    used = {rule.ack.value: _used_by_ack(rule.ack, templates) for rule in document.rules if rule.ack}
+    for rule in document.rules:
+        sure = variables.ALWAYS | guaranteed(rule.when, groups)
+        if rule.summary and "{" in rule.summary.value:
+            for name in sorted(templates.unguarded(rule.summary) - sure):
+                yield _may_lack(rule.summary.at, "this rule can match without", name)
+        if rule.ack:
+            for name in sorted(used[rule.ack.value] - sure):
+                yield _may_lack(rule.ack.at, f'the acknowledgement "{rule.ack.value}" can be sent without', name)
+
+
+def _used_by_ack(ack: Text, templates: Templates) -> frozenset[str]:
+    source = templates.sources.get(f"ack/{ack.value}", "")
+    return templates.unguarded(Text(source, ack.at)) - variables.DECIDED
+
+
+def _may_lack(at: Place, message: str, name: str) -> Fault:
+    return Fault(at, "W503", f"{message} `{name}`", f"write {{% if {name} is defined %}} … {{% endif %}} around it")
+
+
+def _unused_keywords(document: Document, templates: Templates) -> Iterator[Fault]:
+    asked = [atom for rule in document.rules for atom in atoms(rule.when) if isinstance(atom, KeywordIs)]
+    whole = {atom.category.value for atom in asked if not atom.names}
+    single = {(atom.category.value, name.value) for atom in asked for name in atom.names}
+    written = set(chain.from_iterable(_WORD.findall(code) for code in _template_code(document, templates)))
+    for keyword in document.keywords:
+        category = keyword.category.value
+        if category not in whole | written and (category, keyword.name.value) not in single:
+            message = f'no rule asks for the keyword "{keyword.name.value}" of "{category}"'
+            yield Fault(keyword.name.at, "W502", message, "use it in a rule, or delete it")
+
+
+def _template_code(document: Document, templates: Templates) -> Iterator[str]:
+    """Everything between {{ }} and {% %} in summaries and templates."""
+    for source in (*(rule.summary.value for rule in document.rules if rule.summary), *templates.sources.values()):
+        yield from _CODE.findall(source)

@@ -1,0 +1,123 @@
+"""A rule's condition as a tree over numbered atoms: whether it holds, what shows it, and what it still misses.
+
+Built by `compiler`, where equal atoms of all rules share one number; walked by `matcher` for the rules that a message
+can reach. It never sees a message, only which atoms hit.
+"""
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from enum import StrEnum
+
+# The atom that every event satisfies.
+ALWAYS = 0
+
+
+class Kind(StrEnum):
+    """How the parts of a group count together."""
+
+    ALL = "all"
+    ANY = "any"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One atom."""
+
+    atom: int
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A group of conditions."""
+
+    kind: Kind
+    # As they are written.
+    parts: "tuple[Condition, ...]"
+    # The same in two heaps, because most parts are atoms and sets are asked faster than trees.
+    atoms: frozenset[int]
+    branches: "tuple[Branch, ...]"
+
+
+Condition = Leaf | Branch
+
+
+def branch(kind: Kind, parts: Sequence[Condition]) -> Branch:
+    """A group over its parts."""
+    atoms = frozenset(part.atom for part in parts if isinstance(part, Leaf))
+    return Branch(kind, tuple(parts), atoms, tuple(part for part in parts if isinstance(part, Branch)))
+
+
+def holds(condition: Condition, hits: AbstractSet[int]) -> bool:
+    """Whether the condition is met when exactly these atoms hit."""
+    if isinstance(condition, Leaf):
+        return condition.atom in hits
+    if condition.kind is Kind.ALL:
+        if not condition.atoms <= hits:
+            return False
+        return all(holds(part, hits) for part in condition.branches) if condition.branches else True
+    met = not condition.atoms.isdisjoint(hits) or any(holds(part, hits) for part in condition.branches)
+    return met is (condition.kind is Kind.ANY)
+
+
+def evidence(condition: Condition, hits: AbstractSet[int]) -> Iterator[int]:
+    """The atoms that hit and that a met condition rests on; what stands under `none` is no evidence."""
+    if isinstance(condition, Leaf):
+        yield condition.atom
+    elif condition.kind is not Kind.NONE:
+        for part in condition.parts:
+            if holds(part, hits):
+                yield from evidence(part, hits)
+
+
+def triggers(condition: Condition) -> frozenset[int]:
+    """Atoms of which at least one hits whenever the condition holds; only `ALWAYS` when it may hold by itself.
+
+    The fewest that the tree allows, because each of them leads a message to the rule.
+    """
+    if isinstance(condition, Leaf):
+        return frozenset({condition.atom})
+    if condition.kind is Kind.NONE:
+        return frozenset({ALWAYS})
+    parts = [triggers(part) for part in condition.parts]
+    if condition.kind is Kind.ANY:
+        return frozenset({ALWAYS}) if any(ALWAYS in part for part in parts) else frozenset().union(*parts)
+    certain = [part for part in parts if ALWAYS not in part]
+    return min(certain, key=len) if certain else frozenset({ALWAYS})
+
+
+def missing(condition: Condition, hits: AbstractSet[int]) -> Condition:
+    """The first part that keeps an unmet condition from holding: an atom, an `any` group or a `none` group."""
+    if isinstance(condition, Branch) and condition.kind is Kind.ALL:
+        for part in condition.parts:
+            if not holds(part, hits):
+                return missing(part, hits)
+    if isinstance(condition, Branch) and len(condition.parts) == 1 and condition.kind is Kind.ANY:
+        return missing(condition.parts[0], hits)
+    return condition
+
+
+def obstacle(condition: Condition, hits: AbstractSet[int]) -> int:
+    """The first atom that makes a part of an unmet `none` group hold; `ALWAYS` when it holds by itself."""
+    met = (part for part in parts_of(condition) if holds(part, hits))
+    return next((atom for part in met for atom in evidence(part, hits)), ALWAYS)
+
+
+def parts_of(condition: Condition) -> tuple[Condition, ...]:
+    """The parts of a group; an atom is its own only part."""
+    return (condition,) if isinstance(condition, Leaf) else condition.parts
+
+
+def nearness(condition: Condition, hits: AbstractSet[int]) -> float:
+    """How much of a condition is there, from 0 to 1: the share of what `all` asks for, the best of `any`.
+
+    Guards do not count, so that a rule which only its `none` keeps from matching is as near as can be.
+    """
+    if isinstance(condition, Leaf):
+        return 1.0 if condition.atom in hits else 0.0
+    asked = [part for part in condition.parts if isinstance(part, Leaf) or part.kind is not Kind.NONE]
+    if condition.kind is Kind.NONE or not asked:
+        return 0.0
+    shares = [nearness(part, hits) for part in asked]
+    return max(shares) if condition.kind is Kind.ANY else sum(shares) / len(shares)

@@ -1,0 +1,96 @@
+"""The client directory: what `client:` atoms hold for the phone number that an event came from.
+
+Built by `compiler`, asked by `matcher` once per event. Numbers are compared by their digits, so "+254 700 000 901" and
+"254700000901" are one client. No number and no name leaves this module.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from engine.core import text
+
+_NOT_DIGITS = re.compile(r"[^0-9]")
+_NOT_IN_PATTERN = re.compile(r"[^0-9*]")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A `client:` atom: one field and the values that satisfy it."""
+
+    # tier, tags, name, phone or known
+    field: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the directory says about one client."""
+
+    name: str
+    phones: tuple[str, ...]
+    tier: str | None
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The clients by number, and the questions that rules ask about them."""
+
+    # (field, value) that hold for a client, by the digits of the number.
+    facts: Mapping[str, frozenset[tuple[str, str]]]
+    # The atoms that a fact satisfies, each with the value as the lead wrote it.
+    asked: Mapping[tuple[str, str], tuple[tuple[int, str], ...]]
+    # The atoms that ask for a number.
+    numbers: tuple[tuple[int, str, re.Pattern[str]], ...]
+
+    def hits(self, phone: str | None) -> dict[int, str]:
+        """The atoms that hold, each with the value that made it hold."""
+        if not self.asked and not self.numbers:
+            return {}
+        digits = _NOT_DIGITS.sub("", phone or "")
+        facts = self.facts.get(digits, _STRANGER) if digits else _STRANGER
+        found: dict[int, str] = {}
+        for fact in facts:
+            for atom, value in self.asked.get(fact, ()):
+                # Of several values the first that the lead wrote, whatever order the facts come in.
+                found[atom] = min(found.get(atom, value), value)
+        for atom, value, expression in self.numbers:
+            if digits and expression.fullmatch(digits):
+                found.setdefault(atom, value)
+        return found
+
+
+_STRANGER = frozenset({("known", "false")})
+
+
+def build(entries: Iterable[Entry], questions: Sequence[tuple[int, Question]]) -> Directory:
+    """The directory with its questions, each known by the number of its atom."""
+    facts: dict[str, frozenset[tuple[str, str]]] = {}
+    for entry in entries:
+        held = {("known", "true"), ("name", _folded(entry.name)), *(("tags", _folded(tag)) for tag in entry.tags)}
+        if entry.tier is not None:
+            held.add(("tier", _folded(entry.tier)))
+        for phone in entry.phones:
+            facts[_NOT_DIGITS.sub("", phone)] = frozenset(held)
+    asked: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    numbers: list[tuple[int, str, re.Pattern[str]]] = []
+    for atom, question in questions:
+        for value in question.values:
+            if question.field == "phone":
+                numbers.append((atom, value, _number(value)))
+            else:
+                asked.setdefault((question.field, _folded(value)), []).append((atom, value))
+    frozen = {fact: tuple(atoms) for fact, atoms in asked.items()}
+    return Directory(MappingProxyType(facts), MappingProxyType(frozen), tuple(numbers))
+
+
+def _folded(value: str) -> str:
+    return " ".join(text.words(value))
+
+
+def _number(written: str) -> re.Pattern[str]:
+    """`+2547*` as an expression over digits; a number has so few that any such expression is fast."""
+    pattern = re.sub(r"\*+", "*", _NOT_IN_PATTERN.sub("", written))
+    return re.compile("[0-9]*".join(pattern.split("*")))

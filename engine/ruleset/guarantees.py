@@ -1,0 +1,33 @@
+"""What every message that matches a condition is certain to have, so that a summary may use it without asking.
+
+Called by `checker`. All parts of an `all` hold, so their guarantees add up; of an `any` only what each part gives is
+certain; what a `none` forbids gives nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from engine.ruleset.syntax import Always, Atom, ClientIs, Condition, Group, KeywordIs, Pattern, SourceIs, Text, Words
+
+
+def guaranteed(condition: Condition, groups: Mapping[Text, frozenset[str]]) -> frozenset[str]:
+    """The keyword categories and pattern groups that a match always comes with; `groups` has those of each pattern."""
+    match condition:
+        case KeywordIs(category=category):
+            return frozenset({category.value})
+        case Pattern(regex=regex):
+            return groups[regex]
+        case Group(kind="all", parts=parts):
+            return frozenset[str]().union(*(guaranteed(part, groups) for part in parts))
+        case Group(kind="any", parts=parts) if parts:
+            return frozenset.intersection(*(guaranteed(part, groups) for part in parts))
+        case Group() | Words() | ClientIs() | SourceIs() | Always():
+            return frozenset()
+
+
+def atoms(condition: Condition) -> Iterator[Atom]:
+    """Every atom of a condition, those below `none` included, in the order of the file."""
+    if isinstance(condition, Group):
+        for part in condition.parts:
+            yield from atoms(part)
+    else:
+        yield condition

@@ -1,0 +1,138 @@
+"""A rules folder and a templates folder into a Ruleset, or every reason why not.
+
+Called by `engine validate`, `engine explain`, `engine demo` and the reloader, all in the same way. `load` takes a
+snapshot of the files; `check` is pure and does the rest: read, type, merge, check, compile, try the examples. Nothing
+that a lead may have written makes either of them raise. No network, no clock.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.core.diagnostics import Diagnostic, Related, Severity, order
+from engine.ruleset import checker, codes, compiler, reader, rehearsal, schema, snapshots
+from engine.ruleset.matcher import Ruleset
+from engine.ruleset.snapshots import Snapshot
+from engine.ruleset.syntax import Document, Fault, Place
+from engine.ruleset.templates import Templates
+
+# A longer line is not quoted below a finding.
+_SHOWN_LINE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load came to."""
+
+    # None when there is an error.
+    ruleset: Ruleset | None
+    # Sorted by place, warnings included.
+    diagnostics: tuple[Diagnostic, ...]
+    # "rules/10-telephony.yaml" or "templates/ack/default.j2" to the bytes that were read.
+    files: Mapping[str, bytes]
+    # Hash of all file names and bytes: equal exactly when the files are, wherever they stand.
+    sha: str
+    # How many rules and examples were looked at.
+    rules: int = 0
+    examples: int = 0
+
+
+def load(rules: Path, templates: Path) -> Loaded:
+    """Reads both folders and checks all that is in them."""
+    return check(snapshots.snapshot(rules, templates), str(rules), str(templates))
+
+
+def check(taken: Snapshot, rules: str, templates: str) -> Loaded:
+    """All findings of a snapshot, and the compiled rules when none is an error; the names are those shown in places."""
+    labels = {name: snapshots.label(name, rules, templates) for name in taken.files}
+    document, unsound, complete = _read_rules(taken, labels)
+    sources, unreadable = _read_templates(taken, labels)
+    texts, broken = Templates.load(sources, templates)
+    found = [*taken.faults, *unsound, *unreadable, *broken]
+    found += checker.check(document, texts, complete=complete and not taken.faults and not unreadable)
+    if not document.rules and not _has_errors(found):
+        hint = "`engine init` writes rules to start from"
+        found.append(Fault(Place(rules, 0, 0), "E209", "no rule stands in any *.yaml file of this folder", hint))
+    sha = snapshots.fingerprint(taken.files)
+    ruleset = None
+    if not _has_errors(found):
+        found += checker.advise(document, texts)
+        ruleset = compiler.compile_rules(document, texts, sha)
+        found += rehearsal.rehearse(document, ruleset)
+    lines = _Lines({labels[name]: raw for name, raw in taken.files.items()})
+    return Loaded(
+        ruleset=None if _has_errors(found) else ruleset,
+        diagnostics=tuple(sorted((_diagnostic(fault, lines) for fault in found), key=order)),
+        files=taken.files,
+        sha=sha,
+        rules=len(document.rules),
+        examples=sum(len(rule.examples.match) + len(rule.examples.no_match) for rule in document.rules),
+    )
+
+
+def _read_rules(taken: Snapshot, labels: Mapping[str, str]) -> tuple[Document, list[Fault], bool]:
+    """The merged document, its faults, and whether every file's meaning is known."""
+    documents: list[Document] = []
+    faults: list[Fault] = []
+    complete = True
+    for name in sorted(taken.files):
+        if not name.startswith("rules/"):
+            continue
+        node, unread = reader.read(labels[name], taken.files[name])
+        faults += unread
+        if node is None and unread:
+            complete = False
+            continue
+        document, wrong = schema.build(labels[name], node)
+        documents.append(document)
+        faults += wrong
+    whole, clashes = schema.merge(documents)
+    return whole, [*faults, *clashes], complete
+
+
+def _read_templates(taken: Snapshot, labels: Mapping[str, str]) -> tuple[dict[str, str], list[Fault]]:
+    sources: dict[str, str] = {}
+    faults: list[Fault] = []
+    for name in sorted(taken.files):
+        if name.startswith("templates/"):
+            text, unread = reader.decode(labels[name], taken.files[name])
+            faults += unread
+            if text is not None:
+                sources[name.removeprefix("templates/").removesuffix(".j2")] = text
+    return sources, faults
+
+
+def _has_errors(faults: Iterable[Fault]) -> bool:
+    return any(codes.severity(fault.code) is Severity.ERROR for fault in faults)
+
+
+class _Lines:
+    """The lines of the files as findings quote them, cut only for the files that have one."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+        self._cut: dict[str, list[str]] = {}
+
+    def quote(self, place: Place) -> str:
+        """The line of a place without its end; empty when there is none or it is too long to be read."""
+        if place.path not in self._cut:
+            text = self._files.get(place.path, b"").decode("utf-8-sig", "replace")
+            self._cut[place.path] = text.replace("\r\n", "\n").split("\n")
+        lines = self._cut[place.path]
+        line = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
+        return line if len(line) <= _SHOWN_LINE else ""
+
+
+def _diagnostic(fault: Fault, lines: _Lines) -> Diagnostic:
+    return Diagnostic(
+        path=fault.at.path,
+        line=fault.at.line,
+        column=fault.at.column,
+        length=fault.at.length,
+        severity=codes.severity(fault.code),
+        code=fault.code,
+        message=fault.message,
+        source=lines.quote(fault.at),
+        hint=fault.hint,
+        related=tuple(Related(at.path, at.line, words) for at, words in fault.related),
+    )

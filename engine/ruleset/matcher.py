@@ -1,0 +1,230 @@
+"""An event and the compiled rules in, a decision with its reasons out.
+
+Called by the pipeline for every message and by `engine explain`. The semantics are one sentence: every rule that
+matches adds its tags and can only raise the priority; the first one in order decides what is said and where it goes.
+Pure: no clock, no input or output, and the same event always gives the same decision. The index over atoms only spares
+work; the decision is the one that asking every rule in order would give.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from engine.core import variables
+from engine.core.decisions import Because, Decision, Explanation, NotMatched, Priority
+from engine.core.events import Event, Message
+from engine.core.quotes import quote
+from engine.core.text import first_sentence
+from engine.ruleset import conditions
+from engine.ruleset.atoms import Atoms, Reading
+from engine.ruleset.conditions import Branch, Condition, Kind, Leaf
+from engine.ruleset.templates import Summary, Templates
+
+# The rule that a decision names when evaluation failed.
+FALLBACK = "engine-fallback"
+
+_ATTACHMENTS = {
+    "image": "an image",
+    "video": "a video",
+    "audio": "an audio file",
+    "voice": "a voice message",
+    "document": "a document",
+    "sticker": "a sticker",
+    "location": "a location",
+    "contacts": "a contact card",
+    "order": "an order",
+}
+# How many parts of a group are named before an ellipsis.
+_NAMED_PARTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A compiled rule. What it does not say itself is None, except for what a deciding rule takes from the defaults."""
+
+    id: str
+    title: str
+    # Where it stands: the file and, after a colon, the line.
+    location: str
+    condition: Condition
+    # What the rule itself says; the defaults' priority is for the deciding rule only.
+    priority: Priority | None
+    tags: tuple[str, ...]
+    channel: str
+    # None: the client's first sentence.
+    summary: Summary | None
+    # None: no acknowledgement.
+    ack: str | None
+    escalate: bool
+    stop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds where a rule says nothing."""
+
+    channel: str
+    priority: Priority
+    ack: str | None
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """Everything that a rules directory and its templates say, ready to run; immutable. It is a `core.plan.Wording`."""
+
+    # Hash of every file that it was made from.
+    sha: str
+    rules: tuple[Rule, ...]
+    defaults: Defaults
+    # The Mattermost channels that a decision can name, with their teams; None: the team of engine.yaml.
+    channels: Mapping[str, str | None]
+    atoms: Atoms = field(repr=False)
+    # The positions of the rules that an atom may make match.
+    triggered: Mapping[int, tuple[int, ...]] = field(repr=False)
+    templates: Templates = field(repr=False)
+
+    def evaluate(self, event: Event) -> Decision:
+        """What the rules decide about one event."""
+        reading = self.atoms.read(event)
+        return self._decide(event, reading, self._matching(reading.hits))
+
+    def explain(self, event: Event) -> Explanation:
+        """The decision, and for every rule that did not match the first thing it missed, nearest rules first."""
+        reading = self.atoms.read(event)
+        matching = self._matching(reading.hits)
+        last = matching[-1] if matching else None
+        ends = last if last and last.stop else None
+        # Rules that a `stop` kept from being asked come after all that were asked and missed something.
+        missed: list[tuple[float, NotMatched]] = []
+        after = False
+        for rule in self.rules:
+            if after and ends is not None:
+                missed.append((-1.0, NotMatched(rule.id, f"not asked: {ends.id} ends the search")))
+            elif rule not in matching:
+                nearness = conditions.nearness(rule.condition, reading.hits)
+                missed.append((nearness, NotMatched(rule.id, _missing(rule.condition, reading))))
+            after = after or rule is ends
+        missed.sort(key=lambda each: -each[0])
+        decision = self._decide(event, reading, matching)
+        return Explanation(decision, tuple(not_matched for _, not_matched in missed))
+
+    def fallback(self, event: Event, error: str) -> Decision:
+        """The decision for an event whose evaluation failed: somebody must look, and the client must not wait."""
+        return Decision(
+            rule=FALLBACK,
+            location="",
+            matched=(),
+            priority=Priority.NORMAL,
+            tags=self.defaults.tags,
+            channel=self.defaults.channel,
+            team=self.channels.get(self.defaults.channel),
+            summary=_first_words(event.message),
+            keywords=(),
+            captures=(),
+            ack=self.defaults.ack,
+            escalate=True,
+            because=(),
+            ruleset_sha=self.sha,
+            error=error,
+        )
+
+    def acknowledgement(self, template: str, given: Mapping[str, object]) -> str:
+        """The text for the client; see `core.plan.Wording`."""
+        return self.templates.acknowledgement(template, given)
+
+    def escalation(self, given: Mapping[str, object]) -> tuple[str, str]:
+        """Title and body of the engineers' post; see `core.plan.Wording`."""
+        return self.templates.escalation(given)
+
+    def _matching(self, hits: set[int]) -> list[Rule]:
+        """The rules that match, in order, up to one that ends the search."""
+        reached = {position for atom in hits for position in self.triggered.get(atom, ())}
+        found: list[Rule] = []
+        for position in sorted(reached):
+            rule = self.rules[position]
+            if conditions.holds(rule.condition, hits):
+                found.append(rule)
+                if rule.stop:
+                    break
+        return found
+
+    def _decide(self, event: Event, reading: Reading, matching: Sequence[Rule]) -> Decision:
+        if not matching:
+            return self.fallback(event, "no rule matched")
+        deciding = matching[0]
+        matched = tuple(rule.id for rule in matching)
+        said = [rule.priority for rule in matching[1:] if rule.priority is not None]
+        priority = max([self.defaults.priority if deciding.priority is None else deciding.priority, *said])
+        tags = tuple(dict.fromkeys((*self.defaults.tags, *(tag for rule in matching for tag in rule.tags))))
+        keywords = reading.keywords()
+        captures = _captures(deciding, reading)
+        summary = ""
+        if deciding.summary is not None:
+            given = variables.of_match(keywords, captures, priority, tags, matched)
+            if deciding.summary.asks_message:
+                given = {**variables.of_message(event), **given}
+            summary = deciding.summary.render(given)
+        return Decision(
+            rule=deciding.id,
+            location=deciding.location,
+            matched=matched,
+            priority=priority,
+            tags=tags,
+            channel=deciding.channel,
+            team=self.channels.get(deciding.channel),
+            summary=summary or _first_words(event.message),
+            keywords=keywords,
+            captures=captures,
+            ack=deciding.ack,
+            escalate=deciding.escalate,
+            because=tuple(_because(matching, reading)),
+            ruleset_sha=self.sha,
+        )
+
+
+def _because(matching: Iterable[Rule], reading: Reading) -> Iterable[Because]:
+    """The evidence of each rule in order of the text, one entry for each atom."""
+    for rule in matching:
+        atoms = dict.fromkeys(conditions.evidence(rule.condition, reading.hits))
+        for start, end, atom in sorted(map(reading.show, atoms)):
+            yield Because(rule.id, atom, reading.quote(start, end), start, end)
+
+
+def _captures(rule: Rule, reading: Reading) -> tuple[tuple[str, str], ...]:
+    if not reading.by_pattern:
+        return ()
+    found: dict[str, str] = {}
+    for atom in conditions.evidence(rule.condition, reading.hits):
+        for name, written in reading.captures(atom):
+            found.setdefault(name, written)
+    return tuple(found.items())
+
+
+def _first_words(message: Message) -> str:
+    """The summary of a message that no rule words: the client's first sentence, or what came instead of text."""
+    sentence = quote(first_sentence(message.text))
+    if sentence:
+        return sentence
+    kinds = (_ATTACHMENTS[each.kind] for each in message.attachments if each.kind in _ATTACHMENTS)
+    return f"({next(kinds, 'a message')} without text)"
+
+
+def _missing(condition: Condition, reading: Reading) -> str:
+    """The first thing that an unmet condition misses, in words."""
+    part = conditions.missing(condition, reading.hits)
+    if isinstance(part, Branch) and part.kind is Kind.NONE:
+        start, end, atom = reading.show(conditions.obstacle(part, reading.hits))
+        if start < end:
+            return f'none of: "{reading.quote(start, end)}" stands in the message'
+        return f"none of: {atom} is the case"
+    return _written(part, reading.atoms)
+
+
+def _written(condition: Condition, atoms: Atoms) -> str:
+    if isinstance(condition, Leaf):
+        return atoms.described[condition.atom]
+    parts = [_written(part, atoms) for part in condition.parts[:_NAMED_PARTS]]
+    more = "; …" if len(condition.parts) > _NAMED_PARTS else ""
+    if condition.kind is Kind.ALL:
+        return " and ".join(parts) + more
+    return f"{condition.kind} of: {'; '.join(parts)}{more}"

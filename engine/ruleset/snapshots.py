@@ -1,0 +1,145 @@
+"""Two folders on disk into the bytes of their files at one moment. Called by `loader`; it does not look inside them.
+
+Whatever the disk answers becomes a fault in a lead's words; nothing is raised.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.ruleset.reader import SIZE_LIMIT_BYTES
+from engine.ruleset.syntax import Fault, Place
+
+# Folders that change while they are read are read again, so often.
+_ATTEMPTS = 5
+_SUFFIXES = {"rules": ".yaml", "templates": ".j2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The files of both folders at one moment, and what could not be read of them."""
+
+    # "rules/10-telephony.yaml" or "templates/ack/default.j2" to the bytes, in the order of the names.
+    files: Mapping[str, bytes]
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A file that counts."""
+
+    # As in Snapshot.files.
+    name: str
+    # As findings show it.
+    label: str
+    path: Path
+    # Changes when the file does: inode, size in bytes, time of the last change in ns.
+    stamp: tuple[int, int, int]
+
+
+def snapshot(rules: Path, templates: Path) -> Snapshot:
+    """The bytes of every `*.yaml` directly in `rules` and of every `*.j2` below `templates`; dot-files do not count.
+
+    Folders that change meanwhile are read again, so that half of somebody's edit is not taken for a whole. Of a file
+    over the size limit one byte more than the limit is read.
+    """
+    taken = Snapshot({})
+    for _ in range(_ATTEMPTS):
+        found, faults = _listing(rules, templates)
+        taken = _read(found, faults)
+        if found == _listing(rules, templates)[0]:
+            break
+    return taken
+
+
+def label(name: str, rules: str, templates: str) -> str:
+    """The name of a snapshot's file as the user knows it: below the folder that was named."""
+    part, _, rest = name.partition("/")
+    # A file's name may be no text at all; what is shown must be one.
+    shown = os.fsencode(rest).decode("utf-8", "replace")
+    return f"{rules if part == 'rules' else templates}/{shown}"
+
+
+def fingerprint(files: Mapping[str, bytes]) -> str:
+    """The content hash of a snapshot, as hexadecimal digits: equal exactly when all names and bytes are."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        for part in (os.fsencode(name), files[name]):
+            # The length first, so that no two snapshots can give the same stream of bytes.
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _listing(rules: Path, templates: Path) -> tuple[list[_Found], list[Fault]]:
+    found: list[_Found] = []
+    faults: list[Fault] = []
+    for part, folder in (("rules", rules), ("templates", templates)):
+        try:
+            paths = sorted(folder.iterdir() if part == "rules" else _below(folder))
+        except OSError as error:
+            whole = Place(str(folder), 0, 0)
+            hint = f"name the folder that holds the {part}"
+            faults.append(Fault(whole, "E210", f"this folder cannot be read: {_reason(error)}", hint))
+            continue
+        for path in paths:
+            inside = path.relative_to(folder)
+            name = f"{part}/{inside.as_posix()}"
+            shown = label(name, str(rules), str(templates))
+            if any(piece.startswith(".") for piece in inside.parts):
+                continue
+            if path.suffix == _SUFFIXES[part]:
+                found.append(_Found(name, shown, path, _stamp(path)))
+            elif path.suffix == ".yml" and part == "rules":
+                hint = f'call it "{path.stem}.yaml"'
+                faults.append(Fault(Place(shown, 0, 0), "E212", "a file that ends in .yml is not read", hint))
+    return found, faults
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Everything below a folder but folders. Raises OSError when the folder itself cannot be listed."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from (inner for inner in path.rglob("*") if not inner.is_dir())
+        else:
+            yield path
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _read(found: list[_Found], faults: list[Fault]) -> Snapshot:
+    files: dict[str, bytes] = {}
+    unread: list[Fault] = []
+    for one in found:
+        whole = Place(one.label, 0, 0)
+        # A pipe or a device would keep the reader waiting for ever.
+        if one.path.exists() and not one.path.is_file():
+            unread.append(Fault(whole, "E211", "this is no file", "give it another name"))
+            continue
+        try:
+            with one.path.open("rb") as file:
+                files[one.name] = file.read(SIZE_LIMIT_BYTES + 1)
+        except OSError as error:
+            hint = "let the user who runs the engine read it"
+            unread.append(Fault(whole, "E211", f"this file cannot be read: {_reason(error)}", hint))
+    return Snapshot(files, (*faults, *unread))
+
+
+def _reason(error: OSError) -> str:
+    match error:
+        case FileNotFoundError():
+            return "it does not exist"
+        case NotADirectoryError():
+            return "it is a file"
+        case PermissionError():
+            return "the permission is missing"
+        case _:
+            return str(error.strerror).lower()

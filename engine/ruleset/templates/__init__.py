@@ -1,0 +1,189 @@
+"""Summaries, acknowledgements and posts: text with variables in, text to send out.
+
+The only package that knows Jinja2. `load` and the checks report every fault of a template before it is used; what is
+rendered later never raises, because a client must not wait for an answer over a variable that one message lacks. Text
+of the client's arrives quoted and leaves quoted (see `core.quotes`); nothing is escaped here, because only a connector
+knows the layout of its network.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from jinja2 import Template
+
+from engine.core import variables
+from engine.core.quotes import plain, quote, spans
+from engine.ruleset.places import within
+from engine.ruleset.syntax import Fault, Place, Text
+from engine.ruleset.templates.mentions import unguarded, uses
+from engine.ruleset.templates.sandbox import LENIENT, SAMPLE, examine, render
+
+# The template of every engineers' post.
+ESCALATION = "escalation/default"
+# A summary is one line in a list of posts.
+SUMMARY_LIMIT = 200
+
+_BLANKS = re.compile(r"\s+")
+_TITLE_AND_BODY = re.compile(r"\A\s*(?P<title>\S[^\n]*)\n[ \t]*\n\s*(?P<body>\S.*)\Z", re.DOTALL)
+
+_FALLBACK_ACKNOWLEDGEMENT = (
+    "Hello, I am sorry for what you are facing at the moment. Please note that we have received your request, and one "
+    "of our engineers will get back to you shortly."
+)
+_FALLBACK_TITLE = "New WhatsApp Client Request"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A rule's summary, compiled."""
+
+    template: Template | None
+    # The summary itself when it has no variables.
+    text: str
+    # It uses what the message itself says, which costs time to prepare and which few summaries want.
+    asks_message: bool
+
+    def render(self, given: Mapping[str, object]) -> str:
+        """One line with quotes' marks, at most `SUMMARY_LIMIT` long; empty when nothing is left of it. Never raises."""
+        if self.template is None:
+            return self.text
+        return _one_line(render(self.template, given) or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """The compiled templates of a directory; immutable."""
+
+    # Every template that there is, e.g. "ack/default", broken ones included.
+    names: frozenset[str]
+    # By name; without the broken ones.
+    compiled: Mapping[str, Template] = field(repr=False)
+    sources: Mapping[str, str] = field(repr=False)
+    # The directory as places name it.
+    root: str = "templates"
+
+    @classmethod
+    def load(cls, sources: Mapping[str, str], root: str = "templates") -> "tuple[Templates, tuple[Fault, ...]]":
+        """Compile the templates ("ack/default" -> text of <root>/ack/default.j2) and report what is wrong with them."""
+        compiled: dict[str, Template] = {}
+        faults: list[Fault] = []
+        for name, source in sorted(sources.items()):
+            found = examine(source)
+            if found is None:
+                compiled[name] = LENIENT.from_string(source)
+            else:
+                faults.append(Fault(_line(root, name, source, found.line), found.code, found.message, found.hint))
+        if ESCALATION in compiled and not _TITLE_AND_BODY.match(render(compiled[ESCALATION], SAMPLE) or ""):
+            place = _line(root, ESCALATION, sources[ESCALATION], 1)
+            message = "the post needs a title in its first line, then an empty line, then the text"
+            faults.append(Fault(place, "E405", message))
+        held = MappingProxyType(dict(sources))
+        return cls(frozenset(sources), MappingProxyType(compiled), held, root), tuple(faults)
+
+    def check_names(self, extra: Iterable[str]) -> tuple[Fault, ...]:
+        """Variables that do not exist; `extra` holds the keyword categories and the patterns' groups."""
+        known = variables.ALWAYS | variables.SOMETIMES | variables.DECIDED | frozenset(extra)
+        faults = []
+        for name in sorted(self.compiled):
+            source = self.sources[name]
+            for line, used in uses(LENIENT.parse(source)):
+                if used not in known:
+                    place = _named(_line(self.root, name, source, line), source, used)
+                    faults.append(_unknown(place, used, known))
+        return tuple(faults)
+
+    def check_summary(self, summary: Text, extra: Iterable[str] | None = None) -> tuple[Fault, ...]:
+        """What is wrong with a summary; unknown variables only when `extra` says which categories and groups exist."""
+        found = examine(summary.value)
+        if found is not None:
+            return (Fault(summary.at, found.code, found.message, found.hint),)
+        if extra is None:
+            return ()
+        known = variables.ALWAYS | variables.SOMETIMES | frozenset(extra)
+        return tuple(
+            _unknown(_part(summary, used), used, known)
+            for used in dict.fromkeys(used for _, used in uses(LENIENT.parse(summary.value)))
+            if used not in known
+        )
+
+    def unguarded(self, summary: Text) -> frozenset[str]:
+        """The variables that a summary uses without asking whether they are there; none for a broken one."""
+        if examine(summary.value) is not None:
+            return frozenset()
+        return frozenset(unguarded(LENIENT.parse(summary.value)))
+
+    def variables_of(
+        self, summary: Text, extra: Iterable[str] | None = None
+    ) -> tuple[frozenset[str], tuple[Fault, ...]]:
+        """`unguarded` and `check_summary` at once."""
+        return self.unguarded(summary), self.check_summary(summary, extra)
+
+    def acknowledgement(self, template: str, given: Mapping[str, object]) -> str:
+        """The text for the client by the name that rules use ("default"). Never raises: see `core.plan.Wording`."""
+        found = self.compiled.get(f"ack/{template}")
+        return ((found and render(found, given)) or _FALLBACK_ACKNOWLEDGEMENT).strip()
+
+    def escalation(self, given: Mapping[str, object]) -> tuple[str, str]:
+        """Title and body of the engineers' post. Never raises."""
+        found = self.compiled.get(ESCALATION)
+        parts = _TITLE_AND_BODY.match((found and render(found, given)) or "")
+        if parts is None:
+            return _FALLBACK_TITLE, "\n".join(str(given[name]) for name in _FALLBACK_BODY if name in given)
+        return parts["title"].strip(), parts["body"].strip()
+
+
+# The variables that `variables.of_message` gives.
+_OF_MESSAGE = variables.SOMETIMES | {"raw_text", "received_at"}
+
+# What engineers need when no template can be rendered.
+_FALLBACK_BODY = ("oncall", "client_name", "client_phone", "issue_summary", "raw_text")
+
+
+def compile_summary(source: str) -> Summary:
+    """The summary of a rule, in which `Templates.check_summary` has found nothing wrong."""
+    if "{" not in source:
+        return Summary(None, _one_line(source), asks_message=False)
+    used = {name for _, name in uses(LENIENT.parse(source))}
+    return Summary(LENIENT.from_string(source), source, asks_message=not used.isdisjoint(_OF_MESSAGE))
+
+
+def _one_line(rendered: str) -> str:
+    """White space as single spaces, every quote closed, at most as long as a summary may be."""
+    line = _BLANKS.sub(" ", rendered).strip()
+    if len(line) <= SUMMARY_LIMIT and plain(line) == line:
+        return line
+    left = SUMMARY_LIMIT
+    pieces: list[str] = []
+    for span in spans(line):
+        shown = span.text if len(span.text) <= left else f"{span.text[: max(0, left - 1)]}…"
+        pieces.append(quote(shown) if span.quoted else shown)
+        left -= len(shown)
+        if left <= 0:
+            break
+    return "".join(pieces)
+
+
+def _unknown(place: Place, name: str, known: Iterable[str]) -> Fault:
+    close = get_close_matches(name, sorted(known), 1)
+    hint = f'did you mean "{close[0]}"?' if close else f"there are: {', '.join(sorted(known))}"
+    return Fault(place, "E402", f'no variable is named "{name}"', hint)
+
+
+def _part(text: Text, name: str) -> Place:
+    found = re.search(rf"\b{re.escape(name)}\b", text.value)
+    return within(text, *found.span()) if found else text.at
+
+
+def _line(root: str, name: str, source: str, line: int) -> Place:
+    lines = source.splitlines()
+    shown = lines[line - 1] if 0 < line <= len(lines) else ""
+    return Place(f"{root}/{name}.j2", line, 1 + len(shown) - len(shown.lstrip()), max(1, len(shown.strip())))
+
+
+def _named(place: Place, source: str, name: str) -> Place:
+    """The name itself within a line of a template."""
+    found = re.search(rf"\b{re.escape(name)}\b", source.splitlines()[place.line - 1])
+    return Place(place.path, place.line, found.start() + 1, len(name)) if found else place

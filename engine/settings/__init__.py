@@ -1,0 +1,128 @@
+"""engine.yaml, the environment and the credentials into one frozen `Settings`, or every reason why not.
+
+Read once, at the start of a command. Nothing here is logged, and a secret's text leaves only by `Secret.reveal`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from engine.core.diagnostics import Diagnostic, Related, Severity, order, render
+from engine.core.errors import ConfigurationError, PermissionRefused
+from engine.ruleset import codes, reader
+from engine.ruleset.syntax import Fault
+from engine.settings import document, sections
+from engine.settings.secrets import Secret, Vault
+from engine.settings.values import (
+    ConnectorSettings,
+    ConsoleSettings,
+    Environment,
+    HttpConnectorSettings,
+    HttpSettings,
+    Limits,
+    MattermostSettings,
+    OnCallSettings,
+    RetentionSettings,
+    RetrySettings,
+    Settings,
+    WhatsAppCloudSettings,
+)
+
+__all__ = [
+    "ConnectorSettings",
+    "ConsoleSettings",
+    "Environment",
+    "HttpConnectorSettings",
+    "HttpSettings",
+    "Limits",
+    "MattermostSettings",
+    "OnCallSettings",
+    "RetentionSettings",
+    "RetrySettings",
+    "Secret",
+    "Settings",
+    "WhatsAppCloudSettings",
+    "control_socket",
+    "load",
+    "state_directory",
+]
+
+# A line that may hold a secret, put there by mistake, is not shown.
+_SECRET_LINE = re.compile(r"token|secret|password|://[^/\s]*@", re.IGNORECASE)
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings in `path`. Raises ConfigurationError with every finding, or with every secret that is missing,
+    and PermissionRefused where the operating system says no.
+    """
+    vault = Vault(environ)
+    settings = _read(path, vault)
+    vault.check()
+    return settings
+
+
+def state_directory(path: Path) -> Path:
+    """The state directory that `path` names, for commands that ask the daemon and need no secret. Raises as `load`."""
+    return _read(path, Vault({})).state
+
+
+def control_socket(state: Path) -> Path:
+    """Where the daemon of that state directory takes operators' commands."""
+    return state / "control.sock"
+
+
+def _read(path: Path, vault: Vault) -> Settings:
+    raw = _bytes(path)
+    node, written = reader.read(str(path), raw)
+    faults = list(written)
+    if node is None:
+        if not faults:
+            raise ConfigurationError(f"{path} is empty: `engine init` writes one to start from")
+        raise ConfigurationError(_rendered(_diagnostics(faults, raw)))
+    settings = document.read(node, path.parent, vault, faults)
+    found = _diagnostics(faults, raw)
+    errors = [one for one in found if one.severity is Severity.ERROR]
+    if errors:
+        raise ConfigurationError(_rendered(errors))
+    return replace(settings, warnings=tuple(found))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(reader.SIZE_LIMIT_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path} does not exist: `engine init` writes one to start from") from None
+    except PermissionError as error:
+        raise PermissionRefused(f"{path} cannot be read: {error.strerror}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _diagnostics(faults: Iterable[Fault], raw: bytes) -> list[Diagnostic]:
+    lines = raw.decode("utf-8-sig", "replace").splitlines()
+    return sorted((_diagnostic(fault, lines) for fault in faults), key=order)
+
+
+def _diagnostic(fault: Fault, lines: Sequence[str]) -> Diagnostic:
+    at = fault.at
+    line = lines[at.line - 1] if at.line <= len(lines) else ""
+    secret = _SECRET_LINE.search(line) is not None
+    return Diagnostic(
+        path=at.path,
+        line=at.line,
+        column=at.column,
+        length=at.length,
+        severity=codes.severity(fault.code),
+        code=fault.code,
+        message=fault.message,
+        source="" if secret else line,
+        # The reader's advice repeats what stands there; ours never does.
+        hint="" if secret and fault.code not in sections.CODES else fault.hint,
+        related=tuple(Related(place.path, place.line, words) for place, words in fault.related),
+    )
+
+
+def _rendered(diagnostics: Iterable[Diagnostic]) -> str:
+    return "\n".join(render(one) for one in diagnostics)

@@ -1,0 +1,260 @@
+"""engine.yaml as a tree into Settings, with every fault in it; see the table in README.md for the keys.
+
+Called by `load`. It opens no file of its own: secrets come from the vault it is given.
+"""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from engine.core.deliveries import InDoubt
+from engine.core.endpoints import Endpoint, TcpEndpoint, UnixEndpoint, parse_endpoint
+from engine.ruleset.reader import Node
+from engine.ruleset.syntax import Fault
+from engine.settings.secrets import Vault
+from engine.settings.sections import LATER, MISSING, NAME, VALUE, Section, suggest
+from engine.settings.values import (
+    ConnectorSettings,
+    ConsoleSettings,
+    Environment,
+    HttpConnectorSettings,
+    HttpSettings,
+    Limits,
+    MattermostSettings,
+    OnCallSettings,
+    RetentionSettings,
+    RetrySettings,
+    Settings,
+    WhatsAppCloudSettings,
+)
+
+_KEYS = (
+    "environment",
+    "rules",
+    "templates",
+    "state",
+    "journal",
+    "http",
+    "acknowledge",
+    "connectors",
+    "mattermost",
+    "oncall",
+    "retention",
+    "limits",
+    "retry",
+)
+_LISTEN = TcpEndpoint("127.0.0.1", 8080)
+# Deliveries to Mattermost are addressed to this name.
+_MATTERMOST = "mattermost"
+# A name is a part of URLs, of secrets' names and of metrics.
+_CONNECTOR_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
+_LATER_TYPES = ("whatsapp-web", "twilio")
+_LATER_ONCALL = ("schedule", "pagerduty", "jsm")
+_CONNECTOR_KEYS = {
+    "whatsapp-cloud": ("type", "phone_number_id", "api_url", "api_version", "rate_per_second"),
+    "http": ("type", "reply_through"),
+    "console": ("type",),
+}
+_DIGITS = re.compile(r"[0-9]{1,32}", re.ASCII)
+_VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}", re.ASCII)
+_API_URL = "https://graph.facebook.com"
+_API_VERSION = "v23.0"
+# Meta's limit for one number (the vendor's page on throughput).
+_CLOUD_PER_SECOND = 80.0
+
+
+def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
+    """The settings in the file's tree. Worth nothing when a fault was added or `vault.check` raises."""
+    top = Section.of("", node, faults).only(*_KEYS)
+    environment = Environment(top.choice("environment", tuple(Environment), Environment.DEVELOPMENT))
+    _check_journal(top)
+    connectors = _connectors(top, vault)
+    limits = top.part("limits").only("open_deliveries", "body_bytes", "mattermost_per_second")
+    rates = [(one.name, one.rate_per_second) for one in connectors if isinstance(one, WhatsAppCloudSettings)]
+    rates.append((_MATTERMOST, limits.rate("mattermost_per_second", 5.0)))
+    retention = top.part("retention").only("text", "metadata")
+    return Settings(
+        environment=environment,
+        rules=top.folder("rules", base),
+        templates=top.folder("templates", base),
+        state=top.folder("state", base),
+        http=_http(top, base),
+        acknowledge=top.switch("acknowledge", default=True),
+        connectors=connectors,
+        mattermost=_mattermost(top, environment, vault),
+        oncall=_oncall(top),
+        retention=RetentionSettings(
+            text=retention.span("text", timedelta(days=30)), metadata=retention.span("metadata", timedelta(days=400))
+        ),
+        limits=Limits(
+            open_deliveries=limits.count("open_deliveries", 100_000),
+            body_bytes=limits.size("body_bytes", 3 * 1024 * 1024),
+            rates=tuple(rates),
+        ),
+        retry=_retry(top),
+    )
+
+
+def _check_journal(top: Section) -> None:
+    journal = top.text("journal") or "sqlite"
+    if journal.startswith(("postgresql", "postgres:")):
+        # The hint must not repeat the value: such an address holds a password.
+        top.fault("journal", LATER, "PostgreSQL comes in a later version", 'write "sqlite"')
+    elif journal != "sqlite":
+        top.fault("journal", VALUE, '"journal" is sqlite')
+
+
+def _http(top: Section, base: Path) -> HttpSettings:
+    http = top.part("http").only("listen", "public_url")
+    listen: Endpoint = _LISTEN
+    text = http.text("listen")
+    if text is not None:
+        found = parse_endpoint(text)
+        if found is None:
+            http.fault(
+                "listen", VALUE, '"listen" is an address such as 127.0.0.1:8080, [::1]:8080 or unix:/run/engine.sock'
+            )
+        else:
+            listen = UnixEndpoint(base / found.path) if isinstance(found, UnixEndpoint) else found
+    return HttpSettings(listen, http.url("public_url"))
+
+
+def _connectors(top: Section, vault: Vault) -> tuple[ConnectorSettings, ...]:
+    top.expect("connectors")
+    sections = top.part("connectors")
+    found = [
+        connector
+        for name in sections.entries
+        if _is_connector_name(sections, name) and (connector := _connector(sections.part(name), vault)) is not None
+    ]
+    if top.has("connectors") and not sections.entries and not sections.broken:
+        top.fault("connectors", MISSING, "no connector is configured", "e.g. desk: {type: http}")
+    _check_replies(sections, found)
+    _check_secret_names(sections, found)
+    return tuple(found)
+
+
+def _is_connector_name(sections: Section, name: str) -> bool:
+    if name == _MATTERMOST:
+        sections.key_fault(name, NAME, 'a connector cannot be called "mattermost": the engineers\' posts are')
+        return False
+    if _CONNECTOR_NAME.fullmatch(name) is None:
+        message = f'"{name}" cannot name a connector: small letters, digits, - and _, at most 31, a letter first'
+        sections.key_fault(name, NAME, message)
+        return False
+    return True
+
+
+def _connector(section: Section, vault: Vault) -> ConnectorSettings | None:
+    section.expect("type")
+    name, kind = section.name, section.text("type")
+    if kind not in _CONNECTOR_KEYS:
+        # A type that is absent or no text has its fault already.
+        if kind:
+            _refuse_type(section, kind)
+        return None
+    section.only(*_CONNECTOR_KEYS[kind])
+    if kind == "console":
+        return ConsoleSettings(name)
+    if kind == "http":
+        return HttpConnectorSettings(name, section.text("reply_through"), vault.take(_secret(name, "token")))
+    section.expect("phone_number_id")
+    return WhatsAppCloudSettings(
+        name=name,
+        phone_number_id=section.matching("phone_number_id", _DIGITS, "the number's id at Meta, digits only") or "",
+        api_url=section.url("api_url") or _API_URL,
+        api_version=section.matching("api_version", _VERSION, "a version such as v23.0") or _API_VERSION,
+        rate_per_second=section.rate("rate_per_second", _CLOUD_PER_SECOND),
+        access_token=vault.take(_secret(name, "access_token")),
+        app_secret=vault.take(_secret(name, "app_secret")),
+        verify_token=vault.take(_secret(name, "verify_token")),
+    )
+
+
+def _refuse_type(section: Section, kind: str) -> None:
+    known = tuple(_CONNECTOR_KEYS)
+    if kind in _LATER_TYPES:
+        section.fault("type", LATER, f"connectors of type {kind} come in a later version", f"now: {', '.join(known)}")
+    else:
+        section.fault("type", VALUE, f'there is no connector type "{kind}"', suggest(kind, known))
+
+
+def _secret(connector: str, what: str) -> str:
+    return f"{connector}_{what}".replace("-", "_")
+
+
+def _check_replies(sections: Section, connectors: list[ConnectorSettings]) -> None:
+    """`reply_through` names a connector that can reach a client."""
+    senders = [one.name for one in connectors if not isinstance(one, HttpConnectorSettings)]
+    for one in connectors:
+        if not isinstance(one, HttpConnectorSettings) or one.reply_through is None or one.reply_through in senders:
+            continue
+        section = sections.part(one.name)
+        if one.reply_through in sections.entries:
+            message = f'"{one.reply_through}" cannot send: a reply goes through a whatsapp-cloud or console connector'
+            section.fault("reply_through", NAME, message)
+        else:
+            message = f'no connector is named "{one.reply_through}"'
+            section.fault("reply_through", NAME, message, suggest(one.reply_through, senders) if senders else "")
+
+
+def _check_secret_names(sections: Section, connectors: list[ConnectorSettings]) -> None:
+    """`a-b` and `a_b`, or `cloud` and an http connector `cloud_access`, would read one secret for two purposes."""
+    owners: dict[str, str] = {}
+    for one in connectors:
+        for secret in _secrets_of(one):
+            owner = owners.setdefault(secret, one.name)
+            if owner != one.name:
+                message = f'"{one.name}" and "{owner}" would both read the secret {secret}'
+                sections.key_fault(one.name, NAME, message, "rename one of them")
+
+
+def _secrets_of(connector: ConnectorSettings) -> tuple[str, ...]:
+    match connector:
+        case WhatsAppCloudSettings():
+            return (connector.access_token.name, connector.app_secret.name, connector.verify_token.name)
+        case HttpConnectorSettings():
+            return (connector.token.name,)
+        case ConsoleSettings():
+            return ()
+
+
+def _mattermost(top: Section, environment: Environment, vault: Vault) -> MattermostSettings | None:
+    if not top.has(_MATTERMOST):
+        if environment is Environment.PRODUCTION:
+            message = 'in production the engineers\' posts need the section "mattermost"'
+            top.fault(
+                "environment", MISSING, message, "e.g. mattermost: {url: https://chat.example.org, team: support}"
+            )
+        return None
+    section = top.part(_MATTERMOST).only("url", "team", "channel_override")
+    section.expect("url", "team")
+    return MattermostSettings(
+        url=section.url("url") or "",
+        team=section.text("team") or "",
+        channel_override=section.text("channel_override"),
+        token=vault.take("mattermost_token"),
+    )
+
+
+def _oncall(top: Section) -> OnCallSettings:
+    section = top.part("oncall").only("source", "mention")
+    source = section.text("source") or "static"
+    if source in _LATER_ONCALL:
+        section.fault("source", LATER, f"on-call from {source} comes in a later version", 'write "static"')
+    elif source != "static":
+        section.fault("source", VALUE, '"source" is static')
+    return OnCallSettings(section.text("mention") or "@oncall")
+
+
+def _retry(top: Section) -> RetrySettings:
+    section = top.part("retry").only("in_doubt", "in_doubt_wait", "base", "cap")
+    retry = RetrySettings(
+        in_doubt=InDoubt(section.choice("in_doubt", tuple(InDoubt), InDoubt.RESEND)),
+        in_doubt_wait=section.span("in_doubt_wait", timedelta(seconds=60)),
+        base=section.span("base", timedelta(seconds=1)),
+        cap=section.span("cap", timedelta(minutes=5)),
+    )
+    if not timedelta(0) < retry.base <= retry.cap:
+        section.fault("base", VALUE, '"base", the first pause, is longer than zero and no longer than "cap"')
+    return retry

@@ -1,0 +1,163 @@
+"""What engine.yaml and the secrets say, as values. Made by `document`, read by `app` and the commands."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from engine.core.deliveries import InDoubt
+from engine.core.diagnostics import Diagnostic
+from engine.core.endpoints import Endpoint
+from engine.settings.secrets import Secret
+
+# For destinations on this machine, which need no protection.
+_UNLIMITED = 10_000.0
+
+
+class Environment(StrEnum):
+    """What the daemon is for; only production insists on Mattermost."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """The public endpoint."""
+
+    listen: Endpoint
+    # How the networks reach it, without a slash at the end; None when nobody needs to know.
+    public_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WhatsAppCloudSettings:
+    """A number on Meta's Cloud API."""
+
+    name: str
+    phone_number_id: str
+    # Without a slash at the end.
+    api_url: str
+    # "v23.0"
+    api_version: str
+    rate_per_second: float
+    access_token: Secret
+    app_secret: Secret
+    verify_token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class HttpConnectorSettings:
+    """Events that another program posts."""
+
+    name: str
+    # The connector that reaches the clients; None when a person answers by hand.
+    reply_through: str | None
+    token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """What would be sent is printed."""
+
+    name: str
+
+
+ConnectorSettings = WhatsAppCloudSettings | HttpConnectorSettings | ConsoleSettings
+
+
+@dataclass(frozen=True, slots=True)
+class MattermostSettings:
+    """Where the engineers read."""
+
+    # Without a slash at the end.
+    url: str
+    # The team of channels that name none.
+    team: str
+    # Every post goes to this channel instead of the rule's.
+    channel_override: str | None
+    token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class OnCallSettings:
+    """Who is called; so far always the same mention."""
+
+    mention: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """How long the journal keeps things."""
+
+    text: timedelta
+    metadata: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that keep a flood from becoming an outage."""
+
+    # Accepted messages whose deliveries are not done; beyond it webhooks are answered 503.
+    open_deliveries: int
+    # The largest request body.
+    body_bytes: int
+    # (destination, deliveries per second)
+    rates: tuple[tuple[str, float], ...]
+
+    def per_second(self, destination: str) -> float:
+        """How many deliveries one destination may get in a second."""
+        return dict(self.rates).get(destination, _UNLIMITED)
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySettings:
+    """How deliveries are tried again."""
+
+    # What happens to a delivery of which nobody can tell whether it arrived.
+    in_doubt: InDoubt
+    # How long a network's later word is waited for before that.
+    in_doubt_wait: timedelta
+    # The first pause and the longest.
+    base: timedelta
+    cap: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration; every path is absolute or relative to the working directory, never to engine.yaml."""
+
+    environment: Environment
+    rules: Path
+    templates: Path
+    # The daemon's directory: journal, last good rules, control socket.
+    state: Path
+    http: HttpSettings
+    # The kill switch, as long as no operator has set it.
+    acknowledge: bool
+    # In the order of the file; names are unique.
+    connectors: tuple[ConnectorSettings, ...]
+    # None: posts are printed.
+    mattermost: MattermostSettings | None
+    oncall: OnCallSettings
+    retention: RetentionSettings
+    limits: Limits
+    retry: RetrySettings
+    # Findings that do not keep the file from being used.
+    warnings: tuple[Diagnostic, ...] = field(default=())
+
+    def secrets(self) -> Iterator[Secret]:
+        """Every secret, for `logs.hide` and for telling an administrator where each came from."""
+        for connector in self.connectors:
+            match connector:
+                case WhatsAppCloudSettings():
+                    yield connector.access_token
+                    yield connector.app_secret
+                    yield connector.verify_token
+                case HttpConnectorSettings():
+                    yield connector.token
+                case ConsoleSettings():
+                    pass
+        if self.mattermost is not None:
+            yield self.mattermost.token

@@ -1,0 +1,230 @@
+"""Operators' commands over a real Unix socket: from the client's method to the daemon's operation and back."""
+
+import asyncio
+import io
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from standins.serving import serving
+
+from engine.control import ControlClient, build
+from engine.core.contracts import Json
+from engine.core.endpoints import UnixEndpoint
+from engine.core.errors import (
+    DaemonUnreachable,
+    EngineError,
+    JournalUnavailable,
+    NotFound,
+    PermissionRefused,
+    UsageError,
+)
+
+
+@dataclass
+class Daemon:
+    """Operations that note how they were called and answer, or fail, as the test says."""
+
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    def _note(self, *call: object) -> Json:
+        self.calls.append(call)
+        if self.failure is not None:
+            raise self.failure
+        return {"asked": call[0]}
+
+    async def status(self) -> Json:
+        return self._note("status")
+
+    async def pause(self) -> Json:
+        return self._note("pause")
+
+    async def resume(self) -> Json:
+        return self._note("resume")
+
+    async def reload(self) -> Json:
+        return self._note("reload")
+
+    async def incidents(self, status: str | None, limit: int) -> list[Json]:
+        return [self._note("incidents", status, limit)]
+
+    async def incident(self, ticket: str) -> Json:
+        return self._note("incident", ticket)
+
+    async def deliveries(self, state: str | None, limit: int) -> list[Json]:
+        return [self._note("deliveries", state, limit)]
+
+    async def redrive(self, delivery_id: str) -> Json:
+        return self._note("redrive", delivery_id)
+
+
+@dataclass
+class Office:
+    daemon: Daemon
+    client: ControlClient
+
+    async def ask(self, question: Callable[[ControlClient], object]) -> object:
+        """The client is synchronous, as commands are."""
+        return await asyncio.to_thread(question, self.client)
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    daemon, path = Daemon(), tmp_path / "control.sock"
+    async with serving(build(daemon), UnixEndpoint(path), mode=0o600):
+        yield Office(daemon, ControlClient(path))
+
+
+@pytest.mark.parametrize(
+    ("question", "call", "answer"),
+    [
+        pytest.param(lambda client: client.status(), ("status",), {"asked": "status"}, id="status"),
+        pytest.param(lambda client: client.pause(), ("pause",), {"asked": "pause"}, id="pause"),
+        pytest.param(lambda client: client.resume(), ("resume",), {"asked": "resume"}, id="resume"),
+        pytest.param(lambda client: client.reload(), ("reload",), {"asked": "reload"}, id="reload"),
+        pytest.param(
+            lambda client: client.incidents(), ("incidents", None, 50), [{"asked": "incidents"}], id="all incidents"
+        ),
+        pytest.param(
+            lambda client: client.incidents("open", 3),
+            ("incidents", "open", 3),
+            [{"asked": "incidents"}],
+            id="incidents",
+        ),
+        pytest.param(
+            lambda client: client.incident("OC-2026-0001"),
+            ("incident", "OC-2026-0001"),
+            {"asked": "incident"},
+            id="incident",
+        ),
+        pytest.param(
+            lambda client: client.deliveries(), ("deliveries", None, 50), [{"asked": "deliveries"}], id="all deliveries"
+        ),
+        pytest.param(
+            lambda client: client.deliveries("dead", 1000),
+            ("deliveries", "dead", 1000),
+            [{"asked": "deliveries"}],
+            id="deliveries",
+        ),
+        pytest.param(lambda client: client.redrive("d1"), ("redrive", "d1"), {"asked": "redrive"}, id="redrive"),
+        pytest.param(
+            lambda client: client.redrive("a b?c#d"), ("redrive", "a b?c#d"), {"asked": "redrive"}, id="an odd id"
+        ),
+    ],
+)
+async def test_each_question_reaches_its_operation(
+    office: Office, question: Callable[[ControlClient], object], call: tuple[object, ...], answer: object
+) -> None:
+    """The arguments arrive as they were given and the answer comes back as it was."""
+    assert await office.ask(question) == answer
+    assert office.daemon.calls == [call]
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        pytest.param(NotFound('no incident "OC-2026-0009"'), NotFound, id="not found"),
+        pytest.param(UsageError('there is no state "done"'), UsageError, id="usage"),
+        pytest.param(JournalUnavailable("the disk is full"), JournalUnavailable, id="journal"),
+        pytest.param(EngineError("something else"), EngineError, id="anything else of ours"),
+    ],
+)
+async def test_an_error_of_the_daemon_is_the_command_s_error(
+    office: Office, failure: EngineError, kind: type[EngineError]
+) -> None:
+    """The same class, and so the same exit code, with the same words."""
+    office.daemon.failure = failure
+    with pytest.raises(kind) as raised:
+        await office.ask(lambda client: client.incident("OC-2026-0009"))
+    assert type(raised.value) is kind
+    assert str(raised.value) == str(failure)
+
+
+async def test_a_fault_of_the_daemon_is_in_its_log(office: Office, log: io.StringIO) -> None:
+    """The operator learns where to look; the words of the exception, which may quote a client, stay away from both."""
+    office.daemon.failure = ValueError("I am +254712345678")
+    with pytest.raises(EngineError) as raised:
+        await office.ask(lambda client: client.status())
+    assert str(raised.value) == "the daemon failed (ValueError); its log says where"
+    assert "in status" in log.getvalue()
+    assert "I am" not in log.getvalue()
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001])
+async def test_a_limit_has_bounds(office: Office, limit: int) -> None:
+    """Nobody loads the whole journal by accident."""
+    with pytest.raises(UsageError) as raised:
+        await office.ask(lambda client: client.incidents(limit=limit))
+    assert str(raised.value) == "the limit must be a number from 1 to 1000"
+    assert office.daemon.calls == []
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("GET", "/pause")])
+async def test_a_command_of_another_version_is_told_so(office: Office, method: str, path: str) -> None:
+    """What this daemon does not know is no missing ticket."""
+    transport = httpx.AsyncHTTPTransport(uds=str(office.client.socket_path))
+    async with httpx.AsyncClient(transport=transport) as http:
+        answer = await http.request(method, f"http://engine{path}")
+    assert answer.status_code == 501
+    assert answer.json() == {"error": f"the daemon does not know {method} {path}"}
+
+
+async def test_a_slash_in_a_ticket_asks_for_nothing_else(office: Office) -> None:
+    """An argument never changes which operation is called."""
+    with pytest.raises(EngineError, match="the daemon does not know GET /incidents/"):
+        await office.ask(lambda client: client.incident("a/../../status"))
+    assert office.daemon.calls == []
+
+
+def test_no_daemon_is_said_in_one_sentence(tmp_path: Path) -> None:
+    """Neither a socket that is not there nor one that nobody serves any more is a traceback."""
+    path = tmp_path / "control.sock"
+    sentence = f"the daemon does not answer at {path}: is it running? systemctl status engine"
+    with pytest.raises(DaemonUnreachable) as absent:
+        ControlClient(path).status()
+    assert str(absent.value) == sentence
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    with pytest.raises(DaemonUnreachable) as gone:
+        ControlClient(path).status()
+    assert str(gone.value) == sentence
+
+
+def test_a_socket_of_someone_else_is_a_matter_of_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon runs; the operator has to become its user."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    # Tests may run as root, to whom nothing is refused.
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    path = tmp_path / "control.sock"
+    with pytest.raises(PermissionRefused) as refused:
+        ControlClient(path).status()
+    assert str(refused.value) == f"{path} belongs to the daemon's user: use sudo, or that user"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", id="no JSON"),
+        pytest.param(b"", id="cut connection"),
+    ],
+)
+async def test_a_daemon_that_breaks_off_is_not_believed(tmp_path: Path, answer: bytes) -> None:
+    """Killed in the middle of an answer, or something else on the socket: the command fails in one sentence."""
+    path = tmp_path / "control.sock"
+
+    async def other(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_unix_server(other, path):
+        with pytest.raises(DaemonUnreachable) as raised:
+            await asyncio.to_thread(ControlClient(path).status)
+    assert str(raised.value) == f"the daemon at {path} broke off; its log says why"

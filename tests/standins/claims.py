@@ -1,0 +1,71 @@
+"""Claimed deliveries as the relay hands them to a connector, each with a number that must show up nowhere else."""
+
+from datetime import datetime, timedelta
+
+from standins.parts import START
+
+from engine.core.decisions import Priority
+from engine.core.deliveries import Acknowledgement, Body, Claimed, Escalation, FollowUp, Revision
+from engine.core.quotes import quote
+
+PHONE = "+254712345678"
+TEXT = "I have issues with my 3CX, I can't make outbound calls"
+CHANNEL = "dev-support-escalations"
+
+ACKNOWLEDGEMENT = Acknowledgement("to:254712345678", "Hello Jackson, I am sorry.", "wamid.MjU0NzEyMzQ1Njc4")
+
+
+def escalation(
+    text: str = TEXT, *, name: str = "Jackson", phone: str = PHONE, priority: Priority = Priority.HIGH
+) -> Escalation:
+    """The post of DESIGN's example, with the client's words marked."""
+    return Escalation(
+        channel=CHANNEL,
+        team=None,
+        title="New WhatsApp Client Request",
+        body=(
+            f"Client: {quote(name)} ({quote(phone)})\n"
+            "Issue Summary: 3CX outbound calls failing\n"
+            f'Original Message: "{quote(text)}"\n'
+            "Action: @oncall please check WhatsApp and respond to the client now."
+        ),
+        tags=("whatsapp", "client-support", "3cx"),
+        priority=priority,
+        ticket_id="OC-2026-0001",
+    )
+
+
+def follow_up(text: str = "it is getting worse") -> FollowUp:
+    """A reply in the thread."""
+    return FollowUp(CHANNEL, None, f'The client wrote again: "{quote(text)}"', "OC-2026-0001")
+
+
+def revision(priority: Priority = Priority.URGENT) -> Revision:
+    """The post after the priority was raised."""
+    return Revision(escalation(priority=priority))
+
+
+def claim(
+    body: Body,
+    *,
+    number: int = 1,
+    attempt: int = 1,
+    doubtful: bool = False,
+    age: timedelta = timedelta(0),
+    now: datetime = START,
+    thread: str | None = None,
+) -> Claimed:
+    """The delivery with this number, whose first attempt was `age` before `now`."""
+    return Claimed(
+        id=f"{number:032x}",
+        token=attempt,
+        attempt=attempt,
+        doubtful=doubtful,
+        first_attempt_at=now - age,
+        accepted_at=now - age,
+        ticket_id="OC-2026-0001",
+        lane="escalate:cloud:wa-254712345678",
+        destination="mattermost",
+        body=body,
+        thread=thread,
+    )

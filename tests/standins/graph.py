@@ -1,0 +1,172 @@
+"""Meta's Graph API for one WhatsApp number, as far as the engine can see it.
+
+Takes text messages strictly as documented, answers errors by Meta's codes, and posts signed notifications to a callback
+URL, again and again until it gets a 2xx. Run it as a process with `python -m standins.graph --port 0`.
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+from standins.loopback import Answer, Network, Request, main
+
+TOKEN = "graph-token"
+APP_SECRET = "graph-app-secret"
+VERIFY_TOKEN = "graph-verify-token"
+PHONE_NUMBER_ID = "106540352242922"
+API_VERSION = "v23.0"
+# The fields of a text message, and those that may be left out.
+_FIELDS = {"messaging_product", "to", "recipient", "type", "text", "context", "biz_opaque_callback_data"}
+_LONGEST_TEXT = 4096
+_LONGEST_KEY = 512
+
+
+def graph_error(code: int, status: int = 400, **headers: str) -> dict[str, Any]:
+    """The details of a fault that answers with a Graph error."""
+    body = {"error": {"message": f"(#{code}) Refused", "type": "OAuthException", "code": code, "fbtrace_id": "Ax1"}}
+    return {"status": status, "body": body, "headers": headers}
+
+
+class Graph(Network):
+    """Records what was sent; `callback_url` is where notifications go."""
+
+    def __init__(self, callback_url: str = "", statuses: Sequence[str] = ()) -> None:
+        self.callback_url = callback_url
+        # The statuses that follow each message by themselves.
+        self.statuses = tuple(statuses)
+        self.sent: list[dict[str, Any]] = []
+        # The HTTP status of each attempt to notify; 0 for no answer.
+        self.notified: list[int] = []
+        # Pauses between attempts to notify; Meta's are longer and reach seven days.
+        self.pauses_s: Sequence[float] = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def answer(self, request: Request) -> Answer:
+        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+            return _refused(190, 401)
+        if (request.method, request.path) != ("POST", f"/{API_VERSION}/{PHONE_NUMBER_ID}/messages"):
+            return _refused(100, 404)
+        message = request.json()
+        if not _well_formed(message):
+            return _refused(100)
+        peer = message.get("to") or message["recipient"]
+        # Real ids encode the number, too: none may reach a log.
+        encoded = base64.b64encode(f"{peer}:{len(self.sent)}".encode()).decode()
+        sent = {
+            "id": f"wamid.{encoded}",
+            "peer": peer,
+            "text": message["text"]["body"],
+            "key": message.get("biz_opaque_callback_data"),
+        }
+        self.sent.append(sent)
+        for status in self.statuses:
+            self._start(status_notification(sent["id"], sent["key"], status))
+        contacts = [{"input": peer, "wa_id": peer}]
+        return Answer(
+            body={"messaging_product": "whatsapp", "contacts": contacts, "messages": [{"id": sent["id"]}]},
+            headers={"set-cookie": "datr=never-send-this-back; path=/"},
+        )
+
+    def recorded(self) -> Any:
+        return {"sent": self.sent, "notified": self.notified}
+
+    async def control(self, order: Mapping[str, Any]) -> Any:
+        """`{"callback_url": …}`, `{"statuses": […]}`, `{"notify": {envelope}}` (in the background)."""
+        self.callback_url = order.get("callback_url", self.callback_url)
+        self.statuses = tuple(order.get("statuses", self.statuses))
+        if "notify" in order:
+            self._start(order["notify"])
+        return {"callback_url": self.callback_url}
+
+    def _start(self, notification: Mapping[str, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(self.notify(notification))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def notify(self, notification: Mapping[str, Any]) -> None:
+        """Post a notification until a 2xx, as Meta does."""
+        body = json.dumps(notification).encode()
+        headers = {"content-type": "application/json", "x-hub-signature-256": signature(body)}
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            for pause_s in (*self.pauses_s, 0):
+                try:
+                    answer = await client.post(self.callback_url, content=body, headers=headers)
+                    self.notified.append(answer.status_code)
+                except httpx.TransportError:
+                    self.notified.append(0)
+                if self.notified[-1] // 100 == 2:
+                    return
+                await asyncio.sleep(pause_s)
+
+
+def signature(body: bytes, secret: str = APP_SECRET) -> str:
+    """The value of X-Hub-Signature-256."""
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def envelope(*values: Mapping[str, Any], phone_number_id: str = PHONE_NUMBER_ID) -> dict[str, Any]:
+    """A notification with one change per value."""
+    metadata = {"display_phone_number": "15550001111", "phone_number_id": phone_number_id}
+    changes = [
+        {"field": "messages", "value": {"messaging_product": "whatsapp", "metadata": metadata, **value}}
+        for value in values
+    ]
+    return {"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": changes}]}
+
+
+def text_message(message_id: str, text: str, wa_id: str = "254712345678", at: int = 1770891330) -> dict[str, Any]:
+    """A text message as `messages[]` holds it."""
+    return {"from": wa_id, "id": message_id, "timestamp": str(at), "type": "text", "text": {"body": text}}
+
+
+def message_notification(message: Mapping[str, Any], name: str | None = "Jackson") -> dict[str, Any]:
+    """A notification with one message and its sender's card."""
+    card: dict[str, Any] = {"wa_id": message.get("from")}
+    return envelope({"contacts": [card | ({"profile": {"name": name}} if name else {})], "messages": [message]})
+
+
+def status_notification(message_id: str, key: str | None, status: str, code: int | None = None) -> dict[str, Any]:
+    """A notification with one status."""
+    written: dict[str, Any] = {"id": message_id, "status": status, "timestamp": "1770891335", "recipient_id": "1"}
+    if key is not None:
+        written["biz_opaque_callback_data"] = key
+    if code is not None:
+        written["errors"] = [{"code": code, "title": "Refused"}]
+    return envelope({"statuses": [written]})
+
+
+def _well_formed(message: Any) -> bool:
+    if not isinstance(message, dict) or not set(message) <= _FIELDS or ("to" in message) == ("recipient" in message):
+        return False
+    peer, text, key = (
+        message.get("to") or message.get("recipient"),
+        message.get("text"),
+        message.get("biz_opaque_callback_data", ""),
+    )
+    return (
+        message.get("messaging_product") == "whatsapp"
+        and isinstance(peer, str)
+        and bool(peer)
+        and message.get("type") == "text"
+        and isinstance(text, dict)
+        and set(text) <= {"body", "preview_url"}
+        and isinstance(text.get("body"), str)
+        and 0 < len(text["body"]) <= _LONGEST_TEXT
+        and isinstance(text.get("preview_url", False), bool)
+        and isinstance(key, str)
+        and len(key) <= _LONGEST_KEY
+    )
+
+
+def _refused(code: int, status: int = 400) -> Answer:
+    return Answer(**graph_error(code, status))
+
+
+if __name__ == "__main__":
+    main(Graph(os.environ.get("GRAPH_CALLBACK_URL", "")))

@@ -1,0 +1,275 @@
+"""One node of a Mattermost server with one team, as lax and as strict as the real one was seen to be.
+
+Reproduces: types hardly checked, own ids, errors by id, 4xx while the database is away, hardened mode, the duplicate
+cache (30 s, not per user, in one node's memory), `since` by update time, archived and private channels, membership,
+priority labels, threads, edits that notify nobody, and whom each post would call. Run it as a process with
+`python -m standins.mattermost --port 0`.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+from standins.loopback import Answer, Network, Request, main
+from standins.mentions import notified
+
+TOKEN = "bot-token"
+TEAM = "support"
+BOT = "engine-bot"
+_LONGEST_MESSAGE = 16_383
+_LARGEST_BODY = 300_000
+_KEY_LIFE_S = 30
+_LABELS = {"", "important", "urgent"}
+
+
+@dataclass(slots=True)
+class Channel:
+    """A channel; public unless `private`."""
+
+    id: str
+    name: str
+    member: bool = True
+    private: bool = False
+    archived: bool = False
+
+
+@dataclass(slots=True)
+class Switches:
+    """How the server behaves."""
+
+    database_down: bool = False
+    hardened: bool = False
+    # Whether posts may have a priority label, and whether the public configuration says so.
+    labels: bool = True
+    labels_promised: bool = True
+    # Release 5.37 knows no labels and ignores them.
+    old_release: bool = False
+    # Posts that are older can no longer be edited.
+    edits: bool = True
+    token: str = TOKEN
+    # Test seconds that have passed beyond the real ones.
+    offset_s: float = 0
+
+
+@dataclass(slots=True)
+class Mattermost(Network):
+    """The server's state; `now` may be replaced by a virtual clock."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: TID251 - a process of its own has its own clock
+    switches: Switches = field(default_factory=Switches)
+    channels: dict[str, Channel] = field(default_factory=dict)
+    posts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # Who was called, as (user, post id).
+    notifications: list[tuple[str, str]] = field(default_factory=list)
+    # By what people listen to.
+    keywords: dict[str, frozenset[str]] = field(default_factory=dict)
+    _keys: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("dev-support-escalations", "support-triage", "telephony", "billing"):
+            self.add_channel(name)
+        everybody = frozenset({"amina", "otieno"})
+        for word in ("@channel", "@all", "@here", "outage", "@oncall"):
+            self.keywords[word] = everybody
+        for user in everybody:
+            self.keywords[f"@{user}"] = frozenset({user})
+
+    def add_channel(self, name: str, **details: bool) -> Channel:
+        """Create a channel, or one with a new id in the place of an old one."""
+        self.channels[name] = Channel(
+            _identity("c", len(self.channels) + 1000 * (name in self.channels)), name, **details
+        )
+        return self.channels[name]
+
+    async def answer(self, request: Request) -> Answer:
+        answer = self._answer(request)
+        body = answer.body
+        if answer.status >= 500 and self.switches.hardened and isinstance(body, dict):
+            body = body | {"id": "", "message": "Internal Server Error"}
+        headers = {
+            "date": format_datetime(self.now(), usegmt=True),
+            "x-request-id": _identity("r", len(self.posts)),
+            "set-cookie": "MMAUTHTOKEN=never-send-this-back; path=/",
+            **answer.headers,
+        }
+        return Answer(answer.status, body, headers)
+
+    def recorded(self) -> Any:
+        return {"posts": list(self.posts.values()), "notifications": self.notifications}
+
+    async def control(self, order: Mapping[str, Any]) -> Any:
+        """`{"set": {switch: value}}`, `{"channel": {"name": …, "member": false}}`."""
+        for switch, value in order.get("set", {}).items():
+            setattr(self.switches, switch, value)
+        if "channel" in order:
+            self.add_channel(**order["channel"])
+        return {"channels": sorted(self.channels)}
+
+    def _answer(self, request: Request) -> Answer:
+        path = request.path.removeprefix("/api/v4/").split("/")
+        if path == ["system", "ping"]:
+            return self._ping(detailed=request.query.get("get_server_status") == "true")
+        if path == ["config", "client"]:
+            return self._config()
+        if self.switches.database_down or request.headers.get("authorization") != f"Bearer {self.switches.token}":
+            return self._without_session(path)
+        answer = self._tell(path, request.query) if request.method == "GET" else self._do(path, request)
+        return answer or _error(404, "api.context.404.app_error")
+
+    def _tell(self, path: list[str], query: Mapping[str, str]) -> Answer | None:
+        match path:
+            case ["users", "me"]:
+                return Answer(body={"id": _identity("u", 1), "username": BOT, "is_bot": True})
+            case ["teams", "name", name]:
+                known = Answer(body={"id": _identity("t", 1), "name": name})
+                return known if name == TEAM else _error(404, "app.team.get_by_name.missing.app_error")
+            case ["teams", _, "channels", "name", name]:
+                return self._channel(name, deleted=query.get("include_deleted") == "true")
+            case ["channels", channel_id, "posts"]:
+                return self._since(channel_id, query.get("since", "0"))
+            case ["posts", post_id, "thread"]:
+                thread = {key: post for key, post in self.posts.items() if post_id in {key, post["root_id"]}}
+                return Answer(body={"order": list(thread), "posts": thread})
+        return None
+
+    def _do(self, path: list[str], request: Request) -> Answer | None:
+        match request.method, path:
+            case "POST", ["posts"]:
+                return self._create(request)
+            case "PUT", ["posts", post_id, "patch"]:
+                return self._patch(post_id, request)
+        return None
+
+    def _config(self) -> Answer:
+        promised = {"PostPriority": "true" if self.switches.labels_promised else "false"}
+        return Answer(body={"MaxPostSize": str(_LONGEST_MESSAGE)} | ({} if self.switches.old_release else promised))
+
+    def _ping(self, *, detailed: bool) -> Answer:
+        if not detailed:
+            return Answer(body={"status": "OK"})
+        down = self.switches.database_down
+        health = {"status": "UNHEALTHY" if down else "OK", "database_status": "UNHEALTHY" if down else "OK"}
+        return Answer(500 if down else 200, health)
+
+    def _without_session(self, path: list[str]) -> Answer:
+        """A server that has lost its database blames whoever asks."""
+        if self.switches.database_down and path == ["posts"]:
+            return _error(400, "api.context.invalid_param.app_error")
+        if self.switches.database_down and path[0] == "channels":
+            return _error(403, "api.context.permissions.app_error")
+        return _error(401, "api.context.session_expired.app_error")
+
+    def _channel(self, name: str, *, deleted: bool) -> Answer:
+        found = self.channels.get(name)
+        if found is None or (found.private and not found.member) or (found.archived and not deleted):
+            return _error(404, "app.channel.get_by_name.missing.app_error")
+        return Answer(body={"id": found.id, "name": name, "delete_at": 1 if found.archived else 0})
+
+    def _since(self, channel_id: str, since: str) -> Answer:
+        if not any(channel.id == channel_id and channel.member for channel in self.channels.values()):
+            return _error(403, "api.context.permissions.app_error")
+        found = {
+            key: post
+            for key, post in self.posts.items()
+            if post["channel_id"] == channel_id and post["update_at"] > int(since)
+        }
+        newest = dict(list(found.items())[-1000:])
+        return Answer(body={"order": list(reversed(newest)), "posts": newest})
+
+    def _create(self, request: Request) -> Answer:
+        if len(request.body) > _LARGEST_BODY:
+            return _error(413, "api.context.request_body_too_large.app_error")
+        wanted = request.json()
+        if not isinstance(wanted, dict):
+            return _error(400, "api.context.invalid_body_param.app_error")
+        key = wanted.get("pending_post_id") or ""
+        known, since = self._keys.get(key, ("", 0.0))
+        if known and self._seconds() - since < _KEY_LIFE_S:
+            return Answer(201, self.posts[known] | {"pending_post_id": ""})
+        refusal = self._refusal(wanted)
+        if refusal is not None:
+            return refusal
+        post = self._store(wanted)
+        self._keys[key] = (post["id"], self._seconds())
+        return Answer(201, post | {"pending_post_id": key})
+
+    def _refusal(self, wanted: Mapping[str, Any]) -> Answer | None:
+        channel = next((c for c in self.channels.values() if c.id == wanted.get("channel_id")), None)
+        if channel is None or not channel.member:
+            return _error(403, "api.context.permissions.app_error")
+        if channel.archived:
+            return _error(400, "api.post.create_post.can_not_post_to_deleted.error")
+        if wanted.get("id"):
+            return _error(400, "app.post.save.existing.app_error")
+        root = self.posts.get(wanted.get("root_id") or "")
+        if wanted.get("root_id") and (root is None or root["root_id"]):
+            return _error(400, "api.post.create_post.root_id.app_error")
+        if len(str(wanted.get("message", ""))) > _LONGEST_MESSAGE:
+            return _error(400, "model.post.is_valid.msg.app_error")
+        return None if self.switches.old_release else self._label_refusal(wanted)
+
+    def _label_refusal(self, wanted: Mapping[str, Any]) -> Answer | None:
+        label = (wanted.get("metadata") or {}).get("priority")
+        if label is None:
+            return None
+        if not self.switches.labels:
+            return _error(403, "api.post.post_priority.priority_post_not_allowed_for_user.request_error")
+        if wanted.get("root_id"):
+            return _error(400, "api.post.post_priority.priority_post_only_allowed_for_root_post.request_error")
+        if label.get("requested_ack") or label.get("persistent_notifications"):
+            return _error(501, "license_error.feature_unavailable")
+        return None if label.get("priority") in _LABELS else _error(500, "")
+
+    def _store(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        post_id, at = _identity("p", len(self.posts) + 1), int(self.now().timestamp() * 1000)
+        message, props = wanted.get("message"), wanted.get("props")
+        post = {
+            "id": post_id,
+            "create_at": at,
+            "update_at": at,
+            "user_id": wanted.get("user_id_of_test") or _identity("u", 1),
+            "channel_id": wanted["channel_id"],
+            "root_id": wanted.get("root_id") or "",
+            "message": message if isinstance(message, str) else "",
+            "props": {**(props if isinstance(props, dict) else {}), "from_bot": "true"},
+            "metadata": {} if self.switches.old_release else wanted.get("metadata") or {},
+        }
+        self.posts[post_id] = post
+        self.notifications += [(user, post_id) for user in sorted(notified(post["message"], self.keywords))]
+        return post
+
+    def _patch(self, post_id: str, request: Request) -> Answer:
+        post, wanted = self.posts.get(post_id), request.json()
+        if post is None:
+            return _error(404, "app.post.get.app_error")
+        if not self.switches.edits:
+            return _error(400, "api.post.update_post.permissions_time_limit.app_error")
+        post |= {key: wanted[key] for key in ("message", "props") if key in wanted}
+        post["update_at"] = int(self.now().timestamp() * 1000)
+        return Answer(body=post)
+
+    def _seconds(self) -> float:
+        return self.now().timestamp() + self.switches.offset_s
+
+
+def foreign_post(server: Mattermost, key: str, channel_id: str) -> None:
+    """Another account posts with the same key."""
+    wanted = {"channel_id": channel_id, "message": "not ours", "pending_post_id": key, "user_id_of_test": "somebody"}
+    server._create(Request("POST", "/api/v4/posts", {}, {}, json.dumps(wanted).encode()))
+
+
+def _identity(kind: str, number: int) -> str:
+    """An id as Mattermost writes them: 26 letters and digits."""
+    return f"{kind}{number:025d}"
+
+
+def _error(status: int, identity: str) -> Answer:
+    return Answer(status, {"id": identity, "message": "Refused.", "detailed_error": "", "status_code": status})
+
+
+if __name__ == "__main__":
+    main(Mattermost(switches=Switches(token=os.environ.get("MATTERMOST_TOKEN", TOKEN))))
