@@ -101,7 +101,8 @@ install_python() {
     package=$(python_package)
   fi
   [[ -n $package ]] ||
-    fail "this system's archive has no Python from 3.11 to 3.14 (on Ubuntu 22.04 it is in \"universe\": add-apt-repository universe)"
+    fail "this system's archive has no Python from 3.11 to 3.14; on Ubuntu 22.04 it is in \"universe\":
+  sudo add-apt-repository universe"
   say "==> Installing $package"
   apt_install "$package" || fail "$package could not be installed"
   find_python || fail "$package is installed, and still no Python from 3.11 to 3.14 can make a virtual environment"

@@ -135,7 +135,9 @@ wait
 report "${steps[@]}"
 
 status=0
-"$venv/bin/python" -m pytest -n auto --dist loadgroup --cov --cov-report= ${fast:+-m 'not system'} </dev/null 2>&1 |
+# A test that hangs is shown and ended after five minutes.
+"$venv/bin/python" -m pytest -n auto --dist loadgroup --cov --cov-report= ${fast:+-m 'not system'} \
+  -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true </dev/null 2>&1 |
   tee "$work/pytest.output" || status=$?
 ((status == 0)) || failed+=(pytest)
 

@@ -12,7 +12,7 @@ import os
 import socket
 import stat
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -55,10 +55,11 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class _Unread:
-    """Why a body was not taken."""
+    """Why a body was not taken, as it is answered."""
 
     status: int
     error: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def build(  # noqa: PLR0917 - wired in one place, `app`, from values of seven different types
@@ -85,7 +86,7 @@ def build(  # noqa: PLR0917 - wired in one place, `app`, from values of seven di
                 return _error(404, "no such connector")
             body = await _read(request, body_limit, body_timeout)
             answer = (
-                _error(body.status, body.error)
+                _error(body.status, body.error, headers=body.headers)
                 if isinstance(body, _Unread)
                 else await _receive(connector, _request(request, body, clock), accept)
             )
@@ -135,7 +136,7 @@ async def _receive(connector: Webhook, request: WebhookRequest, accept: Accept) 
         except JournalUnavailable as unavailable:
             logger.bind(connector=connector.name).warning("a request was sent away: {}", unavailable)
             seconds = max(1, math.ceil(unavailable.retry_after.total_seconds()))
-            return _error(503, "nothing can be accepted now, try again later", retry_after_s=seconds)
+            return _error(503, "nothing can be accepted now, try again later", headers={"retry-after": str(seconds)})
     if received.answer:
         return PlainTextResponse(received.answer)
     duplicates = sum(one.duplicate for one in accepted)
@@ -155,8 +156,11 @@ def _request(request: Request, body: bytes, clock: Clock) -> WebhookRequest:
 
 async def _read(request: Request, limit: int, patience: timedelta) -> bytes | _Unread:
     """The body, as long as it stays within `limit` bytes and arrives within `patience`."""
+    # The rest of a body that is too large is thrown away as it comes: closing at once would reset the connection, and
+    # the sender would never read why. One that waits for `100 Continue` sends none, and must not be waited for.
+    last = {"connection": "close"}
+    too_large = _Unread(413, f"the body is larger than {limit} bytes", last if "expect" in request.headers else {})
     announced = request.headers.get("content-length", "")
-    too_large = _Unread(413, f"the body is larger than {limit} bytes")
     if announced.isdecimal() and int(announced) > limit:
         return too_large
     body = bytearray()
@@ -167,19 +171,15 @@ async def _read(request: Request, limit: int, patience: timedelta) -> bytes | _U
                 if len(body) > limit:
                     return too_large
     except TimeoutError:
-        return _Unread(408, "the body took too long")
+        return _Unread(408, "the body took too long", last)
     except ClientDisconnect:
         # Nobody reads this answer; it only ends the request.
         return _Unread(400, "the body is incomplete")
     return bytes(body)
 
 
-def _error(status: int, error: str, field: str = "", retry_after_s: int = 0) -> Response:
-    content = {"error": error, "field": field} if field else {"error": error}
-    headers = {"retry-after": str(retry_after_s)} if retry_after_s else {}
-    if status in {408, 413}:
-        # The rest of the body is still on its way: the connection cannot carry another request.
-        headers["connection"] = "close"
+def _error(status: int, error: str, field_path: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    content = {"error": error, "field": field_path} if field_path else {"error": error}
     return JSONResponse(content, status, headers)
 
 

@@ -23,14 +23,14 @@ class Sample:
 CONVERSATIONS = (
     Sample(
         "Jackson",
-        "+254700000901",
+        "+254700000101",
         "jackson",
         "I have issues with my 3CX, I can't make outbound calls",
         message_id="3A9F01",
     ),
     Sample(
         "Jackson",
-        "+254700000901",
+        "+254700000101",
         "jackson",
         "I have issues with my 3CX, I can't make outbound calls",
         note="the network delivers the same message again",
@@ -39,31 +39,31 @@ CONVERSATIONS = (
     ),
     Sample(
         "Jackson",
-        "+254700000901",
+        "+254700000101",
         "jackson",
         "now ALL PHONES ARE DOWN, we are losing customers!!",
         note="the same chat: joins the thread, raises the priority, no second acknowledgement",
     ),
-    Sample("Wanjiru", "+254700000902", "wanjiru", "Wateja wanapiga lakini hawatusikii, sauti haisikiki upande mmoja"),
+    Sample("Wanjiru", "+254700000102", "wanjiru", "Wateja wanapiga lakini hawatusikii, sauti haisikiki upande mmoja"),
     Sample(
-        "Amina", "+254700000903", "amina", "Good morning, both SIP trunks are unregistered after the power blackout"
+        "Amina", "+254700000103", "amina", "Good morning, both SIP trunks are unregistered after the power blackout"
     ),
-    Sample(None, "+254700000904", "nameless", "wifi is very slow today, kindly check", note="no profile name"),
+    Sample(None, "+254700000104", "nameless", "wifi is very slow today, kindly check", note="no profile name"),
     Sample("Peter", None, "hidden", "I forgot my password and the portal locked me out", note="hidden number"),
     Sample(
         "Grace",
-        "+254700000905",
+        "+254700000105",
         "grace",
         "Please send the invoice for October, @channel https://example.org/x",
         note="cannot mention anyone on Mattermost",
     ),
-    Sample("Otieno", "+254700000906", "otieno", "How much for 20 new extensions? We are opening a branch"),
-    Sample("Fatuma", "+254700000907", "fatuma", "😡😡😡", note="nothing is ever dropped"),
-    Sample("Brian", "+254700000908", "brian", "Hi", note="a greeting waits for an answer too"),
-    Sample("Brian", "+254700000908", "brian", "the voicemail on ext 204 is not working", note="the same chat"),
+    Sample("Otieno", "+254700000106", "otieno", "How much for 20 new extensions? We are opening a branch"),
+    Sample("Fatuma", "+254700000107", "fatuma", "😡😡😡", note="nothing is ever dropped"),
+    Sample("Brian", "+254700000108", "brian", "Hi", note="a greeting waits for an answer too"),
+    Sample("Brian", "+254700000108", "brian", "the voicemail on ext 204 is not working", note="the same chat"),
     Sample(
         "Mercy",
-        "+254700000909",
+        "+254700000109",
         "mercy",
         "Asante sana, have a nice day 🙏",
         note="only thanks",

@@ -48,7 +48,9 @@ _CLOCK = SystemClock()
 _TOKEN = "demo"  # noqa: S105 - guards a port on loopback for a few seconds
 _START_S = 30.0
 _SETTLE_S = 10.0
-_LOOK_S = 0.002
+# Looking more often would slow down what is being timed.
+_LOOK_S = 0.05
+_TABLE_WIDTH = 124
 _PRIORITY_STYLES = {"low": "dim", "normal": "white", "high": "bold yellow", "urgent": "bold white on red"}
 _NEXT = """\
 Next, try one of these:
@@ -112,13 +114,15 @@ class _Daemon:
             raise self._failure
         if self._endpoint is None:
             raise ConfigurationError("the demo daemon did not start in time")
-        self._http = httpx.Client(base_url=f"http://{self._endpoint}", headers={"authorization": f"Bearer {_TOKEN}"})
+        headers = {"authorization": f"Bearer {_TOKEN}"}
+        self._http = httpx.Client(base_url=f"http://{self._endpoint}", headers=headers)
         self._control = ControlClient(control_socket(self._settings.state))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._http.close()
         if self._loop is not None and self._stop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
@@ -150,13 +154,13 @@ class _Daemon:
         answer.raise_for_status()
         deadline = time.monotonic() + _SETTLE_S
         while time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
             status = self._control.status()
             open_deliveries = sum(
                 states.get("queued", 0) + states.get("sending", 0) for states in status["deliveries"].values()
             )
             if not status["unrouted"] and not open_deliveries:
                 break
-            time.sleep(_LOOK_S)
         return self._shown[before:]
 
     def incident(self, ticket: str) -> Json:
@@ -170,11 +174,13 @@ def _play(daemon: _Daemon, console: Console) -> None:
         said = daemon.post(_event(sample, f"demo-{number}"))
         rows.append(_tell(daemon, console, number, sample, said))
     table = Table(box=None, pad_edge=False, title="What happened", title_justify="left", title_style="bold")
-    for column in ("#", "client", "ticket", "rule", "priority", "summary", "channel", "ack", "ms"):
-        table.add_column(column, justify="right" if column in {"#", "ms"} else "left", no_wrap=column == "ticket")
+    for column in ("#", "client", "ticket", "rule", "priority", "summary", "ack", "ms"):
+        table.add_column(column, justify="right" if column in {"#", "ms"} else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell, style=_PRIORITY_STYLES.get(cell, "")) for cell in row))
-    console.print(table)
+    # As wide as its words: a pipe or a narrow window must not cut them.
+    wide = Console(width=max(console.width, _TABLE_WIDTH), file=console.file)
+    wide.print(table)
     console.print()
 
 
@@ -209,13 +215,18 @@ def _tell(daemon: _Daemon, console: Console, number: int, sample: Sample, said: 
     tickets = {shown.claimed.ticket_id for shown in said if shown.claimed.ticket_id}
     if not tickets:
         console.print(Text(f"    {sample.text}"))
-        console.print(Text(f"    nothing is sent: {sample.silent}\n", style="dim"))
-        return (str(number), sample.name or "", "", "", "", "", "", "", "")
+        console.print(
+            Text(
+                f"    nothing is sent: {sample.silent or 'the rules neither acknowledge nor escalate it'}\n",
+                style="dim",
+            )
+        )
+        return (str(number), sample.name or "", "", "nothing is sent", "", "", "", "")
     incident = daemon.incident(tickets.pop())
     decision = incident["decisions"][-1]
     console.print(_marked(sample.text, decision["because"]))
     facts = Text("    ")
-    facts.append(f"rule {decision['rule']}", style="green").append(f" ({decision['location']})  ")
+    facts.append(f"rule {decision['rule']}", style="green").append(f" ({Path(decision['location']).name})  ")
     facts.append(decision["priority"], style=_PRIORITY_STYLES[decision["priority"]])
     console.print(facts.append(f"  {incident['ticketId']}  {incident['issueSummary']}"))
     for one in sorted(said, key=lambda shown: not isinstance(shown.claimed.body, Acknowledgement)):
@@ -233,7 +244,6 @@ def _tell(daemon: _Daemon, console: Console, number: int, sample: Sample, said: 
         decision["rule"],
         decision["priority"],
         decision["summary"],
-        incident["mattermostChannel"],
         "yes" if acknowledged else "no",
         f"{max(shown.milliseconds for shown in said):.0f}",
     )

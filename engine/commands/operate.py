@@ -13,14 +13,16 @@ from engine.control import ControlClient
 from engine.core.masking import mask_name, mask_phone
 from engine.settings import control_socket, state_directory
 
+_PIPE_WIDTH = 240
 _STATES = {"sent": "green", "open": "yellow", "queued": "yellow", "dead": "red", "held": "red"}
 
 
 def run(options: argparse.Namespace) -> int:
     """Ask, print, and say by the exit code whether the answer was good."""
-    client = ControlClient(control_socket(state_directory(options.config)))
-    console = Console(soft_wrap=True, highlight=False)
+    # A pipe has no width, and a script must get whole words.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     command = f"{options.command} {getattr(options, 'action', '')}".strip()
+    client = ControlClient(control_socket(state_directory(options.config)))
     return _COMMANDS[command](options, client, console)
 
 
@@ -166,7 +168,7 @@ def _table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str
         return
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, no_wrap=column in {"ticket", "delivery"})
+        table.add_column(column, no_wrap=column in {"ticket", "delivery"}, overflow="fold")
     for row in rows:
         table.add_row(*(f"[{_STATES[cell]}]{cell}[/]" if cell in _STATES else _escape(cell) for cell in row))
     console.print(table)

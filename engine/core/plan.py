@@ -207,6 +207,10 @@ def _joined(step: _Step, before: Incident) -> Incident:
         escalated=escalated,
         last_message_at=max(before.last_message_at, step.at),
     )
+    if before.escalated and after.priority > before.priority:
+        # The graver problem is what the incident is about from now on.
+        summary, sha = plain(decision.summary), decision.ruleset_sha
+        return replace(after, issue_summary=summary, rule_id=decision.rule, ruleset_sha=sha)
     if before.escalated or not decision.escalate:
         return after
     # The first message that calls for engineers tells them what it is about and where.
@@ -264,7 +268,9 @@ def _posts(step: _Step, after: Incident) -> tuple[Escalation | FollowUp | Revisi
     reply = FollowUp(channel, team, "\n".join(raised), after.ticket_id)
     if circumstances.post is None:
         return (reply,)
-    return (Revision(replace(circumstances.post, priority=after.priority, tags=after.tags)), reply)
+    update = f"Update: {decision.summary} (priority raised from {before.priority.word} to {after.priority.word})"
+    body = f"{circumstances.post.body}\n{update}"
+    return (Revision(replace(circumstances.post, body=body, priority=after.priority, tags=after.tags)), reply)
 
 
 def _variables(step: _Step) -> dict[str, object]:

@@ -36,16 +36,49 @@ _VOWEL_SIGNS = frozenset(
     if unicodedata.category(chr(code)) in {"Mn", "Mc"} and not unicodedata.combining(chr(code))
 )
 _WORD = re.compile(f"(?:[^\\W_]|[{''.join(sorted(_VOWEL_SIGNS))}])+")
+# The same where no vowel sign can stand, before the apostrophes are taken out.
+_TYPED_WORD = re.compile(r"[^\W_]+(?:'+[^\W_]+)*")
 # A character of a word that is not ASCII.
 FOREIGN_LETTER = re.compile(f"[^\\W_\x00-\x7f]|[{''.join(sorted(_VOWEL_SIGNS))}]")
-# The same before apostrophes are taken out.
-_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'+[a-z0-9]+)*")
-# ASCII keeps its length and offsets; the apostrophe stays until the words are cut.
-_ASCII_FOLD = {
-    code: " " if chr(code) in _SEPARATORS or code <= ord(" ") or code == 0x7F else chr(code).lower()  # noqa: PLR2004 - DEL
-    for code in range(128)
+_SENTENCE_END = re.compile(r"[.!?\u2026\u061f\u0964][\"'\u201d\u2019)]*(?=\s)|\u3002|(?=\n)")
+
+
+def is_apostrophe(character: str) -> bool:
+    """Whether a character stands for an apostrophe, which `normalise` takes out of words."""
+    return character in _APOSTROPHES
+
+
+# Bounded: a hostile client could otherwise fill the memory with every character there is.
+@lru_cache(maxsize=4096)
+def fold(character: str) -> str:
+    """What one character becomes in a line: itself or its plain form, one space, or nothing."""
+    if character in _APOSTROPHES:
+        return ""
+    folded = character
+    while (again := unicodedata.normalize("NFKD", folded).casefold()) != folded:
+        folded = again
+    return "".join(map(_fold_piece, folded))
+
+
+def _fold_piece(piece: str) -> str:
+    category = unicodedata.category(piece)
+    if piece in _APOSTROPHES or category == "Cf" or (category.startswith("M") and piece not in _VOWEL_SIGNS):
+        return ""
+    if piece in _SEPARATORS or category in {"Zs", "Zl", "Zp", "Cc", "Cs", "Cn", "Pc", "Pd"}:
+        return " "
+    return str(unicodedata.decimal(piece)) if category == "Nd" else piece
+
+
+# The characters of most messages: ASCII, Latin and Cyrillic letters, typographic quotes, emoji. Those of them that fold
+# to one character (apostrophes: to one that is taken out later) keep every offset, and need no loop.
+_COMMON = {
+    code: "'" if is_apostrophe(chr(code)) else folded
+    for code in chain(
+        range(0x180), range(0x400, 0x460), range(0x2010, 0x2040), range(0x1F300, 0x1F700), range(0x1F900, 0x1FA00)
+    )
+    if len(folded := fold(chr(code))) == 1 or is_apostrophe(chr(code))
 }
-_SENTENCE_END = re.compile(r"(?<=[.!?\u2026\u3002\u061f\u0964])[\"'\u201d\u2019)]*\s|\n|(?<=[\u3002])")
+_ONLY_COMMON = re.compile(f"[{re.escape(''.join(map(chr, _COMMON)))}]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +110,11 @@ class Origins:
 
 
 def normalise(original: str) -> Normal:
-    """The normal form. Linear; ASCII takes a path without a loop over characters, with the same result."""
-    if not original.isascii():
+    """The normal form. Linear; common characters take a path without a loop over them, with the same result."""
+    if not (original.isascii() or _ONLY_COMMON.fullmatch(original)):
         return _normalise_any(original)
-    folded = _forgive_backticks(original).translate(_ASCII_FOLD)
-    found = [(match.group(), match.span()) for match in _ASCII_WORD.finditer(folded)]
+    folded = _forgive_backticks(original).translate(_COMMON)
+    found = [(match.group(), match.span()) for match in _TYPED_WORD.finditer(folded)]
     line = " ".join(folded.split())
     if "'" in folded:
         found = [(word.replace("'", ""), span) for word, span in found]
@@ -100,16 +133,11 @@ def words(text: str) -> tuple[str, ...]:
     return normalise(text).words
 
 
-def is_apostrophe(character: str) -> bool:
-    """Whether a character stands for an apostrophe, which `normalise` takes out of words."""
-    return character in _APOSTROPHES
-
-
 def first_sentence(text: str) -> str:
     """The first sentence on one line, cut with an ellipsis when it is long; empty when nothing is written."""
-    shown = clean(text[: _SENTENCE_SEARCH * 4]).strip()[:_SENTENCE_SEARCH]
+    shown = clean(text.lstrip()[:_SENTENCE_SEARCH]).strip()
     end = _SENTENCE_END.search(shown)
-    return clean_line(shown[: end.start()] if end else shown, SENTENCE_LIMIT)
+    return clean_line(shown[: end.end()] if end else shown, SENTENCE_LIMIT)
 
 
 def _normalise_any(original: str) -> Normal:
@@ -146,24 +174,3 @@ def _fold_text(original: str) -> tuple[Sequence[str], Sequence[int], Sequence[in
 
 def _forgive_backticks(original: str) -> str:
     return _BACKTICK.sub("'", original) if "`" in original else original
-
-
-# Bounded: a hostile client could otherwise fill the memory with every character there is.
-@lru_cache(maxsize=4096)
-def fold(character: str) -> str:
-    """What one character becomes in a line: itself or its plain form, one space, or nothing."""
-    if character in _APOSTROPHES:
-        return ""
-    folded = character
-    while (again := unicodedata.normalize("NFKD", folded).casefold()) != folded:
-        folded = again
-    return "".join(map(_fold_piece, folded))
-
-
-def _fold_piece(piece: str) -> str:
-    category = unicodedata.category(piece)
-    if piece in _APOSTROPHES or category == "Cf" or (category.startswith("M") and piece not in _VOWEL_SIGNS):
-        return ""
-    if piece in _SEPARATORS or category in {"Zs", "Zl", "Zp", "Cc", "Cs", "Cn", "Pc", "Pd"}:
-        return " "
-    return str(unicodedata.decimal(piece)) if category == "Nd" else piece

@@ -102,13 +102,14 @@ def add(database: Database, delivery: NewDelivery, cause: Cause, now: datetime, 
     )
 
 
-def claim(  # noqa: PLR0913 - the port's five, and the node that claims
+def claim(
     database: Database,
     destination: str,
     kinds: Sequence[DeliveryKind],
     limit: int,
     lease: timedelta,
     now: datetime,
+    *,
     node: str,
 ) -> tuple[Claimed, ...]:
     """Lease the due heads for one destination and write the intent to send them; see `ports.Journal.claim`."""
@@ -125,13 +126,14 @@ def claim(  # noqa: PLR0913 - the port's five, and the node that claims
     return tuple(taken)
 
 
-def finish(  # noqa: PLR0913 - the port's five, and the store's bound
+def finish(
     database: Database,
     claimed: Claimed,
     settlement: Settlement,
     audit: Sequence[AuditEntry],
     then: Sequence[NewDelivery],
     now: datetime,
+    *,
     bound: Bound,
 ) -> bool:
     """Write what became of an attempt; False, and nothing written, when it is no longer the newest one.
@@ -157,7 +159,7 @@ def finish(  # noqa: PLR0913 - the port's five, and the store's bound
     return True
 
 
-def settle(  # noqa: PLR0913 - the delivery, its new state and whether its attempt goes on
+def settle(
     database: Database,
     delivery_id: str,
     stored: Stored,

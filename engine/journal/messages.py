@@ -54,12 +54,13 @@ def unrouted(database: Database, limit: int) -> tuple[Unrouted, ...]:
     return tuple(rows.unrouted(row) for row in database.rows("unrouted_messages", limit))
 
 
-def record(  # noqa: PLR0913 - the port's four, and the store's salt and bound
+def record(
     database: Database,
     inbox_id: int,
     plan: Plan,
     decision_log: Mapping[str, object],
     now: datetime,
+    *,
     salt: bytes,
     bound: Bound,
 ) -> str | None:
@@ -96,9 +97,7 @@ def record(  # noqa: PLR0913 - the port's four, and the store's salt and bound
     return ticket
 
 
-def _write_incident(
-    database: Database, incident: Incident, connector: str, conversation_id: str, now: datetime
-) -> str:
+def _write_incident(database: Database, incident: Incident, connector: str, conversation_id: str, now: datetime) -> str:
     values, last_message_at = rows.incident_values(incident), micros(incident.last_message_at)
     if incident.ticket_id != TICKET:
         database.rows("change_incident", *values, last_message_at, incident.ticket_id)

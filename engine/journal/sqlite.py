@@ -12,7 +12,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -184,7 +184,7 @@ class SqliteJournal:
         """See `ports.Journal.record`."""
         salt, bound = self._alive().salt, self._bound
         return await self._write(
-            lambda database: messages.record(database, inbox_id, plan, decision_log, now, salt, bound)
+            lambda database: messages.record(database, inbox_id, plan, decision_log, now, salt=salt, bound=bound)
         )
 
     async def claim(
@@ -192,7 +192,9 @@ class SqliteJournal:
     ) -> tuple[Claimed, ...]:
         """See `ports.Journal.claim`."""
         node = self._alive().node
-        return await self._write(lambda database: lanes.claim(database, destination, kinds, limit, lease, now, node))
+        return await self._write(
+            lambda database: lanes.claim(database, destination, kinds, limit, lease, now, node=node)
+        )
 
     async def finish(
         self,
@@ -204,7 +206,9 @@ class SqliteJournal:
     ) -> bool:
         """See `ports.Journal.finish`."""
         bound = self._bound
-        return await self._write(lambda database: lanes.finish(database, claimed, settlement, audit, then, now, bound))
+        return await self._write(
+            lambda database: lanes.finish(database, claimed, settlement, audit, then, now, bound=bound)
+        )
 
     async def next_due(self) -> datetime | None:
         """See `ports.Journal.next_due`."""
@@ -316,7 +320,7 @@ def _connect(path: Path, resources: ExitStack) -> tuple[_Connection, _Connection
 
 def migrate(connection: apsw.Connection, steps: Sequence[str], path: Path) -> None:
     """Bring the schema to `len(steps)`, each step in a transaction of its own."""
-    ((present,),) = connection.execute("PRAGMA user_version").fetchall()
+    present = int(str(connection.pragma("user_version")))
     if present > len(steps):
         raise ConfigurationError(
             f"the journal {path} has schema {present} and this engine knows schemas up to {len(steps)}; "

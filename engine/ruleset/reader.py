@@ -30,7 +30,6 @@ _REPAIR_LIMIT = 20
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufdd0-\ufdef\ufffe\uffff]|\r(?!\n)"
 )
-_INDENT = re.compile(r"[ \t\u00a0]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +119,18 @@ class _Source:
     lines: list[str]
     repairs: list[traps.Repair] = field(default_factory=list)
 
+    def line(self, number: int) -> str:
+        """A line by its number, 0-based; empty behind the last one."""
+        return self.lines[number] if number < len(self.lines) else ""
+
     def place(self, line: int, start: int, end: int) -> Place:
         """The place of a range on one line, given in the repaired columns, 0-based."""
-        first, last = self._written(line, start), self._written(line, end)
-        return Place(self.path, line + 1, first + 1, max(1, last - first))
+        if line >= len(self.lines):
+            # The parser counts a line after the last one, where a missing value would stand.
+            line = len(self.lines) - 1
+            start = end = len(self.lines[line])
+        first = self._written(line, min(start, len(self.lines[line])))
+        return Place(self.path, line + 1, first + 1, max(1, self._written(line, end) - first))
 
     def _written(self, line: int, column: int) -> int:
         for repair in reversed(self.repairs):
@@ -145,14 +152,16 @@ def _indentation_faults(source: _Source) -> Iterator[Fault]:
     for number, line in enumerate(source.lines):
         if "\t" not in line and "\u00a0" not in line:
             continue
-        indent = _INDENT.match(line)
-        blank = indent.group() if indent else ""
-        if blank.strip(" ") and line.strip() and not line.lstrip().startswith("#"):
-            tab = min(blank.find(sign) for sign in "\t\u00a0" if sign in blank)
-            name = "a tab" if blank[tab] == "\t" else "a no-break space"
-            at = source.place(number, tab, tab + 1)
+        rest = line.lstrip(" \t\u00a0")
+        blank = line[: len(line) - len(rest)]
+        foreign = [column for column, sign in enumerate(blank) if sign != " "]
+        if not foreign:
+            continue
+        source.mend(traps.Repair(number, 0, len(blank), blank.replace("\t", "  ").replace("\u00a0", " ")))
+        if rest and not rest.startswith("#"):
+            name = "a tab" if blank[foreign[0]] == "\t" else "a no-break space"
+            at = Place(source.path, number + 1, foreign[0] + 1)
             yield Fault(at, "E104", f"{name} stands where the line begins", "use spaces, two for each step")
-            source.mend(traps.Repair(number, 0, len(blank), blank.replace("\t", "  ").replace("\u00a0", " ")))
 
 
 def _read_repairing(source: _Source) -> tuple[Node | None, tuple[Fault, ...]]:
@@ -163,7 +172,11 @@ def _read_repairing(source: _Source) -> tuple[Node | None, tuple[Fault, ...]]:
             builder.take(yaml.parse("\n".join(source.lines), Loader=yaml.CLoader))
         except yaml.MarkedYAMLError as error:
             trap = traps.diagnose(source.lines, _problem(error, source, in_flow=builder.in_flow))
-            mended.append(source.fault(trap))
+            fault = source.fault(trap)
+            if fault in mended:
+                # The repair did not help.
+                return None, tuple(mended)
+            mended.append(fault)
             if trap.repair is None:
                 return None, tuple(mended)
             source.mend(trap.repair)
@@ -302,7 +315,7 @@ class _Builder:
         at = _range(event)
         if event.anchor is not None or event.tag is not None:
             return self._bare(at, traps.needs_quotes)
-        line = self._source.lines[at.line] if at.line < len(self._source.lines) else ""
+        line = self._source.line(at.line)
         last = at.end if at.end_line == at.line else len(line.rstrip())
         place = self._source.place(at.line, at.start, last)
         value = str(event.value)

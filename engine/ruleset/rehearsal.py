@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 
 from engine.core.decisions import Explanation
 from engine.core.events import Client, Event, Message
-from engine.ruleset.guarantees import atoms
 from engine.ruleset.matcher import Ruleset
-from engine.ruleset.syntax import Document, Fault, Rule, SourceIs, Text
+from engine.ruleset.syntax import Condition, Document, Fault, Group, Rule, SourceIs, Text
 
 # A Monday morning; rules cannot ask for the time yet, and an example must not depend on today.
 _WHEN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -41,8 +40,15 @@ def _event(example: Text, source: str) -> Event:
 
 def _source_of(rule: Rule) -> str:
     """The network that an example comes from: one that the rule asks for, else WhatsApp."""
-    asked = (atom.sources[0].value for atom in atoms(rule.when) if isinstance(atom, SourceIs))
-    return next(asked, "whatsapp")
+    return next(_sources(rule.when), "whatsapp")
+
+
+def _sources(condition: Condition) -> Iterator[str]:
+    if isinstance(condition, SourceIs):
+        yield condition.sources[0].value
+    elif isinstance(condition, Group) and condition.kind != "none":
+        for part in condition.parts:
+            yield from _sources(part)
 
 
 def _not_matched(rule: Rule, example: Text, document: Document, explanation: Explanation) -> Fault:

@@ -139,7 +139,5 @@ def _reason(error: OSError) -> str:
             return "it does not exist"
         case NotADirectoryError():
             return "it is a file"
-        case PermissionError():
-            return "the permission is missing"
         case _:
             return str(error.strerror).lower()

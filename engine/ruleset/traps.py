@@ -232,23 +232,17 @@ def _quote_inside(number: int, line: str, start: int, quote: str) -> Trap:
     )
 
 
-def _escape(lines: Sequence[str], problem: Problem) -> Trap | None:
-    number, start = problem.context_line, problem.context_column
-    line = _at(lines, number)
+def _escape(lines: Sequence[str], problem: Problem) -> Trap:
+    line = _at(lines, problem.line)
+    slash = line.rfind("\\", 0, problem.column + 1)
+    message = f"between double quotes, {line[slash : slash + 2]} has no meaning"
+    start = problem.context_column
     whole = re.compile(r'"((?:\\.|[^"\\])*)"').match(line, start)
-    if whole is None or number != problem.line:
-        return _unclosed(lines, number, start) if whole is None else None
-    slash = line.rfind("\\", start, problem.column + 1)
+    if whole is None or problem.context_line != problem.line:
+        return Trap("E118", problem.line, slash, slash + 2, message, "use single quotes")
     meant = quoted(whole.group(1).replace('\\"', '"'))
-    return Trap(
-        "E118",
-        number,
-        slash,
-        slash + 2,
-        f"between double quotes, {line[slash : slash + 2]} has no meaning",
-        f"use single quotes: {meant}",
-        Repair(number, start, whole.end(), meant),
-    )
+    repair = Repair(problem.line, start, whole.end(), meant)
+    return Trap("E118", problem.line, slash, slash + 2, message, f"use single quotes: {meant}", repair)
 
 
 def _unclosed(lines: Sequence[str], number: int, start: int) -> Trap:
@@ -340,7 +334,8 @@ def _special(lines: Sequence[str], problem: Problem) -> Trap | None:
         start = value_start(line)
         if line[start : start + 1] and line[start] in _NEEDS_QUOTES and not _alone(line, start):
             return needs_quotes(number, line, start, in_flow=False)
-    found = re.compile(r"[\[,]\s*(?=[@`%*&!])").search(_at(lines, problem.line)) if problem.in_flow else None
+    line = _at(lines, problem.line)
+    found = re.search(r"[\[,]\s*(?=[@`%*&!])", line) if problem.in_flow else None
     return needs_quotes(problem.line, line, found.end(), in_flow=True) if found else None
 
 
@@ -356,31 +351,36 @@ def _lists(lines: Sequence[str], problem: Problem) -> Trap | None:
         return Trap("E127", problem.line, problem.column, problem.column + 1, message, hint)
     if "flow" not in problem.context:
         return None
-    number = problem.context_line
+    number, start = problem.context_line, problem.context_column
     line = _at(lines, number)
-    start = problem.context_column
     opener = line[start : start + 1]
     closer = "]" if opener == "[" else "}"
+    comment = _COMMENT.search(line, start)
+    if comment and closer in line[comment.end() :] and _inside_flow(line, comment.start()):
+        sign = comment.end() - 1
+        message = f"the {closer} stands after # and so in a comment"
+        hint = "leave out the #, or put quotes around the text with it"
+        return Trap("E108", number, sign, sign + 1, message, hint, Repair(number, sign, sign + 1, ""))
     if _inside_flow(line, len(line)):
-        end = value_end(line, start, in_flow=False)
+        crossed = problem.line == number and line[problem.column : problem.column + 1] in {"]", "}"}
+        end = problem.column if crossed else value_end(line, start, in_flow=False)
+        message = f"the {opener} that opens here is never closed"
         repair = Repair(number, end, end, closer)
-        return Trap(
-            "E108",
-            number,
-            start,
-            end,
-            f"the {opener} that opens here is never closed",
-            f"put {closer} after the last one",
-            repair,
-        )
+        return Trap("E108", number, start, end, message, f"put {closer} after the last one", repair)
     column = problem.column if problem.line == number else start
-    return Trap("E108", problem.line, column, column + 1, f"a comma or a {closer} is missing here")
+    return Trap("E108", number, column, column + 1, f"a comma or a {closer} is missing here")
 
 
 def _layout(lines: Sequence[str], problem: Problem) -> Trap:
     line = _at(lines, problem.line)
     end = max(len(line.rstrip()), problem.column + 1)
     sign = line[problem.column : problem.column + 1]
+    before = line[: problem.column].rstrip()
+    if sign and before.endswith(("]", "}")) and sign not in "]}":
+        message = f"the text goes on after the closing {before[-1]}"
+        hint = "delete the rest, or put quotes around the whole text"
+        repair = Repair(problem.line, problem.column, end, "")
+        return Trap("E119", problem.line, problem.column, end, message, hint, repair)
     if sign and sign in "]}":
         message = f"this {sign} closes nothing"
         repair = Repair(problem.line, problem.column, problem.column + 1, "")

@@ -26,6 +26,7 @@ from engine.settings.values import (
     RetrySettings,
     Settings,
     WhatsAppCloudSettings,
+    secrets_of,
 )
 
 _KEYS = (
@@ -202,21 +203,11 @@ def _check_secret_names(sections: Section, connectors: list[ConnectorSettings]) 
     """`a-b` and `a_b`, or `cloud` and an http connector `cloud_access`, would read one secret for two purposes."""
     owners: dict[str, str] = {}
     for one in connectors:
-        for secret in _secrets_of(one):
-            owner = owners.setdefault(secret, one.name)
+        for secret in secrets_of(one):
+            owner = owners.setdefault(secret.name, one.name)
             if owner != one.name:
-                message = f'"{one.name}" and "{owner}" would both read the secret {secret}'
+                message = f'"{one.name}" and "{owner}" would both read the secret {secret.name}'
                 sections.key_fault(one.name, NAME, message, "rename one of them")
-
-
-def _secrets_of(connector: ConnectorSettings) -> tuple[str, ...]:
-    match connector:
-        case WhatsAppCloudSettings():
-            return (connector.access_token.name, connector.app_secret.name, connector.verify_token.name)
-        case HttpConnectorSettings():
-            return (connector.token.name,)
-        case ConsoleSettings():
-            return ()
 
 
 def _mattermost(top: Section, environment: Environment, vault: Vault) -> MattermostSettings | None:

@@ -194,8 +194,9 @@ class Section:
 
 
 def suggest(word: str, known: Sequence[str]) -> str:
-    """The hint for a word that is not known: the nearest one that is, else all of them."""
-    near = difflib.get_close_matches(word.lower(), known, n=1)
+    """The hint for a word that is not known: the one that it begins or nearly is, else all of them."""
+    begun = [one for one in known if word and one.startswith(word.lower())]
+    near = begun if len(begun) == 1 else difflib.get_close_matches(word.lower(), known, n=1)
     return f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known)}"
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import assert_never
 
 from engine.core.deliveries import InDoubt
 from engine.core.diagnostics import Diagnostic
@@ -65,6 +66,19 @@ class ConsoleSettings:
 
 
 ConnectorSettings = WhatsAppCloudSettings | HttpConnectorSettings | ConsoleSettings
+
+
+def secrets_of(connector: ConnectorSettings) -> tuple[Secret, ...]:
+    """What one connector must keep to itself."""
+    match connector:
+        case WhatsAppCloudSettings():
+            return (connector.access_token, connector.app_secret, connector.verify_token)
+        case HttpConnectorSettings():
+            return (connector.token,)
+        case ConsoleSettings():
+            return ()
+        case _:
+            assert_never(connector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +164,6 @@ class Settings:
     def secrets(self) -> Iterator[Secret]:
         """Every secret, for `logs.hide` and for telling an administrator where each came from."""
         for connector in self.connectors:
-            match connector:
-                case WhatsAppCloudSettings():
-                    yield connector.access_token
-                    yield connector.app_secret
-                    yield connector.verify_token
-                case HttpConnectorSettings():
-                    yield connector.token
-                case ConsoleSettings():
-                    pass
+            yield from secrets_of(connector)
         if self.mattermost is not None:
             yield self.mattermost.token

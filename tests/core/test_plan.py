@@ -164,20 +164,29 @@ def test_a_second_message_completes_who_the_client_is_and_adds_its_tags() -> Non
 
 
 def test_a_raised_priority_edits_the_post_and_notifies_again() -> None:
-    """An edit notifies nobody, so that a reply with the mention follows it, in this order."""
-    made = planned(message("Now all is down", number=2), OUTAGE, circumstances(OPEN, THE_POST))
+    """An edit notifies nobody, so that a reply with the mention follows it; the incident is about the graver problem."""
+    outage = replace(OUTAGE, summary=f"{quote('All')} is down", ruleset_sha="beef")
+    made = planned(message("Now all is down", number=2), outage, circumstances(OPEN, THE_POST))
     tags = ("whatsapp", "client-support", "3cx", "outage")
+    body = f"{POST}\nUpdate: {quote('All')} is down (priority raised from high to urgent)"
     reply = (
         f'The client wrote again: "{quote("Now all is down")}"\n'
-        "Issue Summary: Everything is down\n"
+        f"Issue Summary: {quote('All')} is down\n"
         "Priority: raised from high to urgent\n"
         "Action: @oncall please check WhatsApp and respond to the client now."
     )
     assert bodies(made) == [
-        Revision(replace(THE_POST, priority=Priority.URGENT, tags=tags)),
+        Revision(replace(THE_POST, body=body, priority=Priority.URGENT, tags=tags)),
         FollowUp("dev-support-escalations", "support", reply, "OC-2026-0001"),
     ]
-    assert the_incident(made) == replace(OPEN, priority=Priority.URGENT, tags=tags)
+    assert the_incident(made) == replace(
+        OPEN,
+        priority=Priority.URGENT,
+        tags=tags,
+        issue_summary="All is down",
+        rule_id="outage",
+        ruleset_sha="beef",
+    )
 
 
 def test_a_raised_priority_notifies_even_when_the_post_cannot_be_edited() -> None:

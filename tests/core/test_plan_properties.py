@@ -145,6 +145,7 @@ def test_a_thread_follows_its_post_and_carries_its_ticket(steps: list[Step]) -> 
                 first = posts[ticket]
                 assert (revised.channel, revised.title, revised.ticket_id) == (first.channel, first.title, ticket)
                 assert revised.priority > first.priority
+                assert revised.body.startswith(f"{first.body}\nUpdate: ")
             case Acknowledgement():
                 pass
 

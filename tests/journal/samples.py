@@ -1,6 +1,6 @@
 """Messages, plans and small stories for the journal's tests."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +22,9 @@ from engine.core.incidents import Incident, IncidentStatus
 from engine.core.plan import AuditEntry, Plan, Timer
 from engine.core.quotes import TICKET
 from engine.ports import Journal
+
+# Ends a journal's life and begins another on the same memory; see `conftest.restart`.
+Restart = Callable[..., Awaitable[Journal]]
 
 NOW = datetime(2026, 2, 12, 10, 15, 30, 123456, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -131,9 +134,7 @@ def joining(before: Incident, *deliveries: NewDelivery, priority: Priority | Non
     )
 
 
-NOTHING = Plan(
-    incident=None, expected_version=0, lapsed=None, deliveries=(), timers=(), audit=(AuditEntry("decided"),)
-)
+NOTHING = Plan(incident=None, expected_version=0, lapsed=None, deliveries=(), timers=(), audit=(AuditEntry("decided"),))
 
 
 async def accepted(journal: Journal, message: Inbound, now: datetime = NOW) -> int:

@@ -5,6 +5,7 @@ every finding as it is shown. `cases/good` is loaded in the same way and has no 
 """
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def _files(folder: Path) -> dict[str, bytes]:
     }
 
 
+@cache
 def _load(case: Path) -> Loaded:
     if case.is_dir():
         files = _files(case)

@@ -1,4 +1,4 @@
-"""Documents as the reader would give them, written in a line each: the places are made up, the values are the test's."""
+"""Documents as the reader would give them, each part in one line; the places in the file are made up."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

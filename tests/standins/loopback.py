@@ -122,7 +122,8 @@ class Loopback:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            # A cancelled conversation has nothing more to say; asyncio's streams would report it as an error.
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while (request := await _read(reader)) is not None and await self._serve(request, writer):
                     pass
         finally:

@@ -165,8 +165,10 @@ class Mattermost:
         key = f"{bot.id}:{claimed.id}"
         answer = await self._submit(claimed, draft, channel_id, key)
         if isinstance(answer, Reply) and not answer.taken and about_channel(answer):
-            moved = await self._server.moved(draft.channel, draft.team, channel_id)
-            answer = await self._submit(claimed, draft, moved, key) if moved else answer
+            now = await self._server.resolve_again(draft.channel, draft.team)
+            if isinstance(now, Rejected):
+                return now
+            answer = await self._submit(claimed, draft, now, key) if now != channel_id else answer
         if not isinstance(answer, Reply) or not answer.taken:
             return answer
         return _created(answer, claimed, key)

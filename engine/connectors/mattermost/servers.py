@@ -119,11 +119,10 @@ class Server:
             self._channels[key] = found
         return self._channels[key]
 
-    async def moved(self, channel: str, team: str | None, known: str) -> str | None:
-        """The channel's id as of now, if it is no longer the one we knew; the old one is forgotten in any case."""
+    async def resolve_again(self, channel: str, team: str | None) -> str | Rejected:
+        """The channel's id as of now; the one that was known is forgotten."""
         self._channels.pop((team or self._team, channel), None)
-        found = await self.channel_id(channel, team)
-        return found if isinstance(found, str) and found != known else None
+        return await self.channel_id(channel, team)
 
     async def _resolve(self, team: str, channel: str) -> str | Rejected:
         there = await self._ask(

@@ -1,0 +1,39 @@
+"""Ways to reach inside the journal on SQLite, for tests that need a fault."""
+
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import apsw
+
+from engine.journal import sqlite
+from engine.journal.sqlite import SqliteJournal
+
+
+def writing(journal: SqliteJournal) -> apsw.Connection:
+    return journal._alive().writing.raw
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
+
+
+@contextmanager
+def held(journal: SqliteJournal) -> Iterator[None]:
+    """Keeps the writer busy, so that whatever is submitted meanwhile becomes one batch."""
+    gate = threading.Event()
+    journal._alive().writer.submit(lambda _database: gate.wait())
+    yield
+    gate.set()
+
+
+def connect(folder: Path, resources: ExitStack) -> tuple[sqlite._Connection, sqlite._Connection]:
+    path = folder / "journal.db"
+    path.touch()
+    return sqlite._connect(path, resources)

@@ -1,0 +1,139 @@
+"""Every journal: the networks' later words settle and overturn."""
+
+import pytest
+from journal.samples import (
+    DEAD,
+    HELD,
+    IN_DOUBT,
+    NOW,
+    SENT,
+    acknowledgement,
+    claim,
+    claim_one,
+    finish,
+    follow_up,
+    later,
+    opened,
+    receipt,
+    states,
+)
+
+from engine.core.deliveries import (
+    DeliveryState,
+    Settlement,
+)
+from engine.core.events import Receipt
+from engine.core.plan import AuditEntry
+from engine.ports import Journal
+
+
+@pytest.mark.parametrize("status", ["sent", "delivered", "read"])
+async def test_a_receipt_settles_an_attempt_under_way(journal: Journal, status: str) -> None:
+    """The network's word while the attempt still runs is enough; its unknown end changes nothing any more."""
+    ticket = await opened(journal, acknowledgement(), acknowledgement("ack-2"))
+    claimed = await claim_one(journal, "main")
+    assert await journal.note_receipts([receipt("ack", status)], later(1)) == 1
+    assert await states(journal) == {"ack": DeliveryState.SENT, "ack-2": DeliveryState.QUEUED}
+    assert (await claim_one(journal, "main", later(1))).id == "ack-2"
+    note = follow_up("note")
+    assert await journal.finish(claimed, IN_DOUBT, (AuditEntry("noted"),), (note,), later(2))
+    assert not await finish(journal, claimed, IN_DOUBT)
+    assert await states(journal) == {"ack": DeliveryState.SENT, "ack-2": DeliveryState.SENDING}
+    view = await journal.incident(ticket)
+    assert view is not None
+    assert [row.kind for row in view.audit] == ["received", "decided", "acknowledged", "noted"]
+
+
+async def test_an_attempt_that_agrees_with_its_receipt_keeps_what_follows(journal: Journal) -> None:
+    """Where receipt and attempt end alike, the deliveries that follow are queued, and the audit says it once."""
+    ticket = await opened(journal, acknowledgement())
+    claimed = await claim_one(journal, "main")
+    await journal.note_receipts([receipt("ack", "sent")], NOW)
+    assert await journal.finish(claimed, SENT, (), (follow_up("next"),), NOW)
+    assert await states(journal) == {"ack": DeliveryState.SENT, "next": DeliveryState.QUEUED}
+    view = await journal.incident(ticket)
+    assert view is not None
+    assert [row.kind for row in view.audit] == ["received", "decided", "acknowledged"]
+
+
+@pytest.mark.parametrize(
+    ("settlement", "status", "expected"),
+    [
+        pytest.param(None, "failed", DeliveryState.DEAD, id="sending-failed"),
+        pytest.param(IN_DOUBT, "sent", DeliveryState.SENT, id="doubtful-sent"),
+        pytest.param(IN_DOUBT, "failed", DeliveryState.DEAD, id="doubtful-failed"),
+        pytest.param(HELD, "read", DeliveryState.SENT, id="held-read"),
+        pytest.param(HELD, "failed", DeliveryState.DEAD, id="held-failed"),
+        pytest.param(DEAD, "delivered", DeliveryState.SENT, id="dead-delivered"),
+        pytest.param(SENT, "failed", DeliveryState.DEAD, id="sent-failed"),
+    ],
+)
+async def test_a_receipt_decides_what_was_open_and_overturns_what_it_contradicts(
+    journal: Journal, settlement: Settlement | None, status: str, expected: DeliveryState
+) -> None:
+    """In doubt, the network's word settles; against a known end, its later word counts, with an audit row."""
+    ticket = await opened(journal, acknowledgement())
+    claimed = await claim_one(journal, "main")
+    if settlement is not None:
+        await finish(journal, claimed, settlement)
+    assert await journal.note_receipts([receipt("ack", status)], later(1)) == 1
+    assert await states(journal) == {"ack": expected}
+    assert await claim(journal, "main", later(1e6)) == ()
+    view = await journal.incident(ticket)
+    assert view is not None
+    last = view.audit[-1]
+    assert last.at == later(1)
+    if expected is DeliveryState.SENT:
+        assert (last.kind, dict(last.details)) == ("acknowledged", {"delivery": "ack", "kind": "acknowledgement"})
+    else:
+        assert (last.kind, dict(last.details)) == (
+            "failed",
+            {
+                "delivery": "ack",
+                "kind": "acknowledgement",
+                "state": "dead",
+                "error": "131026: the network reported that it failed",
+            },
+        )
+
+
+@pytest.mark.parametrize(
+    ("settlement", "receipts", "expected"),
+    [
+        pytest.param(SENT, [receipt("ack", "sent"), receipt("ack", "read")], DeliveryState.SENT, id="sent-read"),
+        pytest.param(SENT, [receipt("ack", "failed", "older")], DeliveryState.SENT, id="failed-of-older-try"),
+        pytest.param(SENT, [receipt("ack", "deleted")], DeliveryState.SENT, id="unknown-status"),
+        pytest.param(
+            Settlement(DeliveryState.QUEUED, due_at=NOW, error="503: busy"),
+            [receipt("ack", "failed")],
+            DeliveryState.QUEUED,
+            id="failed-while-it-waits-for-another-try",
+        ),
+        pytest.param(IN_DOUBT, [receipt("another", "sent")], DeliveryState.QUEUED, id="unknown-key"),
+        pytest.param(IN_DOUBT, [receipt("ack", "sent", connector="x")], DeliveryState.QUEUED, id="another-network"),
+    ],
+)
+async def test_a_receipt_that_says_nothing_new_changes_nothing(
+    journal: Journal, settlement: Settlement, receipts: list[Receipt], expected: DeliveryState
+) -> None:
+    """Confirmations, words about other tries, unknown keys and other networks' words are kept or ignored."""
+    await opened(journal, acknowledgement())
+    await finish(journal, await claim_one(journal, "main"), settlement)
+    assert await journal.note_receipts(receipts, NOW) == 0
+    assert await states(journal) == {"ack": expected}
+
+
+async def test_receipts_may_come_in_any_order_and_twice(journal: Journal) -> None:
+    """`sent` after `failed` revives nothing, `failed` after `delivered` condemns nothing, repeats are ignored."""
+    await opened(journal, acknowledgement("a1"))
+    await finish(journal, await claim_one(journal, "main"))
+    failed = receipt("a1", "failed")
+    assert await journal.note_receipts([failed, failed, receipt("a1", "sent")], NOW) == 1
+    assert (await states(journal))["a1"] is DeliveryState.DEAD
+    await journal.redrive("a1", NOW)
+    assert await journal.note_receipts([failed], NOW) == 0
+    assert (await states(journal))["a1"] is DeliveryState.QUEUED
+    await finish(journal, await claim_one(journal, "main"), Settlement(DeliveryState.SENT, receipt="provider-2"))
+    words = [receipt("a1", "delivered", "provider-2"), receipt("a1", "failed", "provider-2")]
+    assert await journal.note_receipts(words, NOW) == 0
+    assert (await states(journal))["a1"] is DeliveryState.SENT

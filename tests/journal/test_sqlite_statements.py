@@ -1,0 +1,105 @@
+"""The journal on SQLite: its schema holds, and its statements stay fast however much is finished."""
+
+import apsw
+import pytest
+from journal.faults import writing
+from journal.samples import (
+    acknowledgement,
+    claim,
+    escalation,
+    opened,
+)
+
+from engine.core.decisions import Priority
+from engine.journal.sqlite import SqliteJournal
+from engine.journal.statements import QUERIES, named
+
+
+@pytest.fixture
+def journal(sqlite_journal: SqliteJournal) -> SqliteJournal:
+    return sqlite_journal
+
+
+async def test_tickets_grow_beyond_four_digits(journal: SqliteJournal) -> None:
+    """After 9999 a number has as many digits as it needs."""
+    writing(journal).execute("INSERT INTO counters (year, last) VALUES (2026, 9998)")
+    tickets = [await opened(journal, conversation=f"wa-{number}") for number in range(2)]
+    assert tickets == ["OC-2026-9999", "OC-2026-10000"]
+
+
+async def test_two_heads_of_a_lane_are_impossible(journal: SqliteJournal) -> None:
+    """The schema itself refuses two deliveries of a lane under way together."""
+    await opened(journal, acknowledgement("a1"), acknowledgement("a2"))
+    with pytest.raises(apsw.ConstraintError):
+        writing(journal).execute("UPDATE deliveries SET head = 1")
+
+
+def test_statements_are_found_by_name() -> None:
+    """A statement begins after its name's line, without comments; what stands before the first is dropped."""
+    text = "-- a preface\n\n-- name: one\n-- why\nSELECT 1\n\n-- name: two\nSELECT 2,\n    -- and\n    3\n"
+    assert dict(named(text)) == {"one": "SELECT 1", "two": "SELECT 2,\n    3"}
+
+
+# Tables that grow for ever; a plan that reads one of them whole gets slower with each message.
+_GROWING = ("inbox", "incidents", "deliveries", "receipts", "audit", "timers")
+# They stop at their limit, and nearly every row is a hit.
+_NEWEST_FIRST = {"newest_incidents", "newest_deliveries", "newest_sent_deliveries"}
+
+
+@pytest.mark.parametrize("statement", sorted(set(QUERIES) - _NEWEST_FIRST))
+async def test_no_statement_reads_what_is_finished(journal: SqliteJournal, statement: str) -> None:
+    """Every statement finds its rows by an index, so that millions of finished rows cost nothing."""
+    sql = QUERIES[statement]
+    plan = writing(journal).execute(f"EXPLAIN QUERY PLAN {sql}", (1,) * sql.count("?")).fetchall()
+    details = [str(row[3]) for row in plan]
+    whole = {f"SCAN {table}" for table in _GROWING}
+    assert whole.isdisjoint(details), details
+    scanned = [detail for detail in details if detail.startswith("SCAN")]
+    # An index that is read whole is a partial one of what is open or failed.
+    small = ("inbox_heads", "inbox_unrouted", "deliveries_due", "deliveries_open", "deliveries_failed")
+    assert [detail for detail in scanned if not detail.endswith(small)] == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (
+            "claimable_deliveries",
+            "SEARCH deliveries USING INDEX deliveries_claimable (destination=? AND priority=? AND due_at<?)",
+        ),
+        ("earliest_delivery", "SEARCH deliveries USING COVERING INDEX deliveries_due"),
+        ("unrouted_messages", "SCAN inbox USING INDEX inbox_heads"),
+    ],
+)
+async def test_the_hot_statements_are_served_in_order(journal: SqliteJournal, statement: str, expected: str) -> None:
+    """What the daemon asks all day comes out of its index sorted, so that a limit bounds its cost."""
+    sql = QUERIES[statement]
+    plan = writing(journal).execute(f"EXPLAIN QUERY PLAN {sql}", (1,) * sql.count("?")).fetchall()
+    top = [detail for _, parent, _, detail in plan if parent == 0]
+    assert top[0] == expected
+    assert "USE TEMP B-TREE FOR ORDER BY" not in top
+
+
+async def test_finished_work_is_not_looked_at(journal: SqliteJournal) -> None:
+    """A claim among ten thousand sent and ten thousand waiting deliveries takes about as many steps as among none."""
+    await opened(journal, escalation(), priority=Priority.LOW)
+
+    async def steps() -> int:
+        counted: list[int] = []
+        writing(journal).trace_v2(
+            apsw.SQLITE_TRACE_PROFILE, lambda event: counted.append(event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"])
+        )
+        await claim(journal, "nowhere")
+        writing(journal).trace_v2(0)
+        return sum(counted)
+
+    before = await steps()
+    copy = (
+        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000) "
+        "INSERT INTO deliveries (id, lane, head, destination, kind, state, subject, priority, attempts, token, due_at,"
+        " doubtful, accepted_at, created_at) "
+        "SELECT ? || n, ? || n, ?, 'nowhere', 'escalation', ?, '', 2, 1, 1, ?, 0, 1, 1 FROM numbers"
+    )
+    writing(journal).execute(copy, ("sent", "s", 0, "sent", 1))
+    writing(journal).execute(copy, ("wait", "w", 1, "queued", 2**52))
+    assert await steps() < 2 * before
