@@ -121,12 +121,11 @@ class Writer:
             return [_Done(job.answer, error=JournalUnavailable(str(error), error.retry_after)) for job in jobs]
 
     def _together(self, jobs: Sequence[_Job]) -> list[_Done]:
-        """The answers, or none, and nothing done, when an operation failed."""
+        """The answers, or none when an operation failed; then the transaction is still open, to be taken back."""
         self._session.begin()
         try:
             done = [_Done(job.answer, job.operation(self._session)) for job in jobs]
         except Exception:  # noqa: BLE001 - whose fault it is comes out when each is carried out apart
-            self._session.abandon()
             return []
         self._session.commit()
         return done

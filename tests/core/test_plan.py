@@ -164,7 +164,7 @@ def test_a_second_message_completes_who_the_client_is_and_adds_its_tags() -> Non
 
 
 def test_a_raised_priority_edits_the_post_and_notifies_again() -> None:
-    """An edit notifies nobody, so that a reply with the mention follows it; the incident is about the graver problem."""
+    """An edit notifies nobody, so a reply with the mention follows; the incident is about the graver problem now."""
     outage = replace(OUTAGE, summary=f"{quote('All')} is down", ruleset_sha="beef")
     made = planned(message("Now all is down", number=2), outage, circumstances(OPEN, THE_POST))
     tags = ("whatsapp", "client-support", "3cx", "outage")

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import Template
 from standins.documents import text
 
 from engine.core.quotes import plain, quote, spans
@@ -87,7 +88,7 @@ def test_rendering_never_fails(source: str) -> None:
     assert (title, plain(body)) == ("New WhatsApp Client Request", "@oncall\nno dial tone\nhelp")
 
 
-def _compiled(source: str) -> object:
+def _compiled(source: str) -> Template:
     summary = compile_summary(source)
     assert summary.template is not None
     return summary.template
@@ -120,7 +121,7 @@ def test_a_template_that_runs_away_is_cut() -> None:
             "{{ product | capitalize }} calls", {"product": "one-way audio"}, "One-way audio calls", id="filter"
         ),
         pytest.param(
-            "{{ raw_text | truncate(7) }} end", {"raw_text": quote("a b c d e f g")}, "a b... end", id="torn mark"
+            "{{ raw_text | truncate(7) }} end", {"raw_text": quote("a b c d e f g")}, "a... end", id="torn mark"
         ),
         pytest.param("{{ raw_text }}", {"raw_text": quote("a\nb")}, "a b", id="one line"),
         pytest.param(
@@ -169,9 +170,9 @@ def test_a_summary_knows_whether_it_needs_the_message(source: str, asks: bool) -
         ),
         pytest.param("{{ product | uper }}", "E401", 'no filter is named "uper"', 'did you mean "upper"?', id="filter"),
         pytest.param(
-            "{{ product | frobnicate }}",
+            "{{ product | xyzzy }}",
             "E401",
-            'no filter is named "frobnicate"',
+            'no filter is named "xyzzy"',
             "there are: capitalize, count, d, default, first, int, join, last, length, list, lower, replace, reverse, "
             "round, sort, title, trim, truncate, unique, upper",
             id="unlike any filter",
@@ -242,12 +243,6 @@ def test_an_unknown_variable_is_pointed_at() -> None:
     assert [fault.at for fault in found] == [Place("rules/10.yaml", 3, 32, 6)]
 
 
-def test_an_escaped_name_is_pointed_at_with_the_whole_summary() -> None:
-    """A name that cannot be found as it is written is reported at the summary."""
-    (fault,) = load().check_summary(text('{{ "a" if a\u0301b else "" }}'), set())
-    assert fault.at == text('{{ "a" if a\u0301b else "" }}').at
-
-
 def test_names_are_left_alone_while_they_are_not_known() -> None:
     """When a file cannot be read its categories are unknown, so nothing is said about names."""
     assert load().check_summary(text("{{ prodct }}")) == ()
@@ -300,7 +295,7 @@ def test_faults_of_templates_stand_at_their_line() -> None:
         "here/templates",
     )
     assert [(fault.at, fault.code) for fault in faults] == [
-        (Place("here/templates/ack/default.j2", 2, 3, 27), "E404"),
+        (Place("here/templates/ack/default.j2", 2, 3, 25), "E404"),
         (Place("here/templates/ack/empty.j2", 1, 1, 11), "E401"),
         (Place("here/templates/ack/other.j2", 3, 1, 10), "E401"),
     ]

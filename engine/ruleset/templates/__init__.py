@@ -26,6 +26,8 @@ ESCALATION = "escalation/default"
 # A summary is one line in a list of posts.
 SUMMARY_LIMIT = 200
 
+# What Jinja2 counts as the end of a line.
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _BLANKS = re.compile(r"\s+")
 _TITLE_AND_BODY = re.compile(r"\A\s*(?P<title>\S[^\n]*)\n[ \t]*\n\s*(?P<body>\S.*)\Z", re.DOTALL)
 
@@ -158,7 +160,7 @@ def _one_line(rendered: str) -> str:
     left = SUMMARY_LIMIT
     pieces: list[str] = []
     for span in spans(line):
-        shown = span.text if len(span.text) <= left else f"{span.text[: max(0, left - 1)]}…"
+        shown = span.text if len(span.text) <= left else f"{span.text[: left - 1]}…"
         pieces.append(quote(shown) if span.quoted else shown)
         left -= len(shown)
         if left <= 0:
@@ -173,17 +175,21 @@ def _unknown(place: Place, name: str, known: Iterable[str]) -> Fault:
 
 
 def _part(text: Text, name: str) -> Place:
-    found = re.search(rf"\b{re.escape(name)}\b", text.value)
-    return within(text, *found.span()) if found else text.at
+    return within(text, *_span_of(name, text.value))
 
 
 def _line(root: str, name: str, source: str, line: int) -> Place:
-    lines = source.splitlines()
-    shown = lines[line - 1] if 0 < line <= len(lines) else ""
+    """A line of a template, without the blanks before it."""
+    shown = _LINE_ENDS.split(source)[line - 1]
     return Place(f"{root}/{name}.j2", line, 1 + len(shown) - len(shown.lstrip()), max(1, len(shown.strip())))
 
 
 def _named(place: Place, source: str, name: str) -> Place:
     """The name itself within a line of a template."""
-    found = re.search(rf"\b{re.escape(name)}\b", source.splitlines()[place.line - 1])
-    return Place(place.path, place.line, found.start() + 1, len(name)) if found else place
+    start, end = _span_of(name, _LINE_ENDS.split(source)[place.line - 1])
+    return Place(place.path, place.line, start + 1, end - start)
+
+
+def _span_of(name: str, source: str) -> tuple[int, int]:
+    """Where a name that the parser has found first stands."""
+    return next(re.finditer(rf"\b{re.escape(name)}\b", source)).span()

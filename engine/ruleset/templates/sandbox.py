@@ -4,7 +4,6 @@ Called by `engine.ruleset.templates` only. A lead's template is reviewed but not
 beyond its variables nor write more than was given to it.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -122,33 +121,34 @@ def examine(source: str) -> Finding | None:
     """What keeps a template from being used."""
     try:
         tree = STRICT.parse(source)
-        template = STRICT.from_string(source)
     except TemplateSyntaxError as error:
-        return _syntax_finding(error)
+        hint = "variables stand in {{ }}, conditions in {% if … %} and {% endif %}"
+        message = f"the template cannot be read: {(error.message or '').rstrip('.')}"
+        return Finding(error.lineno, "E401", message, hint)
     forbidden = next(tree.find_all(_FORBIDDEN_NODES), None)
     if forbidden is not None:
         message = "a template stands alone: include, import, extends, block and macro are not used"
         return Finding(forbidden.lineno, "E403", message, "write the text out")
+    if (unknown := _unknown_part(tree)) is not None:
+        return unknown
     # With every variable that the template uses, whatever category or group it may be.
     given = {used: "text" for _, used in uses(tree)} | dict(SAMPLE)
     try:
-        for _ in template.generate(given):
-            pass
+        STRICT.from_string(source).render(given)
     except _RENDER_FAULTS as error:
         return Finding(_line_of(error), "E404", f"the template cannot be filled in: {_failure(error)}")
     return None
 
 
-def _syntax_finding(error: TemplateSyntaxError) -> Finding:
-    message = error.message or "not a template"
-    named = re.match(r"No (?P<what>filter|test) named '(?P<name>[^']*)'", message)
-    if named:
-        known = _FILTERS if named["what"] == "filter" else _TESTS
-        close = get_close_matches(named["name"], known, 1)
-        hint = f'did you mean "{close[0]}"?' if close else f"there are: {', '.join(known)}"
-        return Finding(error.lineno, "E401", f'no {named["what"]} is named "{named["name"]}"', hint)
-    hint = "variables stand in {{ }}, conditions in {% if … %} and {% endif %}"
-    return Finding(error.lineno, "E401", f"the template cannot be read: {message.rstrip('.')}", hint)
+def _unknown_part(tree: nodes.Template) -> Finding | None:
+    """A filter or test that does not exist; Jinja2 itself notices some of them only when they are reached."""
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        what, known = ("filter", _FILTERS) if isinstance(node, nodes.Filter) else ("test", _TESTS)
+        if node.name not in known:
+            close = get_close_matches(node.name, known, 1)
+            hint = f'did you mean "{close[0]}"?' if close else f"there are: {', '.join(known)}"
+            return Finding(node.lineno, "E401", f'no {what} is named "{node.name}"', hint)
+    return None
 
 
 def _failure(error: Exception) -> str:

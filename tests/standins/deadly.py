@@ -1,0 +1,97 @@
+"""The stand-in networks as processes that can also kill the daemon at a chosen moment and vanish for a while.
+
+`python -m standins.deadly graph --port 0`. On top of what `loopback` takes, POST /_control understands
+
+    {"kill": {"on": "POST /.*", "when": "before", "pid": 123}}
+
+which ends the process with SIGKILL when the next exchange that fits comes in, `before` it has any effect or `after`
+it took effect and before it is answered. SIGUSR1 closes every connection and refuses new ones, SIGUSR2 listens again.
+Graph's notifications are repeated for as long as a test may last, as Meta repeats them for days.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from standins.graph import Graph
+from standins.loopback import Answer, Loopback, Network, Request
+from standins.mattermost import Mattermost
+
+# The channels of the starter rules that the stand-in does not have by itself.
+CHANNELS = ("support-voip", "support-network", "support-billing", "support-accounts", "sales-requests")
+
+
+@dataclass(slots=True)
+class Deadly(Network):
+    """A network with an order to kill somebody."""
+
+    network: Network
+    order: Mapping[str, Any] | None = None
+    # The moments at which somebody was killed.
+    killed: list[str] = field(default_factory=list)
+
+    async def answer(self, request: Request) -> Answer:
+        order = self.order
+        if order is None or not re.match(order["on"], f"{request.method} {request.path}"):
+            return await self.network.answer(request)
+        self.order = None
+        answer = Answer(503) if order["when"] == "before" else await self.network.answer(request)
+        os.kill(order["pid"], signal.SIGKILL)
+        self.killed.append(order["when"])
+        return answer
+
+    def recorded(self) -> Any:
+        return {**self.network.recorded(), "killed": self.killed}
+
+    async def control(self, order: Mapping[str, Any]) -> Any:
+        if "kill" in order:
+            self.order = order["kill"]
+            return {"kill": self.order is not None}
+        return await self.network.control(order)
+
+
+def make(name: str) -> Network:
+    """The network of that name, ready for the starter rules."""
+    if name == "graph":
+        graph = Graph()
+        graph.pauses_s = (0.1,) * 1200
+        return graph
+    mattermost = Mattermost()
+    for channel in CHANNELS:
+        mattermost.add_channel(channel)
+    return mattermost
+
+
+async def serve(loopback: Loopback) -> None:
+    """Serve until killed; the first line of standard output is the URL."""
+    loop, gone, back = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGUSR1, gone.set)
+    loop.add_signal_handler(signal.SIGUSR2, back.set)
+    await loopback.open()
+    print(loopback.url, flush=True)  # noqa: T201 - how the starting test learns the port
+    while True:
+        await gone.wait()
+        await loopback.close()
+        await back.wait()
+        gone.clear()
+        back.clear()
+        await loopback.open()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("network", choices=("graph", "mattermost"))
+    parser.add_argument("--port", type=int, default=0)
+    options = parser.parse_args()
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve(Loopback(Deadly(make(options.network)), options.port)))
+
+
+if __name__ == "__main__":
+    main()

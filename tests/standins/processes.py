@@ -1,0 +1,310 @@
+"""The daemon and the networks around it as real processes, for the tests that kill, stop and starve them.
+
+`Site` is one installation in a folder of its own: engine.yaml, rules, templates, state, a log, two stand-in networks.
+Nothing of the daemon is replaced; only the addresses of the networks and the pauses of the retries differ.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+from standins import graph, mattermost
+
+ROOT = Path(__file__).parents[2]
+SECRETS = {
+    "ENGINE_CLOUD_ACCESS_TOKEN": graph.TOKEN,
+    "ENGINE_CLOUD_APP_SECRET": graph.APP_SECRET,
+    "ENGINE_CLOUD_VERIFY_TOKEN": graph.VERIFY_TOKEN,
+    "ENGINE_MATTERMOST_TOKEN": mattermost.TOKEN,
+}
+CONFIG = """\
+environment: production
+rules: {folder}/rules
+templates: {folder}/templates
+state: {state}
+http: {{listen: "127.0.0.1:{port}"}}
+connectors:
+  cloud:
+    type: whatsapp-cloud
+    phone_number_id: "{number}"
+    api_url: {graph}
+    api_version: v23.0
+    rate_per_second: 1000
+mattermost: {{url: "{mattermost}", team: support}}
+oncall: {{source: static, mention: "@oncall"}}
+limits: {{mattermost_per_second: 1000}}
+retry: {{base: 100ms, cap: 1s, in_doubt: resend, in_doubt_wait: {in_doubt_wait}}}
+"""
+# Below the range from which the kernel gives ports to connections: one of those would meet, on a port that nobody
+# listens on just now, itself.
+_PORTS = count(20_000 + os.getpid() * 7 % 10_000)
+START_S = 60.0
+
+
+def free_port() -> int:
+    """A port that nobody has and that the kernel gives to nobody by itself."""
+    for port in _PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise AssertionError("unreachable: count never ends")
+
+
+def wait_until(condition: Callable[[], bool], what: str, patience_s: float = 30.0, look_s: float = 0.05) -> None:
+    """Look again and again; fail saying what never came true."""
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"within {patience_s:g} s it never came true that {what}")
+        time.sleep(look_s)
+
+
+def _without_coverage() -> dict[str, str]:
+    """The environment of processes that are no part of what is measured."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("COVERAGE", "COV_", "ENGINE_"))}
+
+
+class Standin:
+    """A network as a process of its own, which outlives the daemon."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        command = [sys.executable, "-m", "standins.deadly", name, "--port", str(free_port())]
+        environ = {**_without_coverage(), "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}"}
+        with (folder / f"{name}.log").open("w") as log:
+            self.process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log, text=True)
+        self._http = httpx.Client(trust_env=False, timeout=10)
+
+    def ready(self) -> None:
+        """Wait until it listens."""
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+        assert self.url, "the stand-in did not start"
+
+    def recorded(self) -> Any:
+        """What took effect there."""
+        return self._http.get(f"{self.url}/_recorded").raise_for_status().json()["network"]
+
+    def seen(self) -> list[str]:
+        """Every exchange, whether it took effect or not."""
+        found: list[str] = self._http.get(f"{self.url}/_recorded").raise_for_status().json()["seen"]
+        return found
+
+    def fail(self, on: str, do: str, **details: Any) -> None:
+        """Order a fault of `loopback`."""
+        self._http.post(f"{self.url}/_faults", json={"on": on, "do": do, **details}).raise_for_status()
+
+    def mend(self) -> None:
+        """Forget every order of a fault."""
+        self._http.delete(f"{self.url}/_faults").raise_for_status()
+
+    def order(self, **order: Any) -> None:
+        """Turn one of the network's own switches."""
+        self._http.post(f"{self.url}/_control", json=order).raise_for_status()
+
+    def refuse(self) -> None:
+        """Vanish: from now on connections are refused."""
+        self.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: not self._listens(), "the network refuses connections")
+
+    def accept(self) -> None:
+        """Come back with everything it knew."""
+        self.process.send_signal(signal.SIGUSR2)
+        wait_until(self._listens, "the network accepts connections")
+
+    def _listens(self) -> bool:
+        try:
+            self._http.get(f"{self.url}/_recorded")
+        except httpx.TransportError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._http.close()
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@dataclass
+class Site:
+    """An installation; `folder` must be empty."""
+
+    folder: Path
+    graph: Standin
+    mattermost: Standin
+    port: int
+    state: Path
+    environ: dict[str, str] = field(default_factory=lambda: dict(SECRETS))
+    # Texts that must stand in no log.
+    planted: set[str] = field(default_factory=set)
+    process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def build(cls, folder: Path, *, in_doubt_wait: str = "3s", state: Path | None = None) -> Self:
+        """Lay the folder out and start the networks; the daemon is not started."""
+        for name in ("rules", "templates"):
+            shutil.copytree(ROOT / name, folder / name)
+        networks = Standin("graph", folder), Standin("mattermost", folder)
+        for network in networks:
+            network.ready()
+        site = cls(folder, *networks, free_port(), state or folder / "state")
+        site.write_config(in_doubt_wait)
+        site.graph.order(callback_url=f"{site.url}/webhooks/cloud", statuses=["sent", "delivered"])
+        return site
+
+    def write_config(self, in_doubt_wait: str = "3s", extra: str = "") -> None:
+        """Write engine.yaml."""
+        text = CONFIG.format(
+            folder=self.folder,
+            state=self.state,
+            port=self.port,
+            number=graph.PHONE_NUMBER_ID,
+            graph=self.graph.url,
+            mattermost=self.mattermost.url,
+            in_doubt_wait=in_doubt_wait,
+        )
+        self.config.write_text(text + extra, "utf-8")
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "engine.yaml"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "daemon.log"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def launch(self, **environ: str) -> None:
+        """Start the daemon and return at once."""
+        assert self.process is None, "it runs already"
+        command = [sys.executable, "-m", "engine.cli", "run", "--config", str(self.config), "--log-level", "DEBUG"]
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("ENGINE_")}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env={**kept, **self.environ, **environ}, stdout=log, stderr=log
+            )
+
+    def start(self, **environ: str) -> None:
+        """Start the daemon and wait until it takes messages."""
+        self.launch(**environ)
+        wait_until(self.is_started, "the daemon has started", START_S)
+
+    def is_started(self) -> bool:
+        """Whether /startupz says so; fails when the process has ended."""
+        if self.process is not None and self.process.poll() is not None:
+            raise AssertionError(f"the daemon ended with {self.process.returncode}:\n{self.logged()[-4000:]}")
+        try:
+            return httpx.get(f"{self.url}/startupz", trust_env=False, timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self, patience_s: float = 30.0) -> int:
+        """Wait until the daemon has ended; its exit code."""
+        assert self.process is not None
+        process, self.process = self.process, None
+        return process.wait(patience_s)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.signal(signal.SIGKILL)
+        assert self.wait() == -signal.SIGKILL
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `engine …` against this installation, as an operator would: without any secret."""
+        return engine(*arguments, "--config", str(self.config))
+
+    def get(self, path: str) -> httpx.Response:
+        """GET from the daemon."""
+        return httpx.get(f"{self.url}{path}", trust_env=False, timeout=10)
+
+    def readiness(self) -> Any:
+        """The answer of /readyz."""
+        return self.get("/readyz").json()
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        lines = self.get("/metrics").text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+
+    def sent(self) -> list[dict[str, Any]]:
+        """What clients got."""
+        found: list[dict[str, Any]] = self.graph.recorded()["sent"]
+        return found
+
+    def posts(self) -> list[dict[str, Any]]:
+        """What engineers got, oldest first."""
+        found: list[dict[str, Any]] = self.mattermost.recorded()["posts"]
+        return found
+
+    def logged(self) -> str:
+        """Everything that the daemon wrote to stdout and stderr so far, in all of its lives."""
+        return self.log.read_text("utf-8") if self.log.exists() else ""
+
+    def records(self) -> list[dict[str, Any]]:
+        """The log's lines as JSON; fails on anything else that the daemon printed."""
+        return [json.loads(line) for line in self.logged().splitlines()]
+
+    def close(self) -> None:
+        """End every process."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        self.graph.close()
+        self.mattermost.close()
+
+    def leaks(self) -> list[str]:
+        """Planted texts and secrets that stand in the log, and tracebacks."""
+        written = self.logged()
+        return sorted(text for text in {*self.planted, *SECRETS.values(), "Traceback"} if text in written)
+
+
+def engine(*arguments: str, environ: Mapping[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run `engine …` to its end."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("ENGINE_")}
+    command: Sequence[str] = [sys.executable, "-m", "engine.cli", *arguments]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**kept, "COLUMNS": "200", **(environ or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        **more,
+    )
