@@ -60,7 +60,9 @@ class Operations:
         failing: Callable[[], Awaitable[list[str]]],
         wake: Callable[[], None],
     ) -> None:
-        """`describe` tells version, start time and rules, `failing` what does not work; `wake` makes the relay look at the journal."""
+        """`describe` tells version, start time and rules, `failing` what does not work; `wake` makes the relay look
+        at the journal.
+        """
         self._journal = journal
         self._switch = switch
         self._connectors = connectors

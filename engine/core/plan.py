@@ -131,8 +131,11 @@ def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: 
     if before is None and not decision.escalate and decision.ack is None:
         return Plan(None, expected, lapsed, (), (), audit)
     after = _opened(step) if before is None else _joined(step, before)
-    bodies = (*_acknowledgements(step, after), *_posts(step, after))
-    deliveries = tuple(_delivery(step, with_ticket(body, after.ticket_id)) for body in bodies)
+    shown = _variables(step)
+    bodies = (*_acknowledgements(step, after, shown), *_posts(step, after, shown))
+    if before is not None:
+        bodies = tuple(with_ticket(body, before.ticket_id) for body in bodies)
+    deliveries = tuple(_delivery(step, body) for body in bodies)
     # Counted from the acceptance: what a network kept for hours during an outage must not fall silent at once.
     timers = (Timer("lapse", max(after.last_message_at, circumstances.accepted_at) + EPISODE),)
     return Plan(after, expected, lapsed, deliveries, timers, audit)
@@ -237,25 +240,25 @@ def _channel(step: _Step) -> tuple[str, str | None]:
     return (override, None) if override else (step.decision.channel, step.decision.team)
 
 
-def _acknowledgements(step: _Step, after: Incident) -> tuple[Acknowledgement, ...]:
+def _acknowledgements(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[Acknowledgement, ...]:
     if step.ack is None or step.obstacle or step.inbound.reply is None:
         return ()
-    text = plain(step.wording.acknowledgement(step.ack, _variables(step)))
+    text = plain(step.wording.acknowledgement(step.ack, shown))
     channel, team = after.mattermost_channel, after.mattermost_team
     return (Acknowledgement(step.inbound.reply.peer, text, step.inbound.event.message.id, channel, team),)
 
 
-def _posts(step: _Step, after: Incident) -> tuple[Escalation | FollowUp | Revision, ...]:
+def _posts(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[Escalation | FollowUp | Revision, ...]:
     before, decision, circumstances = step.before, step.decision, step.circumstances
     channel, team = after.mattermost_channel, after.mattermost_team
     notes = (step.obstacle,) if step.obstacle else ()
     if before is None or not before.escalated:
         if not decision.escalate:
             return ()
-        title, body = step.wording.escalation(_variables(step))
+        title, body = step.wording.escalation(shown)
         text = "\n".join((body, *notes))
         return (Escalation(channel, team, title, text, after.tags, after.priority, after.ticket_id),)
-    again = f'The client wrote again: "{variables.of_message(step.inbound.event)["raw_text"]}"'
+    again = f'The client wrote again: "{shown["raw_text"]}"'
     if after.priority == before.priority:
         return (FollowUp(channel, team, "\n".join((again, *notes)), after.ticket_id),)
     raised = (

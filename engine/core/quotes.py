@@ -40,6 +40,9 @@ class Span:
 
 def clean(text: str) -> str:
     """NFC, line feeds only, without control, bidirectional and internal characters; otherwise as written."""
+    # Most names, numbers and lines are this simple, and each message is cleaned a dozen times.
+    if text.isascii() and text.isprintable():
+        return text
     return unicodedata.normalize("NFC", _UNWANTED.sub("", _LINE_ENDS.sub("\n", text)))
 
 

@@ -39,7 +39,11 @@ def severity(code: str) -> Severity:
 @cache
 def pages() -> Mapping[str, Page]:
     """Every page by its code, in the order of the file."""
-    source = Path(__file__).with_name("codes.md").read_text(encoding="utf-8")
+    return parse(Path(__file__).with_name("codes.md").read_text(encoding="utf-8"))
+
+
+def parse(source: str) -> Mapping[str, Page]:
+    """The pages in a text of the form of `codes.md`. ValueError names the page that does not have it."""
     pieces = _HEADING.split(source)[1:]
     found: dict[str, Page] = {}
     for code, title, body in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):

@@ -185,8 +185,7 @@ class Ruleset:
 def _because(matching: Iterable[Rule], reading: Reading) -> Iterable[Because]:
     """The evidence of each rule in order of the text, one entry for each atom."""
     for rule in matching:
-        atoms = dict.fromkeys(conditions.evidence(rule.condition, reading.hits))
-        for start, end, atom in sorted(map(reading.show, atoms)):
+        for start, end, atom in sorted(set(map(reading.show, conditions.evidence(rule.condition, reading.hits)))):
             yield Because(rule.id, atom, reading.quote(start, end), start, end)
 
 

@@ -245,7 +245,7 @@ def command(*arguments: str) -> float:
 def start_up(folder: Path) -> tuple[float, float]:
     """Median seconds from the start of `engine run` until it is ready, and its resident memory then in MB."""
     config = folder / "engine.yaml"
-    config.write_text(CONFIG.format(root=ROOT, state=folder / "state"))
+    config.write_text(CONFIG.format(root=ROOT, state=folder / "start-up"))
     spent, memory = [], []
     for _ in range(5):
         started = time.perf_counter()
@@ -262,6 +262,8 @@ def start_up(folder: Path) -> tuple[float, float]:
             for line in process.stderr:
                 if '"ready"' in line:
                     break
+            else:
+                raise SystemExit("the daemon did not start")
             spent.append(time.perf_counter() - started)
             status = Path(f"/proc/{process.pid}/status").read_text()
             memory.append(int(status.split("VmRSS:")[1].split()[0]) / 1000)

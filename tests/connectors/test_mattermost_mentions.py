@@ -36,6 +36,9 @@ _NOTIFIES = {
     "after a bare URL that takes the backtick": "https://example.org/?q=`a @channel b`",
     "after a www address that takes the backtick": "www.example.org/`a @channel b`",
     "after a destination that takes the backtick": "[x](`) @channel`",
+    "a host with an underscore is no link": "https://a_b.example/@channel",
+    "a www host with an underscore is no link": "www.a_b.example/@channel",
+    "after a bare URL in parentheses": "(https://example.org/x) @channel",
     "inside a bracket no URL is looked for": "[https://example.org/?a @channel",
     "with a full stop": "@channel.",
     "with a colon before it": ":@channel",
@@ -55,6 +58,8 @@ _SILENT = {
     "part of a word": "foo@channel",
     "link destination": "[x](https://example.org/@channel)",
     "bare URL": "https://example.org/@channel",
+    "bare URL with a full stop": "https://example.org/@channel.",
+    "www address": "see www.example.org/@channel",
     "emoji": ":@channel:",
 }
 

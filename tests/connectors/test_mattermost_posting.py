@@ -1,5 +1,6 @@
 """Posts, replies and edits in a Mattermost that behaves, misbehaves and forgets as the real one was seen to."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -129,6 +130,19 @@ async def test_says_the_priority_in_the_title_without_labels(switches: dict[str,
         logger.remove(sink)
     warning = "Mattermost refuses priority labels: from now on the title says the priority\n"
     assert lines.count(warning) == warnings
+
+
+async def test_warns_once_although_several_posts_meet_the_refusal() -> None:
+    """Posts that are under way at the same time each lose their label, and one warning says so."""
+    lines: list[str] = []
+    sink = logger.add(lines.append, format="{message}", level="WARNING")
+    try:
+        async with _setting(labels=False) as setting:
+            outcomes = await asyncio.gather(*(setting.send(number=number) for number in (1, 2, 3)))
+            assert [isinstance(outcome, Sent) for outcome in outcomes] == [True] * 3
+    finally:
+        logger.remove(sink)
+    assert lines.count("Mattermost refuses priority labels: from now on the title says the priority\n") == 1
 
 
 async def test_degrades_without_a_licence() -> None:

@@ -92,43 +92,43 @@ async def test_graph_notifies_until_it_is_heard() -> None:
 
 async def test_mattermost_is_as_lax_as_the_real_one() -> None:
     """Wrong types pass, own ids and long messages do not."""
-    async with serving(mattermost.Mattermost(now=SetClock().now)) as loopback:
-        async with _client(loopback, mattermost.TOKEN) as client:
-            channel = {"channel_id": f"c{0:025d}"}
+    network = mattermost.Mattermost(now=SetClock().now)
+    async with serving(network) as loopback, _client(loopback, mattermost.TOKEN) as client:
+        channel = {"channel_id": f"c{0:025d}"}
 
-            async def post(**fields: Any) -> httpx.Response:
-                return await client.post("/api/v4/posts", json=channel | fields)
+        async def post(**fields: Any) -> httpx.Response:
+            return await client.post("/api/v4/posts", json=channel | fields)
 
-            lax = await post(message=5, props="x", unknown=1)
-            assert (lax.status_code, lax.json()["message"], lax.json()["props"]) == (201, "", {"from_bot": "true"})
-            assert (await post(message="x", id="mine")).json()["id"] == "app.post.save.existing.app_error"
-            assert (await post(message="x" * 16_383)).status_code == 201
-            assert (await post(message="x" * 16_384)).json()["id"] == "model.post.is_valid.msg.app_error"
-            assert (await post(message="x" * 300_000)).status_code == 413
-            assert (await client.post("/api/v4/posts", content=b"{")).status_code == 400
-            ack = {"priority": {"priority": "urgent", "requested_ack": True}}
-            assert (await post(message="x", metadata=ack)).status_code == 501
-            reply = await post(message="x", root_id=lax.json()["id"], metadata={"priority": {"priority": "urgent"}})
-            assert reply.status_code == 400
-            assert (await client.get("/api/v4/nothing")).status_code == 404
+        lax = await post(message=5, props="x", unknown=1)
+        assert (lax.status_code, lax.json()["message"], lax.json()["props"]) == (201, "", {"from_bot": "true"})
+        assert (await post(message="x", id="mine")).json()["id"] == "app.post.save.existing.app_error"
+        assert (await post(message="x" * 16_383)).status_code == 201
+        assert (await post(message="x" * 16_384)).json()["id"] == "model.post.is_valid.msg.app_error"
+        assert (await post(message="x" * 300_000)).status_code == 413
+        assert (await client.post("/api/v4/posts", content=b"{")).status_code == 400
+        ack = {"priority": {"priority": "urgent", "requested_ack": True}}
+        assert (await post(message="x", metadata=ack)).status_code == 501
+        reply = await post(message="x", root_id=lax.json()["id"], metadata={"priority": {"priority": "urgent"}})
+        assert reply.status_code == 400
+        assert (await client.get("/api/v4/nothing")).status_code == 404
 
 
 async def test_mattermost_finds_by_time_of_change_and_lists_threads() -> None:
     """`since` counts edits, and a thread holds its root and replies."""
     clock = SetClock()
-    async with serving(mattermost.Mattermost(now=clock.now)) as loopback:
-        async with _client(loopback, mattermost.TOKEN) as client:
-            channel_id = f"c{0:025d}"
-            root = (await client.post("/api/v4/posts", json={"channel_id": channel_id, "message": "a"})).json()
-            reply = {"channel_id": channel_id, "message": "b", "root_id": root["id"]}
-            await client.post("/api/v4/posts", json=reply)
-            clock.advance(minutes=1)
-            since = f"/api/v4/channels/{channel_id}/posts?since={int(clock.now().timestamp() * 1000) - 1}"
-            assert (await client.get(since)).json()["posts"] == {}
-            await client.put(f"/api/v4/posts/{root['id']}/patch", json={"message": "c"})
-            assert list((await client.get(since)).json()["posts"]) == [root["id"]]
-            thread = (await client.get(f"/api/v4/posts/{root['id']}/thread")).json()
-            assert len(thread["order"]) == 2
+    network = mattermost.Mattermost(now=clock.now)
+    async with serving(network) as loopback, _client(loopback, mattermost.TOKEN) as client:
+        channel_id = f"c{0:025d}"
+        root = (await client.post("/api/v4/posts", json={"channel_id": channel_id, "message": "a"})).json()
+        reply = {"channel_id": channel_id, "message": "b", "root_id": root["id"]}
+        await client.post("/api/v4/posts", json=reply)
+        clock.advance(minutes=1)
+        since = f"/api/v4/channels/{channel_id}/posts?since={int(clock.now().timestamp() * 1000) - 1}"
+        assert (await client.get(since)).json()["posts"] == {}
+        await client.put(f"/api/v4/posts/{root['id']}/patch", json={"message": "c"})
+        assert list((await client.get(since)).json()["posts"]) == [root["id"]]
+        thread = (await client.get(f"/api/v4/posts/{root['id']}/thread")).json()
+        assert len(thread["order"]) == 2
 
 
 async def test_mattermost_hides_what_went_wrong_when_hardened() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine.journal.sqlite import SqliteJournal
 from standins.parts import FixedRules, ScriptedNetwork, SetClock, inbound, until
 
 from engine.core import contracts
@@ -28,6 +27,7 @@ from engine.core.deliveries import (
 )
 from engine.core.errors import JournalUnavailable
 from engine.core.plan import Circumstances, plan
+from engine.journal.sqlite import SqliteJournal
 from engine.metrics import Metrics
 from engine.relay import Destination, Relay
 

@@ -37,10 +37,8 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 @cache
 def _load(case: Path) -> Loaded:
-    if case.is_dir():
-        files = _files(case)
-    else:
-        files = {**_files(CASES / "base"), f"rules/{case.name}": case.read_bytes()}
+    alone = case.is_dir()
+    files = _files(case) if alone else {**_files(CASES / "base"), f"rules/{case.name}": case.read_bytes()}
     return loader.check(Snapshot(files), "rules", "templates")
 
 

@@ -124,6 +124,8 @@ def test_a_template_that_runs_away_is_cut() -> None:
             "{{ raw_text | truncate(7) }} end", {"raw_text": quote("a b c d e f g")}, "a... end", id="torn mark"
         ),
         pytest.param("{{ raw_text }}", {"raw_text": quote("a\nb")}, "a b", id="one line"),
+        pytest.param("{{ raw_text }} end", {"raw_text": quote("x" * 201)}, "x" * 199 + "…", id="too long"),
+        pytest.param("x" * 300, {}, "x" * 199 + "…", id="too long itself"),
         pytest.param(
             "{{ received_at.strftime('%H:%M') }}",
             {"received_at": datetime(2026, 1, 1, 9, tzinfo=UTC)},
@@ -216,8 +218,8 @@ def test_a_summary_knows_whether_it_needs_the_message(source: str, asks: bool) -
         pytest.param(
             "{{ product + 1 }}",
             "E404",
-            "the template cannot be filled in: an expression in it does not fit the values, e.g. text where a number is "
-            "needed",
+            "the template cannot be filled in: "
+            "an expression in it does not fit the values, e.g. text where a number is needed",
             "",
             id="types",
         ),

@@ -35,10 +35,13 @@ class Deadly(Network):
     order: Mapping[str, Any] | None = None
     # The moments at which somebody was killed.
     killed: list[str] = field(default_factory=list)
+    # What was asked for, as (method and path, body).
+    asked: list[tuple[str, Any]] = field(default_factory=list)
 
     async def answer(self, request: Request) -> Answer:
-        order = self.order
-        if order is None or not re.match(order["on"], f"{request.method} {request.path}"):
+        order, what = self.order, f"{request.method} {request.path}"
+        self.asked.append((what, request.json()))
+        if order is None or not re.match(order["on"], what):
             return await self.network.answer(request)
         self.order = None
         answer = Answer(503) if order["when"] == "before" else await self.network.answer(request)
@@ -47,7 +50,7 @@ class Deadly(Network):
         return answer
 
     def recorded(self) -> Any:
-        return {**self.network.recorded(), "killed": self.killed}
+        return {**self.network.recorded(), "killed": self.killed, "asked": self.asked}
 
     async def control(self, order: Mapping[str, Any]) -> Any:
         if "kill" in order:

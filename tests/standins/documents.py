@@ -115,9 +115,11 @@ def ruleset(
     *rules: syntax.Rule,
     keywords: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
     clients: Sequence[syntax.ClientEntry] = (),
+    closed: bool = True,
 ) -> Ruleset:
-    """The compiled rules, with an unconditional last one when the test gives none."""
-    last = () if any(isinstance(given.when, syntax.Always) for given in rules) else (rule("last", always(), line=99),)
+    """The compiled rules, with an unconditional last one when the test gives none, unless they are to stay open."""
+    has_last = any(isinstance(given.when, syntax.Always) for given in rules)
+    last = () if has_last or not closed else (rule("last", always(), line=99),)
     made, faults = Templates.load({"ack/default": "Hello {{ client_name }}"}, "templates")
     assert not faults
     return compile_rules(document(*rules, *last, keywords=keywords, clients=clients), made, "5ha")

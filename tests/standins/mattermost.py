@@ -194,7 +194,8 @@ class Mattermost(Network):
         if refusal is not None:
             return refusal
         post = self._store(wanted)
-        self._keys[key] = (post["id"], self._seconds())
+        if key:
+            self._keys[key] = (post["id"], self._seconds())
         return Answer(201, post | {"pending_post_id": key})
 
     def _refusal(self, wanted: Mapping[str, Any]) -> Answer | None:

@@ -21,6 +21,9 @@ from typing import Any, Self
 import httpx
 from standins import graph, mattermost
 
+from engine.control import ControlClient
+from engine.settings import control_socket
+
 ROOT = Path(__file__).parents[2]
 SECRETS = {
     "ENGINE_CLOUD_ACCESS_TOKEN": graph.TOKEN,
@@ -261,10 +264,25 @@ class Site:
         lines = self.get("/metrics").text.splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
+    def is_idle(self) -> bool:
+        """Whether nothing is undecided or under way."""
+        status = ControlClient(control_socket(self.state)).status()
+        counts = [states.get(state, 0) for states in status["deliveries"].values() for state in ("queued", "sending")]
+        return not status["unrouted"] and not any(counts)
+
     def sent(self) -> list[dict[str, Any]]:
         """What clients got."""
         found: list[dict[str, Any]] = self.graph.recorded()["sent"]
         return found
+
+    def channel_id(self, name: str) -> str:
+        """The id of a channel at Mattermost."""
+        answer = httpx.get(
+            f"{self.mattermost.url}/api/v4/teams/t/channels/name/{name}",
+            headers={"authorization": f"Bearer {mattermost.TOKEN}"},
+            trust_env=False,
+        )
+        return str(answer.raise_for_status().json()["id"])
 
     def posts(self) -> list[dict[str, Any]]:
         """What engineers got, oldest first."""

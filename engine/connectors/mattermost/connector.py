@@ -7,7 +7,7 @@ as `pending_post_id`, which the server remembers for 30 seconds, and in its prop
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, assert_never
 from urllib.parse import quote
 
 from loguru import logger
@@ -125,6 +125,8 @@ class Mattermost:
                 pass  # a busy server is a working one
             case Rejected() | Unknown():
                 self._problem = outcome.reason
+            case _:
+                assert_never(outcome)
 
     async def _say(self, claimed: Claimed) -> Outcome:
         match claimed.body:
@@ -134,6 +136,8 @@ class Mattermost:
                 return await self._edit(claimed, escalation)
             case Escalation() | FollowUp() as body:
                 return await self._post(claimed, body)
+            case _:
+                assert_never(claimed.body)
 
     async def _post(self, claimed: Claimed, body: Escalation | FollowUp) -> Outcome:
         bot = await self._server.bot()

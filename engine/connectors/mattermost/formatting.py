@@ -38,7 +38,6 @@ _TILDES = re.compile("~{3,}")
 _ESCAPE_OR_TICKS = re.compile(r"\\.|`+")
 _LINK_HEAD = re.compile(r"\][(\[:]")
 _DANGEROUS = re.compile(r"`|~{3}|\][(\[:]")
-_LAST_WORD = re.compile(r"\S+\Z")
 _GREEDY = re.compile(r"[:<\\`]|www", re.IGNORECASE)
 # One of our lines with the client's spans in it.
 _Line = tuple[Span, ...]
@@ -133,14 +132,13 @@ def _line(line: _Line) -> str:
     shown = ""
     table = any("|" in span.text for span in line if not span.quoted)
     for text, kind in _parts(line):
-        match kind:
-            case _Kind.OURS:
-                shown += (" " if shown.endswith("`") and text.startswith("`") else "") + _defused(text)
-            case _Kind.FENCED:
-                shown = f"{shown.rstrip()}\n{_fenced(text)}\n".lstrip("\n")
-            case _Kind.INLINE:
-                # A bar would end a table's cell, inside code as well.
-                shown += _separator(shown) + _inline(text.replace("|", "¦") if table else text)
+        if kind is _Kind.OURS:
+            shown += (" " if shown.endswith("`") and text.startswith("`") else "") + _defused(text)
+        elif kind is _Kind.FENCED:
+            shown = f"{shown.rstrip()}\n{_fenced(text)}\n".lstrip("\n")
+        else:
+            # A bar would end a table's cell, inside code as well.
+            shown += _separator(shown) + _inline(text.replace("|", "¦") if table else text)
     return shown.removesuffix("\n")
 
 
@@ -169,8 +167,8 @@ def _separator(shown: str) -> str:
     """A blank where the word before a code span could swallow its first backtick: as part of a bare URL, as an
     escaped character, as a longer run.
     """
-    word = _LAST_WORD.search(shown)
-    return " " if word and _GREEDY.search(word.group()) else ""
+    word = "" if shown[-1:].isspace() else shown.rpartition("\n")[2].rpartition(" ")[2]
+    return " " if _GREEDY.search(word) else ""
 
 
 def _inline(text: str) -> str:

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 _FENCE = re.compile(r" {0,3}(?:(?P<ticks>`{3,})[^`]*|(?P<tildes>~{3,}).*)")
 # What ends a paragraph besides a blank line: a quotation, a bullet, a numbered item.
 _CONTAINER = re.compile(r"[ \t]*(?:>|[-+*](?=[ \t]+\S)|(?P<number>[0-9]{1,9})[.)](?=[ \t]+\S))[ \t]*")
+# A character that a host name may hold besides hyphen and stop; one with an underscore in it makes no link.
+_HOST = r"[^\s!-#%-*,-/:;?@\[-\]_{}]"
 # Everything at which running text may turn into something else.
 _SPECIAL = re.compile(
     r"""
@@ -26,16 +28,16 @@ _SPECIAL = re.compile(
     | (?P<entity>&(?:\#[0-9]{1,7}|\#[xX][0-9a-fA-F]{1,8}|[A-Za-z][A-Za-z0-9]*);)
     | (?P<open>!?\[)
     | (?P<close>\])
-    | (?P<url>(?:(?<=http)|(?<=https)|(?<=ftp)|(?<=mailto)|(?<=tel)|(?<=gemini))://(?=[\w$+^=|~`])[^\s]*)
-    | (?P<www>(?<![^\s*_~)<(>])www\d{0,3}\.[^\s]+)
+    | (?P<url>(?:(?<=http)|(?<=https)|(?<=ftp)|(?<=mailto)|(?<=tel)|(?<=gemini))://(?=HOST(?:HOST|[-.])*+(?!_))\S*)
+    | (?P<www>(?<![^\s*_~)<(>])www\d{0,3}\.(?:HOST|[-.])*+(?!_)\S*)
     | (?P<emoji>:[A-Za-z0-9_+-]+:)
     | (?P<end>\n))
-    """,
+    """.replace("HOST", _HOST),
     re.VERBOSE | re.IGNORECASE,
 )
 # What follows the closing bracket of an inline link: destination and perhaps a title.
 _DESTINATION = re.compile(
-    r"""\(\s*
+    r"""\(\s*+
     (?:<(?:\\.|[^<>\\\n])*>|(?:\\.|[^\s()\\]|\((?:\\.|[^\s()\\])*\))*)
     (?:\s+=[0-9]*x?[0-9]*)?
     (?:\s+(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\((?:\\.|[^()\\])*\)))?

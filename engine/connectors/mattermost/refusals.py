@@ -89,8 +89,6 @@ def misconfigured(reply: Reply, bot: str, channel: str) -> Rejected:
             sentence = f"the bot may not post in ~{channel}: invite it there with /invite @{bot}"
         case 404:
             sentence = f"~{channel} is gone or hidden from the bot: create it, or invite @{bot} if it is private"
-        case _ if error_id(reply) == _ARCHIVED:
-            sentence = archived(channel)
         case _:
             sentence = f"Mattermost refuses the post in ~{channel}: look at the channel and at the server's log"
     return Rejected(Fault.MISCONFIGURED, code_of(reply), sentence, reply.retry_after)

@@ -105,7 +105,7 @@ class Server:
 
     def refuses_labels(self) -> None:
         """Remember that the server's settings promise labels and its answers refuse them."""
-        if self._limits is not None and self._limits.labels:
+        if self._limits is not None and self._limits.labels:  # of several posts under way the first one says so
             self._limits = replace(self._limits, labels=False)
             logger.warning("Mattermost refuses priority labels: from now on the title says the priority")
 
@@ -158,14 +158,13 @@ class Server:
 
     async def judge(self, reply: Reply, channel: str) -> Rejected:
         """What an answer outside 2xx means, after asking the server how it is where the answer alone does not tell."""
-        match verdict(reply):
-            case Verdict.PERMANENT:
-                return permanent(reply)
-            case Verdict.TRANSIENT | Verdict.UNLICENSED:
-                return transient(reply)
-            case Verdict.SUSPICIOUS:
-                username = self._bot.username if self._bot else "the-bot"
-                return await self._probed(reply, misconfigured(reply, username, channel))
+        found = verdict(reply)
+        if found is Verdict.PERMANENT:
+            return permanent(reply)
+        if found is Verdict.SUSPICIOUS:
+            username = self._bot.username if self._bot else "the-bot"
+            return await self._probed(reply, misconfigured(reply, username, channel))
+        return transient(reply)
 
     async def _probed(self, reply: Reply, refusal: Rejected) -> Rejected:
         trouble = Rejected(Fault.TRANSIENT, refusal.code, "Mattermost or its database is in trouble", reply.retry_after)

@@ -6,7 +6,7 @@ there, and a doubtful delivery is settled when its status comes in.
 """
 
 import re
-from typing import Final
+from typing import Final, assert_never
 from urllib.parse import quote
 
 from loguru import logger
@@ -122,6 +122,8 @@ class WhatsAppCloud:
                 pass  # a busy Graph is a working one
             case Rejected() | Unknown():
                 self._problem = outcome.reason
+            case _:
+                assert_never(outcome)
 
 
 def _receiver(peer: str) -> dict[str, str] | None:

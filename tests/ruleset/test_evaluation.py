@@ -1,0 +1,286 @@
+"""The compiled rule-set against the rule language read literally: every rule asked in order, every atom by hand."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from standins.documents import (
+    always,
+    client,
+    entry,
+    event,
+    exact,
+    group,
+    keyword,
+    pattern,
+    rule,
+    ruleset,
+    source,
+    words,
+)
+
+from engine.core.decisions import Because, Priority
+from engine.core.events import Event
+from engine.core.text import Normal, normalise, origins
+from engine.ruleset import syntax
+from engine.ruleset.inflections import forms
+from engine.ruleset.syntax import Rule
+
+KEYWORDS = {
+    "product": {"3CX": ["3 cx"], "VoIP": ["sip"], "SIP trunk": ["sip trunk"]},
+    "symptom": {"failing": ["can't", "not work"], "fine": ["work again"]},
+}
+CLIENTS = [entry("Acme", "+254700000901", tier="gold", tags=["hotels"])]
+
+PHRASES = [
+    "call",
+    "can't",
+    "not work",
+    "calls out",
+    "sip",
+    "work again now",
+    "out",
+    "3 cx",
+    "call*",
+    "$product now",
+    "now",
+]
+_ATOMS: st.SearchStrategy[syntax.Condition] = st.one_of(
+    st.lists(st.sampled_from(PHRASES), min_size=1, max_size=3).map(lambda phrases: words(*phrases)),
+    st.lists(st.sampled_from(PHRASES), min_size=1, max_size=2).map(lambda phrases: exact(*phrases)),
+    st.sampled_from(
+        [
+            keyword("product"),
+            keyword("symptom"),
+            keyword("product", "3CX"),
+            keyword("product", "VoIP", "SIP trunk"),
+            keyword("symptom", "failing"),
+            pattern(r"\bcall\w* out\b"),
+            pattern(r"(?P<code>\d+)"),
+            pattern(r"work (?P<code>now)?"),
+            pattern("^sip"),
+            client("tier", "gold"),
+            client("known", "false"),
+            client("phone", "+2547*"),
+            source("whatsapp"),
+            source("sms", "http"),
+        ]
+    ),
+)
+_CONDITIONS: st.SearchStrategy[syntax.Condition] = st.recursive(
+    _ATOMS,
+    lambda inner: st.builds(
+        lambda kind, parts: group(kind, *parts), st.sampled_from(["all", "any", "none"]), st.lists(inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@st.composite
+def rule_sets(draw: st.DrawFn) -> list[Rule]:
+    """Up to six rules of any kind, then the required last one."""
+    drawn = [
+        rule(
+            f"r{number}",
+            draw(_CONDITIONS),
+            priority=draw(st.sampled_from([None, *Priority])),
+            tags=draw(st.lists(st.sampled_from(["a", "b", "c"]), max_size=2)),
+            says=draw(st.sampled_from([{}, {"channel": "voip"}, {"summary": "{{ product }} {{ code }}"}])),
+            stop=draw(st.integers(0, 5)) == 0,
+            line=number,
+        )
+        for number in range(draw(st.integers(0, 6)))
+    ]
+    return [*drawn, rule("last", always(), tags=["z"], line=99)]
+
+
+_MESSAGES = st.lists(
+    st.sampled_from(
+        ["calls", "Call", "out", "can\u2019t", "not", "works", "working", "again", "now", "sip", "trunk", "3-CX"]
+    )
+    | st.sampled_from(["404", "*sip*", "звонок", "now,", "…", "cafe\u0301", "'out'", "3", "cx"]),
+    max_size=10,
+).map(" ".join)
+_EVENTS = st.builds(
+    lambda written, phone, network: event(written, phone=phone, network=network),
+    _MESSAGES,
+    st.sampled_from(["+254700000901", "+254700000902", "+255700", None]),
+    st.sampled_from(["whatsapp", "sms"]),
+)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An atom that an event satisfies, and its first place in the text."""
+
+    atom: str
+    start: int = 0
+    end: int = 0
+
+
+def step_takes(part: str, word: str, *, is_exact: bool) -> bool:
+    return word.startswith(part[:-1]) if part.endswith("*") else word in ({part} if is_exact else forms(part))
+
+
+def spellings(category: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, others in KEYWORDS[category].items():
+        for spelling in (name, *others):
+            yield name, normalise(spelling).words
+
+
+def alternatives(phrase: str) -> Iterator[tuple[tuple[str, bool], ...]]:
+    """The phrase as (word, exact) pairs, once for each way of writing it."""
+    first, *rest = phrase.split()
+    tail = tuple((normalise(part).line, False) for part in rest)
+    if first.startswith("$"):
+        for _, parts in spellings(first[1:]):
+            yield (*((part, True) for part in parts), *tail)
+    else:
+        yield ((normalise(first).line.strip() + ("*" if first.endswith("*") else ""), False), *tail)
+
+
+def naive_words(atom: syntax.Words, normal: Normal) -> Hit | None:
+    for at in range(len(normal.words)):
+        found: list[tuple[int, str]] = []
+        for phrase in atom.phrases:
+            for parts in alternatives(phrase.value):
+                here = normal.words[at : at + len(parts)]
+                if len(here) == len(parts) and all(
+                    step_takes(part, word, is_exact=atom.exact or only)
+                    for (part, only), word in zip(parts, here, strict=True)
+                ):
+                    found.append((len(parts), phrase.value))
+        if found:
+            length = max(length for length, _ in found)
+            written = next(written for size, written in found if size == length)
+            kind = "exact" if atom.exact else "words"
+            return Hit(f"{kind}: {written}", normal.spans[at][0], normal.spans[at + length - 1][1])
+    return None
+
+
+def naive_keywords(category: str, normal: Normal) -> list[tuple[str, int, int]]:
+    """(name, first word, end word): the longest spellings, then the earliest, none overlapping another."""
+    everything = [
+        (name, at, at + len(parts))
+        for at in range(len(normal.words))
+        for name, parts in spellings(category)
+        if normal.words[at : at + len(parts)] == parts
+    ]
+    kept: list[tuple[str, int, int]] = []
+    for name, start, end in sorted(everything, key=lambda each: (each[1] - each[2], each[1])):
+        if all(end <= other_start or other_end <= start for _, other_start, other_end in kept):
+            kept.append((name, start, end))
+    return sorted(kept, key=lambda each: each[1])
+
+
+def naive_client(field: str, phone: str | None) -> Hit | None:
+    digits = re.sub(r"\D", "", phone or "")
+    known = digits == "254700000901"
+    if field == "tier":
+        return Hit("client tier: gold") if known else None
+    if field == "known":
+        return None if known else Hit("client known: false")
+    return Hit("client phone: +2547*") if digits.startswith("2547") else None
+
+
+def naive_atom(atom: syntax.Atom, given_event: Event, normal: Normal) -> Hit | None:
+    match atom:
+        case syntax.Always():
+            return Hit("always")
+        case syntax.Words():
+            return naive_words(atom, normal)
+        case syntax.KeywordIs():
+            names = [name.value for name in atom.names]
+            for name, start, end in naive_keywords(atom.category.value, normal):
+                if not names or name in names:
+                    shown = f"keywords {atom.category.value}: {name if names else 'any'}"
+                    return Hit(shown, normal.spans[start][0], normal.spans[end - 1][1])
+            return None
+        case syntax.Pattern():
+            found = re.search(atom.regex.value, normal.line, re.IGNORECASE)
+            return Hit(f"pattern: {atom.regex.value}", *origins(normal).span(*found.span())) if found else None
+        case syntax.SourceIs():
+            asked = [name.value for name in atom.sources]
+            return Hit(f"source: {', '.join(asked)}") if given_event.source in asked else None
+        case syntax.ClientIs():
+            return naive_client(atom.field.value, given_event.client.phone)
+
+
+def naive_evidence(condition: syntax.Condition, given_event: Event, normal: Normal) -> list[Hit] | None:
+    """The hits that a condition rests on; None when it does not hold."""
+    if not isinstance(condition, syntax.Group):
+        hit = naive_atom(condition, given_event, normal)
+        return None if hit is None else [hit]
+    parts = [naive_evidence(part, given_event, normal) for part in condition.parts]
+    met = [part for part in parts if part is not None]
+    if condition.kind == "none":
+        return None if met else []
+    if (condition.kind == "all" and len(met) < len(parts)) or (condition.kind == "any" and not met):
+        return None
+    return list(dict.fromkeys(hit for part in met for hit in part))
+
+
+def naive_matching(rules: Sequence[Rule], given_event: Event, normal: Normal) -> list[tuple[Rule, list[Hit]]]:
+    matching = []
+    for each in rules:
+        hits = naive_evidence(each.when, given_event, normal)
+        if hits is not None:
+            matching.append((each, hits))
+            if each.stop:
+                break
+    return matching
+
+
+@settings(max_examples=300, deadline=None)
+@given(rule_sets(), _EVENTS)
+def test_the_index_changes_nothing(rules: list[Rule], given_event: Event) -> None:
+    """Whatever the index spares, the decision equals that of asking every rule in order, evidence included."""
+    decision = ruleset(*rules, keywords=KEYWORDS, clients=CLIENTS).evaluate(given_event)
+    normal = normalise(given_event.message.text)
+    matching = naive_matching(rules, given_event, normal)
+    deciding = matching[0][0]
+    assert decision.rule == deciding.id.value
+    assert decision.matched == tuple(each.id.value for each, _ in matching)
+    floor = Priority.NORMAL if deciding.priority is None else deciding.priority
+    assert decision.priority == max([floor, *(each.priority for each, _ in matching if each.priority is not None)])
+    tags = ["whatsapp", *(tag.value for each, _ in matching for tag in each.tags)]
+    assert decision.tags == tuple(dict.fromkeys(tags))
+    assert decision.channel == (deciding.channel.value if deciding.channel else "triage")
+    assert decision.because == tuple(
+        Because(each.id.value, hit.atom, given_event.message.text[hit.start : hit.end], hit.start, hit.end)
+        for each, hits in matching
+        for hit in sorted(hits, key=lambda hit: (hit.start, hit.end, hit.atom))
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(rule_sets(), _EVENTS, _EVENTS)
+def test_evaluation_is_pure(rules: list[Rule], one: Event, other: Event) -> None:
+    """The same event gives the same decision, whatever was evaluated before and whoever compiled the rules."""
+    made = ruleset(*rules, keywords=KEYWORDS, clients=CLIENTS)
+    before = made.evaluate(one)
+    made.evaluate(other)
+    made.explain(other)
+    assert made.evaluate(one) == before == made.explain(one).decision
+    assert ruleset(*rules, keywords=KEYWORDS, clients=CLIENTS).evaluate(one) == before
+
+
+@settings(max_examples=50, deadline=None)
+@given(rule_sets(), _EVENTS)
+def test_every_rule_either_matches_or_says_why_not(rules: list[Rule], given_event: Event) -> None:
+    """An explanation speaks of each rule exactly once."""
+    explanation = ruleset(*rules, keywords=KEYWORDS, clients=CLIENTS).explain(given_event)
+    spoken = [*explanation.decision.matched, *(missed.rule for missed in explanation.not_matched)]
+    assert sorted(spoken) == sorted(each.id.value for each in rules)
+    assert all(missed.missing for missed in explanation.not_matched)
+
+
+def test_a_message_of_100_kb_is_evaluated() -> None:
+    """A long message is decided like a short one, by the same rules."""
+    made = ruleset(
+        rule("call", group("all", words("call out"), keyword("product"), pattern(r"\d+$"))), keywords=KEYWORDS
+    )
+    decision = made.evaluate(event("calls outside sip звонок " * 4000 + "call out 5"))
+    assert decision.rule == "call"

@@ -1,0 +1,79 @@
+"""kill -9 at any moment: nothing that was accepted is lost, nothing is said twice, no ticket number is skipped.
+
+At random moments under load (`pytest tests/system --kills 50` for more of them), and exactly while a network holds a
+request of the daemon's, before or after it took effect.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+from standins.clients import Meta, Tally, Writer, plant, tally
+from standins.processes import Site, wait_until
+
+pytestmark = [pytest.mark.system]
+MESSAGES = 4
+
+
+def settled(site: Site, writers: Sequence[Writer], messages: int, patience_s: float = 45) -> Tally:
+    """The count once everything came out and nothing is under way any more."""
+    wait_until(lambda: not tally(site, writers, messages).lost, "everything came out", patience_s, 0.25)
+    wait_until(site.is_idle, "nothing is under way", patience_s, 0.25)
+    return tally(site, writers, messages)
+
+
+@pytest.mark.timeout(1800)
+async def test_nothing_is_lost_or_doubled_by_kills_under_load(
+    build: Callable[..., Site], request: pytest.FixtureRequest
+) -> None:
+    """Forty messages a second, repeated until taken, come out once and in order although the daemon dies all the time."""
+    kills = request.config.getoption("--kills")
+    # Longer than a restart: until then Graph's own word decides whether an acknowledgement was sent.
+    site = build(in_doubt_wait="10s")
+    site.start()
+    chance = random.Random(2026)  # noqa: S311 - moments, not secrets
+    writers = [Writer(number) for number in range(60 + 20 * kills)]
+    async with Meta(site) as meta:
+        load = asyncio.create_task(meta.converse(writers, MESSAGES, 40))
+        for _ in range(kills):
+            await asyncio.sleep(chance.uniform(0.2, 1.5))
+            site.kill()
+            await asyncio.to_thread(site.start)
+        await load
+    counted = await asyncio.to_thread(settled, site, writers, MESSAGES)
+    print(f"\n{kills} kills; answers to notifications by status: {dict(meta.answers)}\n{counted.table()}")  # noqa: T201 - shown with -s
+    assert meta.answers[200] == len(writers) * MESSAGES
+    assert counted.faults == ()
+    assert (counted.acknowledged, counted.posted) == (len(writers), len(writers) * MESSAGES)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("network", "on"),
+    [("graph", "POST /v23.0/.*"), ("mattermost", "POST /api/v4/posts")],
+    ids=["acknowledgement", "post"],
+)
+async def test_a_kill_while_a_network_holds_a_request_doubles_nothing(
+    build: Callable[..., Site], network: str, on: str, when: str
+) -> None:
+    """The daemon dies between asking a network and hearing its answer, is away for longer than it waits in doubt, and
+    still says everything once."""
+    site = build(in_doubt_wait="2s")
+    site.start()
+    standin = site.graph if network == "graph" else site.mattermost
+    standin.order(kill={"on": on, "when": when, "pid": site.pid})
+    writers = [Writer(0)]
+    plant(site, writers)
+    async with Meta(site) as meta:
+        await meta.deliver(writers[0].notification(0))
+        assert await asyncio.to_thread(site.wait) == -9
+        assert standin.recorded()["killed"] == [when]
+        await asyncio.sleep(2.5)
+        await asyncio.to_thread(site.start)
+        await meta.deliver(writers[0].notification(0))
+        await meta.deliver(writers[0].notification(1))
+    counted = await asyncio.to_thread(settled, site, writers, 2)
+    assert counted.faults == ()
+    assert (counted.acknowledged, counted.posted) == (1, 2)
