@@ -188,7 +188,8 @@ class Engine:
     async def _accept(self, received: Received) -> tuple[Accepted, ...]:
         """Persist what a request brought. Raises JournalUnavailable; then the network is told to come back."""
         if received.receipts:
-            await self._journal.note_receipts(received.receipts, self._clock.now())
+            await self._journal.note_receipts(received.receipts, self._clock.now(), escalate_to=_ESCALATE_TO)
+            self._relay.wake()
         if not received.inbounds:
             return ()
         return await self._pipeline.accept(received.inbounds)

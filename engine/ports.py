@@ -161,14 +161,17 @@ class Journal(Protocol):
         """
         ...
 
-    async def next_due(self) -> datetime | None:
-        """When the earliest queued delivery, expiring lease or timer wants attention; None when nothing waits."""
+    async def next_due(self, destination: str, kinds: Sequence[DeliveryKind]) -> datetime | None:
+        """When the next delivery of these kinds may be claimed for one destination, an expiring lease included; None
+        when nothing waits.
+        """
         ...
 
-    async def note_receipts(self, receipts: Sequence[Receipt], now: datetime) -> int:
+    async def note_receipts(self, receipts: Sequence[Receipt], now: datetime, *, escalate_to: str) -> int:
         """Keep the networks' later words. One for a delivery that is in doubt (or sending) settles it as sent, or as
         dead when the status is failed; `failed` for a sent one marks it dead too with an audit row `failed`. Unknown
-        keys are ignored. Returns how many deliveries changed state.
+        keys are ignored. An acknowledgement that dies so leaves a note for the engineers, sent through `escalate_to`.
+        Returns how many deliveries changed state.
         """
         ...
 

@@ -35,9 +35,11 @@ from engine.core.throttle import Throttle
 from engine.metrics import Metrics
 from engine.ports import Clock, Connector, Journal
 
-# The longest that one attempt may take, and the lease that covers it with a margin for the journal.
+# The longest that one attempt may take.
 _ATTEMPT_S = 40.0
-LEASE = timedelta(seconds=60)
+# Covers an attempt with a margin for the journal and for a clock that jumps ahead: a lease that ends under a running
+# attempt would let it be made twice. It delays nothing, since a node breaks its own leases when it starts.
+LEASE = timedelta(minutes=10)
 # Bounds on the pause between two looks at the journal.
 _SHORTEST_S = 0.02
 _LONGEST_S = 1.0
@@ -164,7 +166,7 @@ class Relay:
         claimed = await self._journal.claim(name, kinds, limit, LEASE, now)
         if len(claimed) == limit:
             return claimed, 0.0
-        due = await self._journal.next_due()
+        due = await self._journal.next_due(name, kinds)
         return claimed, _LONGEST_S if due is None else _pause(due, now)
 
     async def _deliver(self, claimed: Claimed, destination: Destination) -> Outcome | None:
@@ -183,7 +185,15 @@ class Relay:
 
     async def _finish(self, claimed: Claimed, settlement: Settlement, name: str, outcome: str) -> None:
         now = self._clock.now()
-        note = undelivered_note(claimed, settlement, self._escalate_to, now)
+        note = undelivered_note(
+            claimed.id,
+            claimed.lane,
+            claimed.ticket_id,
+            claimed.body,
+            settlement,
+            destination=self._escalate_to,
+            now=now,
+        )
         then: tuple[NewDelivery, ...] = (note,) if note else ()
         kind = kind_of(claimed.body)
         # Until the lease ends nobody else claims this delivery, so a full disk may be waited out.

@@ -277,16 +277,24 @@ def _is_too_old(claimed: Claimed, at: datetime, policy: Policy) -> bool:
     return policy.give_up_after is not None and at > claimed.accepted_at + policy.give_up_after
 
 
-def undelivered_note(claimed: Claimed, settlement: Settlement, destination: str, now: datetime) -> NewDelivery | None:
+def undelivered_note(
+    delivery_id: str,
+    lane: str,
+    ticket_id: str | None,
+    body: Body,
+    settlement: Settlement,
+    *,
+    destination: str,
+    now: datetime,
+) -> NewDelivery | None:
     """The word to the engineers that a client was not acknowledged after all; None for every other end."""
     ended = settlement.state in {DeliveryState.DEAD, DeliveryState.HELD}
-    if not ended or not isinstance(claimed.body, Acknowledgement):
+    if not ended or not isinstance(body, Acknowledgement):
         return None
     doubt = "may not have arrived" if settlement.state is DeliveryState.HELD else "could not be delivered"
     note = f"Note: the acknowledgement {doubt} ({settlement.error}): answer by hand."
-    body = FollowUp(claimed.body.channel, claimed.body.team, note, claimed.ticket_id or "")
-    lane = claimed.lane.replace("acknowledge:", "escalate:", 1)
-    return NewDelivery(f"{claimed.id}-note", lane, destination, body, now)
+    reply = FollowUp(body.channel, body.team, note, ticket_id or "")
+    return NewDelivery(f"{delivery_id}-note", lane.replace("acknowledge:", "escalate:", 1), destination, reply, now)
 
 
 def with_ticket(body: Body, ticket_id: str) -> Body:

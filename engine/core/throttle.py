@@ -61,6 +61,9 @@ def learn(throttle: Throttle, outcome: Outcome, now: datetime, chance: float, po
     match outcome:
         case Sent() | Rejected(fault=Fault.PERMANENT):
             return replace(throttle, failures=0)
+        case Rejected(fault=Fault.MISCONFIGURED):
+            # Often one archived channel: it must not slow down the others, and retries of this kind are slow already.
+            return throttle
         case Rejected() | Unknown():
             failures = throttle.failures + 1
             pause = outcome.retry_after if isinstance(outcome, Rejected) else timedelta(0)

@@ -74,6 +74,11 @@ class Stored:
     receipt: str | None
     doubtful: int
 
+    @property
+    def cause(self) -> Cause:
+        """What a delivery that follows from this one inherits."""
+        return Cause(self.ticket_id, self.subject, Priority(self.priority), instant(self.accepted_at))
+
 
 def read(database: Database, delivery_id: str) -> Stored | None:
     """The delivery with this id."""
@@ -115,10 +120,9 @@ def claim(
     """Lease the due heads for one destination and write the intent to send them; see `ports.Journal.claim`."""
     if not kinds or limit <= 0:
         return ()
-    wanted = tuple(kinds[min(index, len(kinds) - 1)].value for index in range(len(DeliveryKind)))
     taken = []
     lease_until = micros(now + lease)
-    for row in database.rows("claimable_deliveries", destination, micros(now), *wanted, limit):
+    for row in database.rows("claimable_deliveries", destination, micros(now), *_wanted(kinds), limit):
         claimed = rows.claimed(row, now)
         first_attempt_at = micros(claimed.first_attempt_at)
         database.rows("claim_delivery", node, lease_until, first_attempt_at, int(claimed.doubtful), row[0])
@@ -153,9 +157,8 @@ def finish(
     for entry in audit:
         audits.add(database, entry, About(stored.ticket_id, stored.subject), now)
     if agreed:
-        cause = Cause(stored.ticket_id, stored.subject, Priority(stored.priority), instant(stored.accepted_at))
         for delivery in then:
-            add(database, delivery, cause, now, bound)
+            add(database, delivery, stored.cause, now, bound)
     return True
 
 
@@ -229,7 +232,12 @@ def break_leases(database: Database, node: str, now: datetime) -> None:
     database.rows("break_leases", micros(now), node)
 
 
-def earliest_due(database: Database) -> int | None:
-    """When the next head may be claimed, in microseconds; None when no delivery is open."""
-    ((due_at,),) = database.rows("earliest_delivery")
-    return None if due_at is None else int(due_at)
+def next_due(database: Database, destination: str, kinds: Sequence[DeliveryKind]) -> datetime | None:
+    """When the next head of these kinds may be claimed for one destination; None when none is open."""
+    found = database.rows("earliest_delivery", destination, *_wanted(kinds)) if kinds else []
+    return instant(found[0][0]) if found else None
+
+
+def _wanted(kinds: Sequence[DeliveryKind]) -> tuple[str, ...]:
+    """The kinds for a statement that takes as many as there are; some may stand there twice."""
+    return tuple(kinds[min(index, len(kinds) - 1)].value for index in range(len(DeliveryKind)))

@@ -130,9 +130,3 @@ def _close(database: Database, ticket_id: str, subject: str, now: datetime) -> b
     if closed:
         audits.add(database, AuditEntry("lapsed"), About(ticket_id, subject), now)
     return closed
-
-
-def earliest_lapse(database: Database) -> int | None:
-    """When the next incident falls silent, in microseconds; None when none will."""
-    found = database.rows("earliest_timer", _LAPSE)
-    return int(found[0][0]) if found else None

@@ -174,6 +174,9 @@ SELECT seq, state, token, owner, attempts, lane, kind, destination, ticket_id, s
     doubtful
 FROM deliveries WHERE id = ?
 
+-- name: read_body
+SELECT body FROM deliveries WHERE seq = ?
+
 -- name: settle_delivery
 UPDATE deliveries SET
     state = ?, head = ?, owner = ?, due_at = ?, doubtful = ?, sent_at = ?, receipt = ?, error = ?
@@ -200,7 +203,7 @@ UPDATE deliveries SET state = 'queued', doubtful = 1, owner = NULL, due_at = ?
 WHERE head = 1 AND state = 'sending' AND owner = ?
 
 -- name: earliest_delivery
-SELECT min(due_at) FROM deliveries WHERE head = 1
+SELECT due_at FROM deliveries WHERE head = 1 AND destination = ? AND kind IN (?, ?, ?, ?) ORDER BY due_at LIMIT 1
 
 -- name: count_open
 SELECT count(*) FROM deliveries WHERE state IN ('queued', 'sending')
@@ -255,11 +258,3 @@ WHERE name = ? AND due_at <= ? AND NOT EXISTS (
     AND inbox.conversation_id = timers.conversation_id AND inbox.routed_at IS NULL
 )
 ORDER BY due_at LIMIT ?
-
--- name: earliest_timer
-SELECT due_at FROM timers
-WHERE name = ? AND NOT EXISTS (
-    SELECT 1 FROM inbox WHERE inbox.connector = timers.connector
-    AND inbox.conversation_id = timers.conversation_id AND inbox.routed_at IS NULL
-)
-ORDER BY due_at LIMIT 1

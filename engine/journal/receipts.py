@@ -7,10 +7,11 @@ that it contradicts.
 from collections.abc import Sequence
 from datetime import datetime
 
-from engine.core.deliveries import DeliveryState, Settlement
+from engine.core import contracts
+from engine.core.deliveries import DeliveryKind, DeliveryState, Settlement, undelivered_note
 from engine.core.events import Receipt
 from engine.journal import lanes
-from engine.journal.lanes import Stored
+from engine.journal.lanes import Bound, Stored
 from engine.journal.rows import micros, storable, storable_or_none
 from engine.journal.statements import Database
 
@@ -19,12 +20,12 @@ _TAKEN = _ARRIVED | {"sent"}
 _FAILED = "failed"
 
 
-def note(database: Database, receipts: Sequence[Receipt], now: datetime) -> int:
+def note(database: Database, receipts: Sequence[Receipt], now: datetime, *, escalate_to: str, bound: Bound) -> int:
     """Keep each receipt once and write what follows from it; how many deliveries changed their state."""
-    return sum(_note_one(database, receipt, now) for receipt in receipts)
+    return sum(_note_one(database, receipt, now, escalate_to, bound) for receipt in receipts)
 
 
-def _note_one(database: Database, receipt: Receipt, now: datetime) -> bool:
+def _note_one(database: Database, receipt: Receipt, now: datetime, escalate_to: str, bound: Bound) -> bool:
     key, provider_id = storable(receipt.key), storable(receipt.provider_id)
     stored = lanes.read(database, key)
     if stored is None or stored.destination != receipt.connector:
@@ -39,7 +40,34 @@ def _note_one(database: Database, receipt: Receipt, now: datetime) -> bool:
     error = f"{code or 'no code'}: the network reported that it failed" if state is DeliveryState.DEAD else None
     settlement = Settlement(state, receipt=provider_id, error=error)
     lanes.settle(database, key, stored, settlement, now, under_way=stored.owner is not None)
+    _tell_engineers(database, key, stored, settlement, now, escalate_to, bound)
     return True
+
+
+def _tell_engineers(  # noqa: PLR0917 - everything that the note is made of
+    database: Database,
+    key: str,
+    stored: Stored,
+    settlement: Settlement,
+    now: datetime,
+    escalate_to: str,
+    bound: Bound,
+) -> None:
+    """Queue the word that a client was not acknowledged after all, as the relay does when a network refuses at once."""
+    ((written,),) = database.rows("read_body", stored.seq)
+    if written is None:
+        return
+    note = undelivered_note(
+        key,
+        stored.lane,
+        stored.ticket_id,
+        contracts.load_body(DeliveryKind(stored.kind), written),
+        settlement,
+        destination=escalate_to,
+        now=now,
+    )
+    if note is not None:
+        lanes.add(database, note, stored.cause, now, bound)
 
 
 def verdict(stored: Stored, provider_id: str, statuses: frozenset[str]) -> DeliveryState | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from engine.core import contracts
 from engine.core.deliveries import DeliveryState
 from engine.core.incidents import Incident, IncidentStatus
-from engine.journal import lanes, messages, rows
+from engine.journal import rows
 from engine.journal.rows import instant
 from engine.journal.statements import Database
 from engine.ports import Backlog, DeliveryView, IncidentView
@@ -19,12 +19,6 @@ _LISTS = {
     DeliveryState.HELD: "newest_failed_deliveries",
     DeliveryState.SENT: "newest_sent_deliveries",
 }
-
-
-def next_due(database: Database) -> datetime | None:
-    """When the earliest claimable delivery, expiring lease or lapse wants attention; None when nothing waits."""
-    due = [due_at for due_at in (lanes.earliest_due(database), messages.earliest_lapse(database)) if due_at is not None]
-    return instant(min(due)) if due else None
 
 
 def backlog(database: Database) -> Backlog:

@@ -112,7 +112,7 @@ CREATE TABLE deliveries (
 -- A lane has at most one head, so that two deliveries of a lane can never be under way together.
 CREATE UNIQUE INDEX deliveries_lane_head ON deliveries (lane) WHERE head = 1;
 CREATE INDEX deliveries_claimable ON deliveries (destination, priority DESC, due_at, seq) WHERE head = 1;
-CREATE INDEX deliveries_due ON deliveries (due_at) WHERE head = 1;
+CREATE INDEX deliveries_due ON deliveries (destination, due_at) WHERE head = 1;
 -- The rows behind a head, and everything that the backlog counts.
 CREATE INDEX deliveries_open ON deliveries (lane, seq, destination, state, created_at)
     WHERE state IN ('queued', 'sending');

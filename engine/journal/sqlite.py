@@ -210,13 +210,16 @@ class SqliteJournal:
             lambda database: lanes.finish(database, claimed, settlement, audit, then, now, bound=bound)
         )
 
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, destination: str, kinds: Sequence[DeliveryKind]) -> datetime | None:
         """See `ports.Journal.next_due`."""
-        return await self._read(reports.next_due)
+        return await self._read(lambda database: lanes.next_due(database, destination, kinds))
 
-    async def note_receipts(self, receipts_: Sequence[Receipt], now: datetime) -> int:
+    async def note_receipts(self, receipts_: Sequence[Receipt], now: datetime, *, escalate_to: str) -> int:
         """See `ports.Journal.note_receipts`."""
-        return await self._write(lambda database: receipts.note(database, receipts_, now))
+        bound = self._bound
+        return await self._write(
+            lambda database: receipts.note(database, receipts_, now, escalate_to=escalate_to, bound=bound)
+        )
 
     async def lapse(self, limit: int, now: datetime) -> tuple[str, ...]:
         """See `ports.Journal.lapse`."""

@@ -5,6 +5,7 @@ of them, never for evaluating a message.
 """
 
 import re
+from typing import assert_never
 
 from engine.ruleset import shapes
 from engine.ruleset.reader import Mapping, Node, Scalar, Sequence
@@ -60,6 +61,8 @@ def read_when(node: Node, faults: list[Fault]) -> Condition | None:
             return _group("all", node, node.at, 1, faults)
         case Mapping():
             return _item(node, 0, faults)
+        case _:
+            assert_never(node)
 
 
 def _item(node: Mapping, depth: int, faults: list[Fault]) -> Condition | None:

@@ -89,13 +89,11 @@ def triggers(condition: Condition) -> frozenset[int]:
 
 def missing(condition: Condition, hits: AbstractSet[int]) -> Condition:
     """The first part that keeps an unmet condition from holding: an atom, an `any` group or a `none` group."""
-    if isinstance(condition, Branch) and condition.kind is Kind.ALL:
-        for part in condition.parts:
-            if not holds(part, hits):
-                return missing(part, hits)
-    if isinstance(condition, Branch) and len(condition.parts) == 1 and condition.kind is Kind.ANY:
-        return missing(condition.parts[0], hits)
-    return condition
+    if isinstance(condition, Leaf) or condition.kind is Kind.NONE:
+        return condition
+    if condition.kind is Kind.ANY and len(condition.parts) != 1:
+        return condition
+    return missing(next(part for part in condition.parts if not holds(part, hits)), hits)
 
 
 def obstacle(condition: Condition, hits: AbstractSet[int]) -> int:

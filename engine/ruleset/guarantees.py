@@ -5,6 +5,7 @@ certain; what a `none` forbids gives nothing.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import assert_never
 
 from engine.ruleset.syntax import Always, Atom, ClientIs, Condition, Group, KeywordIs, Pattern, SourceIs, Text, Words
 
@@ -22,6 +23,8 @@ def guaranteed(condition: Condition, groups: Mapping[Text, frozenset[str]]) -> f
             return frozenset.intersection(*(guaranteed(part, groups) for part in parts))
         case Group() | Words() | ClientIs() | SourceIs() | Always():
             return frozenset()
+        case _:
+            assert_never(condition)
 
 
 def atoms(condition: Condition) -> Iterator[Atom]:

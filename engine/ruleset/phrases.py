@@ -44,6 +44,8 @@ class Hit:
     start: int
     end: int
     written: str
+    # Phrases that are written earlier have a lower one.
+    order: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class _Entry:
     # Of the whole phrase, in words.
     length: int
     written: str
+    order: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ class PhraseIndex:
     prefix_lengths: tuple[int, ...]
 
     def hits(self, words: Sequence[str]) -> dict[int, Hit]:
-        """For each atom its first phrase in the message, the longest one of those that begin together."""
+        """For each atom its first phrase in the message; of those that begin together the longest, then the first
+        that is written.
+        """
         found: dict[int, Hit] = {}
         by_word, by_pair = self.by_word, self.by_pair
         for at, word in enumerate(words):
@@ -107,9 +112,9 @@ def index(phrases: Iterable[tuple[int, Phrase]]) -> PhraseIndex:
     by_word: dict[str, list[_Entry]] = {}
     by_pair: dict[tuple[str, str], list[_Entry]] = {}
     by_prefix: dict[str, list[_Entry]] = {}
-    for atom, phrase in phrases:
+    for order, (atom, phrase) in enumerate(phrases):
         first, *rest = phrase.steps
-        entry = _Entry(atom, tuple(rest), len(phrase.steps), phrase.written)
+        entry = _Entry(atom, tuple(rest), len(phrase.steps), phrase.written, order)
         if first.prefix:
             by_prefix.setdefault(first.prefix, []).append(entry)
         elif not rest or rest[0].prefix:
@@ -136,7 +141,9 @@ def _extend(found: dict[int, Hit], entries: Sequence[_Entry], words: Sequence[st
     for entry in entries:
         earlier = found.get(entry.atom)
         end = at + entry.length
-        if end > len(words) or (earlier is not None and (earlier.start < at or earlier.end >= end)):
+        if end > len(words):
+            continue
+        if earlier is not None and (earlier.start, -earlier.end, earlier.order) < (at, -end, entry.order):
             continue
         if not entry.rest or all(map(Step.takes, entry.rest, words[at + read : end])):
-            found[entry.atom] = Hit(at, end, entry.written)
+            found[entry.atom] = Hit(at, end, entry.written, entry.order)

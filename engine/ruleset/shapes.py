@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from collections.abc import Mapping as Map
+from typing import assert_never
 
 from engine.ruleset.reader import Mapping, Node, Scalar, Sequence
 from engine.ruleset.syntax import Fault, Place, Text
@@ -197,4 +198,6 @@ def _misshapen(node: Node, name: str, wanted: str, hint: str) -> Fault:
             found = "a list"
         case Mapping():
             found = "keys with values"
+        case _:
+            assert_never(node)
     return Fault(node.at, "E132", f'"{name}" wants {wanted}, not {found}', hint)

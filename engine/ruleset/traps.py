@@ -98,16 +98,7 @@ def diagnose(lines: Sequence[str], problem: Problem) -> Trap:
 def needs_quotes(line_no: int, line: str, start: int, *, in_flow: bool) -> Trap:
     """A value whose first character means something to YAML."""
     end = max(value_end(line, start, in_flow=in_flow), start + 1)
-    value = line[start:end]
-    return Trap(
-        "E109",
-        line_no,
-        start,
-        end,
-        f"a value that begins with {value[0]} needs quotes",
-        f'write "{value}"' if '"' not in value and "\\" not in value else f"write {quoted(value)}",
-        _requoted(line_no, start, end, value),
-    )
+    return _unquoted("E109", line_no, line, start, end, f"a value that begins with {line[start]} needs quotes")
 
 
 def braces(line_no: int, line: str, start: int, *, in_flow: bool) -> Trap:
@@ -117,16 +108,13 @@ def braces(line_no: int, line: str, start: int, *, in_flow: bool) -> Trap:
         # Inside a list the value ends behind its last }}, or at the comma after it.
         close = line.find("}}", start)
         end = value_end(line, close + 1, in_flow=True) if 0 <= close < end else end
+    return _unquoted("E110", line_no, line, start, end, "a value that begins with {{ needs quotes")
+
+
+def _unquoted(code: str, line_no: int, line: str, start: int, end: int, message: str) -> Trap:
     value = line[start:end]
-    return Trap(
-        "E110",
-        line_no,
-        start,
-        end,
-        "a value that begins with {{ needs quotes",
-        f'write "{value}"' if '"' not in value else f"write {quoted(value)}",
-        _requoted(line_no, start, end, value),
-    )
+    hint = f'write "{value}"' if '"' not in value and "\\" not in value else f"write {quoted(value)}"
+    return Trap(code, line_no, start, end, message, hint, _requoted(line_no, start, end, value))
 
 
 def swallowed(line_no: int, line: str, start: int, *, in_flow: bool) -> Trap:
@@ -277,10 +265,8 @@ def _colons(lines: Sequence[str], problem: Problem) -> Trap | None:
     start = value_start(line)
     if lost and start < problem.column and line[start] not in "'\"[{":
         end = value_end(line, start, in_flow=False)
-        value = line[start:end]
-        hint = f'write "{value}"' if '"' not in value and "\\" not in value else f"write {quoted(value)}"
         message = "a text with a colon and a space in it needs quotes"
-        return Trap("E117", problem.line, start, end, message, hint, Repair(problem.line, start, end, quoted(value)))
+        return _unquoted("E117", problem.line, line, start, end, message)
     if not lost:
         return _no_colon(problem.context_line, _at(lines, problem.context_line))
     for number in range(problem.line - 1, max(-1, problem.line - _LOOK_BACK), -1):
@@ -351,10 +337,11 @@ def _lists(lines: Sequence[str], problem: Problem) -> Trap | None:
         return Trap("E127", problem.line, problem.column, problem.column + 1, message, hint)
     if "flow" not in problem.context:
         return None
+    if "node content" in problem.words:
+        return _nothing_between(lines, problem)
     number, start = problem.context_line, problem.context_column
     line = _at(lines, number)
-    opener = line[start : start + 1]
-    closer = "]" if opener == "[" else "}"
+    closer = "]" if line[start : start + 1] == "[" else "}"
     comment = _COMMENT.search(line, start)
     if comment and closer in line[comment.end() :] and _inside_flow(line, comment.start()):
         sign = comment.end() - 1
@@ -363,12 +350,31 @@ def _lists(lines: Sequence[str], problem: Problem) -> Trap | None:
         return Trap("E108", number, sign, sign + 1, message, hint, Repair(number, sign, sign + 1, ""))
     if _inside_flow(line, len(line)):
         crossed = problem.line == number and line[problem.column : problem.column + 1] in {"]", "}"}
-        end = problem.column if crossed else value_end(line, start, in_flow=False)
-        message = f"the {opener} that opens here is never closed"
-        repair = Repair(number, end, end, closer)
-        return Trap("E108", number, start, end, message, f"put {closer} after the last one", repair)
+        return _open_bracket(number, line, start, problem.column if crossed else None)
     column = problem.column if problem.line == number else start
     return Trap("E108", number, column, column + 1, f"a comma or a {closer} is missing here")
+
+
+def _nothing_between(lines: Sequence[str], problem: Problem) -> Trap | None:
+    """A comma or an end of the file where an item of a list in brackets is wanted."""
+    line = _at(lines, problem.line)
+    if line[problem.column : problem.column + 1] == ",":
+        end = problem.column + 1
+        repair = Repair(problem.line, problem.column, end, "")
+        return Trap("E108", problem.line, problem.column, end, "nothing stands before this comma", "delete it", repair)
+    last = max(line.rfind("["), line.rfind("{"))
+    return _open_bracket(problem.line, line, last, None) if last >= 0 and problem.column >= len(line) else None
+
+
+def _open_bracket(number: int, line: str, start: int, end: int | None) -> Trap:
+    opener = line[start]
+    closer = "]" if opener == "[" else "}"
+    if end is None:
+        end = value_end(line, start, in_flow=False)
+    message = f"the {opener} that opens here is never closed"
+    return Trap(
+        "E108", number, start, end, message, f"put {closer} after the last one", Repair(number, end, end, closer)
+    )
 
 
 def _layout(lines: Sequence[str], problem: Problem) -> Trap:

@@ -46,10 +46,12 @@ def test_every_finding_of_every_file_is_printed(work: Path, capsys: pytest.Captu
     _add(work, "unknown-channel", "unquoted-at-sign", "short-word")
     assert validate.run(_options("../work/rules")) == 1
     assert capsys.readouterr().out == (
-        '../work/rules/short-word.yaml:4:26  warning  W504  "ip" is shorter than three letters and will match by chance\n'
+        '../work/rules/short-word.yaml:4:26  warning  W504  "ip" is shorter than three letters and will '
+        "match by chance\n"
         "    4 |     when: {words: [call, ip]}\n"
         "      |                          ^^ write a longer phrase, or use exact if it is meant so\n"
-        '../work/rules/short-word.yaml:10:5  warning  W504  "TV" is shorter than three letters and will match by chance\n'
+        '../work/rules/short-word.yaml:10:5  warning  W504  "TV" is shorter than three letters and will '
+        "match by chance\n"
         "   10 |     TV: [television]\n"
         "      |     ^^ write a longer phrase, or use exact if it is meant so\n"
         '../work/rules/unknown-channel.yaml:3:9  error  E201  a rule named "probe" exists already\n'

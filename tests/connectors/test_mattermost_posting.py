@@ -248,6 +248,26 @@ async def test_carries_no_acknowledgements() -> None:
         assert await setting.mattermost.reconcile(claim(ACKNOWLEDGEMENT)) is Found.NOT_SENT
 
 
+async def test_keeps_an_edit_that_meets_another_server() -> None:
+    """A redirect says nothing about the post: the edit waits for the administrator."""
+    async with _setting() as setting:
+        setting.loopback.fail("PUT", status=302, headers={"location": "https://login.example.org"})
+        outcome = await setting.send(body=revision(), thread="p1")
+        assert outcome == Rejected(
+            Fault.MISCONFIGURED, "302", "the mattermost url redirects: it must be the server's own address"
+        )
+
+
+async def test_does_not_know_whether_an_edit_arrived() -> None:
+    """A broken exchange leaves an edit in doubt, and making it again is harmless."""
+    async with _setting() as setting:
+        root = await setting.send()
+        assert isinstance(root, Sent)
+        setting.loopback.fail("PUT", "cut_after")
+        assert isinstance(await setting.send(body=revision(), number=2, thread=root.receipt), Unknown)
+        assert await setting.send(body=revision(), number=2, thread=root.receipt) == root
+
+
 def _change(**details: bool) -> Any:
     def change(setting: _Setting) -> None:
         for name, value in details.items():

@@ -249,6 +249,12 @@ def test_a_settlement_is_whole(claimed: Claimed, outcome: Outcome, chance: float
 DEAD = Settlement(DeliveryState.DEAD, error="131026: not on WhatsApp")
 
 
+def noted(claimed: Claimed, settlement: Settlement) -> NewDelivery | None:
+    return undelivered_note(
+        claimed.id, claimed.lane, claimed.ticket_id, claimed.body, settlement, destination="mattermost", now=NOW
+    )
+
+
 @pytest.mark.parametrize(
     ("settlement", "note"),
     [
@@ -268,7 +274,7 @@ DEAD = Settlement(DeliveryState.DEAD, error="131026: not on WhatsApp")
 def test_engineers_learn_that_an_acknowledgement_was_not_delivered(settlement: Settlement, note: str) -> None:
     """The note joins the thread of the same conversation and incident, due now, under an id of its own."""
     claimed = replace(CLAIMED, lane="acknowledge:main:acknowledge:1")
-    assert undelivered_note(claimed, settlement, "mattermost", NOW) == NewDelivery(
+    assert noted(claimed, settlement) == NewDelivery(
         "d1-note",
         "escalate:main:acknowledge:1",
         "mattermost",
@@ -279,10 +285,10 @@ def test_engineers_learn_that_an_acknowledgement_was_not_delivered(settlement: S
 
 def test_a_note_needs_no_ticket() -> None:
     """An acknowledgement outside any incident is still reported."""
-    noted = undelivered_note(replace(CLAIMED, ticket_id=None), DEAD, "mattermost", NOW)
-    assert noted is not None
-    assert isinstance(noted.body, FollowUp)
-    assert noted.body.ticket_id == ""
+    note = noted(replace(CLAIMED, ticket_id=None), DEAD)
+    assert note is not None
+    assert isinstance(note.body, FollowUp)
+    assert note.body.ticket_id == ""
 
 
 @pytest.mark.parametrize(
@@ -296,7 +302,7 @@ def test_a_note_needs_no_ticket() -> None:
 )
 def test_nobody_is_told_of_any_other_end(claimed: Claimed, settlement: Settlement) -> None:
     """Only an acknowledgement that ended undelivered asks somebody to answer by hand."""
-    assert undelivered_note(claimed, settlement, "mattermost", NOW) is None
+    assert noted(claimed, settlement) is None
 
 
 @pytest.mark.parametrize(

@@ -108,13 +108,22 @@ def test_an_answer_in_order_opens_the_destination(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize(
     "outcome",
-    [REFUSED, Rejected(Fault.MISCONFIGURED, "401", "bad token"), Unknown("cut")],
-    ids=["transient", "misconfigured", "unknown"],
+    [REFUSED, Unknown("cut")],
+    ids=["transient", "unknown"],
 )
-def test_every_other_outcome_counts_as_a_failure(outcome: Outcome) -> None:
+def test_a_network_in_trouble_counts_as_a_failure(outcome: Outcome) -> None:
     """Refusals and silence alike; the first two cost no pause of their own."""
     once = learn(Throttle.full(5, 5, NOW), outcome, NOW, 0.9, POLICY)
     assert (once.failures, once.not_before) == (1, NOW)
+
+
+def test_a_fault_of_the_administrators_does_not_slow_down_the_others() -> None:
+    """An archived channel is one channel: deliveries to the others go on at full width."""
+    refused = Rejected(Fault.MISCONFIGURED, "403", "the bot is not in the channel")
+    throttle = Throttle.full(5, 5, NOW)
+    for _ in range(10):
+        throttle = learn(throttle, refused, NOW, 0.9, POLICY)
+    assert allowance(throttle, 0, 5, NOW) == 5
 
 
 def test_retry_after_closes_the_destination_for_that_long() -> None:

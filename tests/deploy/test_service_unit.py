@@ -1,7 +1,6 @@
 """deploy/engine.service: accepted by systemd's own tools, tight, and in step with the daemon that it starts."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,7 @@ def _credentials() -> list[str]:
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     """`systemd-analyze verify` has nothing to say, once the program to start exists."""
     unit = tmp_path / "engine.service"
-    unit.write_text(_UNIT.read_text().replace("/opt/engine/.venv/bin/engine", sys.executable))
+    unit.write_text(_UNIT.read_text().replace("/opt/engine/.venv/bin/engine", tool("true")))
     assert output_of(tool("systemd-analyze"), "verify", "--man=no", str(unit)) == ""
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from journal.samples import (
     DEAD,
-    EPISODE,
     HELD,
     IN_DOUBT,
     LEASE,
@@ -232,7 +231,7 @@ async def test_a_new_life_takes_over_at_once(restart: Restart) -> None:
     await opened(journal, escalation(), follow_up())
     old = await claim_one(journal)
     journal = await restart("node-a", later(1))
-    assert await journal.next_due() == later(1)
+    assert await journal.next_due("mattermost", list(DeliveryKind)) == later(1)
     assert not await finish(journal, old)
     again = await claim_one(journal, now=later(1))
     assert (again.id, again.doubtful, again.attempt, again.token) == ("post", True, 2, 2)
@@ -281,18 +280,18 @@ async def test_a_closed_journal_refuses(journal: Journal) -> None:
 
 
 async def test_next_due_names_what_may_be_done_and_nothing_else(journal: Journal) -> None:
-    """It is the earliest of the claimable deliveries, running leases and lapses; what waits behind a head is none."""
-    assert await journal.next_due() is None
+    """It is the earliest of the claimable deliveries and running leases; what waits behind a head is none."""
+    assert await journal.next_due("mattermost", list(DeliveryKind)) is None
     await opened(journal, escalation(due_at=later(50)), follow_up(due_at=later(-9)))
-    assert await journal.next_due() == later(50)
+    assert await journal.next_due("mattermost", list(DeliveryKind)) == later(50)
     claimed = await claim_one(journal, now=later(50))
-    assert await journal.next_due() == later(50) + LEASE
+    assert await journal.next_due("mattermost", list(DeliveryKind)) == later(50) + LEASE
     await finish(journal, claimed, Settlement(DeliveryState.QUEUED, due_at=later(70), error="503: busy"))
-    assert await journal.next_due() == later(70)
+    assert await journal.next_due("mattermost", list(DeliveryKind)) == later(70)
     await finish(journal, await claim_one(journal, now=later(70)))
-    assert await journal.next_due() == later(-9)
+    assert await journal.next_due("mattermost", list(DeliveryKind)) == later(-9)
     await finish(journal, await claim_one(journal, now=later(70)))
-    assert await journal.next_due() == NOW + EPISODE
+    assert await journal.next_due("mattermost", list(DeliveryKind)) is None
 
 
 # Redriving
@@ -304,7 +303,7 @@ async def test_redrive_queues_again_without_doubt(journal: Journal, settlement: 
     ticket = await opened(journal, escalation())
     await finish(journal, await claim_one(journal), settlement)
     assert await journal.redrive("post", later(9)) is settlement.state
-    assert await journal.next_due() == later(9)
+    assert await journal.next_due("mattermost", list(DeliveryKind)) == later(9)
     again = await claim_one(journal, now=later(9))
     assert (again.doubtful, again.attempt, again.token, again.first_attempt_at) == (False, 2, 2, later(9))
     view = await journal.incident(ticket)

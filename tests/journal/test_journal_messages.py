@@ -30,6 +30,7 @@ from journal.samples import (
 from engine.core.decisions import Priority
 from engine.core.deliveries import (
     Acknowledgement,
+    DeliveryKind,
     DeliveryState,
     Escalation,
     FollowUp,
@@ -183,7 +184,7 @@ async def test_a_message_without_consequence_is_decided_without_a_ticket(journal
     assert await journal.record(inbox_id, NOTHING, DECISION, NOW) is None
     assert await journal.unrouted(10) == ()
     assert await journal.incidents(None, 10) == ()
-    assert await journal.next_due() is None
+    assert await journal.next_due("mattermost", list(DeliveryKind)) is None
 
 
 async def test_record_happens_once(journal: Journal) -> None:
@@ -242,5 +243,5 @@ async def test_a_lapsed_incident_without_a_successor_keeps_no_timer(journal: Jou
     first = await opened(journal)
     plan = Plan(None, 1, first, (), (), ())
     assert await journal.record(await accepted(journal, inbound("m2")), plan, DECISION, NOW) is None
-    assert await journal.next_due() is None
+    assert await journal.next_due("mattermost", list(DeliveryKind)) is None
     assert await journal.lapse(10, later(1e6)) == ()

@@ -18,10 +18,7 @@ from journal.samples import (
     states,
 )
 
-from engine.core.deliveries import (
-    DeliveryState,
-    Settlement,
-)
+from engine.core.deliveries import DeliveryState, FollowUp, Settlement
 from engine.core.events import Receipt
 from engine.core.plan import AuditEntry
 from engine.ports import Journal
@@ -32,7 +29,7 @@ async def test_a_receipt_settles_an_attempt_under_way(journal: Journal, status: 
     """The network's word while the attempt still runs is enough; its unknown end changes nothing any more."""
     ticket = await opened(journal, acknowledgement(), acknowledgement("ack-2"))
     claimed = await claim_one(journal, "main")
-    assert await journal.note_receipts([receipt("ack", status)], later(1)) == 1
+    assert await journal.note_receipts([receipt("ack", status)], later(1), escalate_to="mattermost") == 1
     assert await states(journal) == {"ack": DeliveryState.SENT, "ack-2": DeliveryState.QUEUED}
     assert (await claim_one(journal, "main", later(1))).id == "ack-2"
     note = follow_up("note")
@@ -48,7 +45,7 @@ async def test_an_attempt_that_agrees_with_its_receipt_keeps_what_follows(journa
     """Where receipt and attempt end alike, the deliveries that follow are queued, and the audit says it once."""
     ticket = await opened(journal, acknowledgement())
     claimed = await claim_one(journal, "main")
-    await journal.note_receipts([receipt("ack", "sent")], NOW)
+    await journal.note_receipts([receipt("ack", "sent")], NOW, escalate_to="mattermost")
     assert await journal.finish(claimed, SENT, (), (follow_up("next"),), NOW)
     assert await states(journal) == {"ack": DeliveryState.SENT, "next": DeliveryState.QUEUED}
     view = await journal.incident(ticket)
@@ -76,8 +73,8 @@ async def test_a_receipt_decides_what_was_open_and_overturns_what_it_contradicts
     claimed = await claim_one(journal, "main")
     if settlement is not None:
         await finish(journal, claimed, settlement)
-    assert await journal.note_receipts([receipt("ack", status)], later(1)) == 1
-    assert await states(journal) == {"ack": expected}
+    assert await journal.note_receipts([receipt("ack", status)], later(1), escalate_to="mattermost") == 1
+    assert (await states(journal))["ack"] is expected
     assert await claim(journal, "main", later(1e6)) == ()
     view = await journal.incident(ticket)
     assert view is not None
@@ -119,7 +116,7 @@ async def test_a_receipt_that_says_nothing_new_changes_nothing(
     """Confirmations, words about other tries, unknown keys and other networks' words are kept or ignored."""
     await opened(journal, acknowledgement())
     await finish(journal, await claim_one(journal, "main"), settlement)
-    assert await journal.note_receipts(receipts, NOW) == 0
+    assert await journal.note_receipts(receipts, NOW, escalate_to="mattermost") == 0
     assert await states(journal) == {"ack": expected}
 
 
@@ -128,12 +125,24 @@ async def test_receipts_may_come_in_any_order_and_twice(journal: Journal) -> Non
     await opened(journal, acknowledgement("a1"))
     await finish(journal, await claim_one(journal, "main"))
     failed = receipt("a1", "failed")
-    assert await journal.note_receipts([failed, failed, receipt("a1", "sent")], NOW) == 1
+    assert await journal.note_receipts([failed, failed, receipt("a1", "sent")], NOW, escalate_to="mattermost") == 1
     assert (await states(journal))["a1"] is DeliveryState.DEAD
     await journal.redrive("a1", NOW)
-    assert await journal.note_receipts([failed], NOW) == 0
+    assert await journal.note_receipts([failed], NOW, escalate_to="mattermost") == 0
     assert (await states(journal))["a1"] is DeliveryState.QUEUED
     await finish(journal, await claim_one(journal, "main"), Settlement(DeliveryState.SENT, receipt="provider-2"))
     words = [receipt("a1", "delivered", "provider-2"), receipt("a1", "failed", "provider-2")]
-    assert await journal.note_receipts(words, NOW) == 0
+    assert await journal.note_receipts(words, NOW, escalate_to="mattermost") == 0
     assert (await states(journal))["a1"] is DeliveryState.SENT
+
+
+async def test_engineers_learn_of_an_acknowledgement_that_failed_after_it_was_taken(journal: Journal) -> None:
+    """Networks report most failures later: the thread of the post then says that the client was not reached."""
+    await opened(journal, acknowledgement())
+    await finish(journal, await claim_one(journal, "main"))
+    words = [receipt("ack", "failed")]
+    assert await journal.note_receipts(words, later(1), escalate_to="mattermost") == 1
+    assert await journal.note_receipts(words, later(2), escalate_to="mattermost") == 0
+    (note,) = await claim(journal, "mattermost", now=later(2))
+    assert isinstance(note.body, FollowUp)
+    assert note.body.body.startswith("Note: the acknowledgement could not be delivered (")

@@ -49,7 +49,7 @@ async def test_lapse_closes_silent_incidents(journal: Journal) -> None:
     end = NOW + EPISODE
     assert set(await journal.lapse(2, end)) | set(await journal.lapse(2, end)) == set(tickets)
     assert await journal.lapse(10, end) == ()
-    assert await journal.next_due() is None
+    assert await journal.next_due("mattermost", list(DeliveryKind)) is None
     view = await journal.incident(tickets[0])
     assert view is not None
     assert (view.incident.status, view.incident.version) == (IncidentStatus.LAPSED, 2)
@@ -68,7 +68,7 @@ async def test_an_undecided_message_keeps_its_incident_open(journal: Journal) ->
     """A message that waits for its decision decides itself whether the incident goes on."""
     ticket = await opened(journal)
     inbox_id = await accepted(journal, inbound("m2"))
-    assert await journal.next_due() is None
+    assert await journal.next_due("mattermost", list(DeliveryKind)) is None
     assert await journal.lapse(10, NOW + EPISODE) == ()
     plan = replace(NOTHING, expected_version=1)
     assert await journal.record(inbox_id, plan, DECISION, NOW) is None
@@ -82,7 +82,7 @@ async def test_a_timer_of_a_closed_incident_says_nothing(journal: Journal) -> No
     ticket = await journal.record(await accepted(journal, message), resolved, DECISION, NOW)
     assert ticket is not None
     assert await journal.lapse(10, NOW + EPISODE) == ()
-    assert await journal.next_due() is None
+    assert await journal.next_due("mattermost", list(DeliveryKind)) is None
     (found,) = await journal.incidents(None, 10)
     assert found.status is IncidentStatus.RESOLVED
 

@@ -146,7 +146,7 @@ class Story:
         key = waiting[which % len(waiting)]
         attempt = self.seen.under_way[key]
         word = receipt(key, "failed" if failed else "sent", f"{key}-{attempt.token}", "mattermost")
-        assert await self.journal.note_receipts([word], self.now) == 1
+        assert await self.journal.note_receipts([word], self.now, escalate_to="mattermost") == 1
         self.seen.settle(key, DEAD if failed else SENT)
 
     async def redrive(self, which: int, _: int) -> None:

@@ -67,7 +67,7 @@ async def test_no_statement_reads_what_is_finished(journal: SqliteJournal, state
             "claimable_deliveries",
             "SEARCH deliveries USING INDEX deliveries_claimable (destination=? AND priority=? AND due_at<?)",
         ),
-        ("earliest_delivery", "SEARCH deliveries USING COVERING INDEX deliveries_due"),
+        ("earliest_delivery", "SEARCH deliveries USING INDEX deliveries_due (destination=?)"),
         ("unrouted_messages", "SCAN inbox USING INDEX inbox_heads"),
     ],
 )

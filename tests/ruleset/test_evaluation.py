@@ -21,7 +21,7 @@ from standins.documents import (
     words,
 )
 
-from engine.core.decisions import Because, Priority
+from engine.core.decisions import Because, Decision, Priority
 from engine.core.events import Event
 from engine.core.text import Normal, normalise, origins
 from engine.ruleset import syntax
@@ -185,7 +185,7 @@ def naive_client(field: str, phone: str | None) -> Hit | None:
     return Hit("client phone: +2547*") if digits.startswith("2547") else None
 
 
-def naive_atom(atom: syntax.Atom, given_event: Event, normal: Normal) -> Hit | None:
+def naive_atom(atom: syntax.Atom, given_event: Event, normal: Normal) -> Hit | None:  # noqa: PLR0911 - one for each kind
     match atom:
         case syntax.Always():
             return Hit("always")
@@ -204,7 +204,7 @@ def naive_atom(atom: syntax.Atom, given_event: Event, normal: Normal) -> Hit | N
         case syntax.SourceIs():
             asked = [name.value for name in atom.sources]
             return Hit(f"source: {', '.join(asked)}") if given_event.source in asked else None
-        case syntax.ClientIs():
+        case _:
             return naive_client(atom.field.value, given_event.client.phone)
 
 
@@ -233,11 +233,16 @@ def naive_matching(rules: Sequence[Rule], given_event: Event, normal: Normal) ->
     return matching
 
 
-@settings(max_examples=300, deadline=None)
-@given(rule_sets(), _EVENTS)
-def test_the_index_changes_nothing(rules: list[Rule], given_event: Event) -> None:
+@settings(max_examples=100, deadline=None)
+@given(rule_sets(), st.lists(_EVENTS, min_size=1, max_size=5))
+def test_the_index_changes_nothing(rules: list[Rule], events: list[Event]) -> None:
     """Whatever the index spares, the decision equals that of asking every rule in order, evidence included."""
-    decision = ruleset(*rules, keywords=KEYWORDS, clients=CLIENTS).evaluate(given_event)
+    made = ruleset(*rules, keywords=KEYWORDS, clients=CLIENTS)
+    for given_event in events:
+        assert_as_by_hand(made.evaluate(given_event), rules, given_event)
+
+
+def assert_as_by_hand(decision: Decision, rules: Sequence[Rule], given_event: Event) -> None:
     normal = normalise(given_event.message.text)
     matching = naive_matching(rules, given_event, normal)
     deciding = matching[0][0]
@@ -255,7 +260,7 @@ def test_the_index_changes_nothing(rules: list[Rule], given_event: Event) -> Non
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rule_sets(), _EVENTS, _EVENTS)
 def test_evaluation_is_pure(rules: list[Rule], one: Event, other: Event) -> None:
     """The same event gives the same decision, whatever was evaluated before and whoever compiled the rules."""
@@ -267,7 +272,7 @@ def test_evaluation_is_pure(rules: list[Rule], one: Event, other: Event) -> None
     assert ruleset(*rules, keywords=KEYWORDS, clients=CLIENTS).evaluate(one) == before
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rule_sets(), _EVENTS)
 def test_every_rule_either_matches_or_says_why_not(rules: list[Rule], given_event: Event) -> None:
     """An explanation speaks of each rule exactly once."""

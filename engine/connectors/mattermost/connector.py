@@ -14,7 +14,16 @@ from loguru import logger
 
 from engine.connectors.exchanges import Exchange, Reply, Session
 from engine.connectors.mattermost.formatting import escalation_message, follow_up_message
-from engine.connectors.mattermost.refusals import NO_ROOT, TOKEN_REFUSED, about_channel, about_label, code_of, error_id
+from engine.connectors.mattermost.refusals import (
+    NO_ROOT,
+    TOKEN_REFUSED,
+    Verdict,
+    about_channel,
+    about_label,
+    code_of,
+    error_id,
+    verdict,
+)
 from engine.connectors.mattermost.servers import Bot, Limits, Server, delivery_of
 from engine.core.decisions import Priority
 from engine.core.deliveries import (
@@ -205,7 +214,8 @@ class Mattermost:
         if answer.taken:
             return Sent(claimed.thread)
         refusal = await self._server.judge(answer, escalation.channel)
-        if refusal.fault is Fault.MISCONFIGURED and refusal.reason != TOKEN_REFUSED:
+        believed = refusal.fault is Fault.MISCONFIGURED and verdict(answer) is Verdict.SUSPICIOUS
+        if believed and refusal.reason != TOKEN_REFUSED:
             # Nobody is called by an edit, and the reply in the thread that follows says the same: let that pass.
             gone = "the post can no longer be edited: deleted, too old, or the bot has left the channel"
             return Rejected(Fault.PERMANENT, code_of(answer), gone)

@@ -63,7 +63,7 @@ def escalation_message(escalation: Escalation, *, labelled: bool, limit: int = M
 
 def follow_up_message(follow_up: FollowUp, *, threaded: bool, limit: int = MESSAGE_LIMIT) -> str:
     """The reply in the thread; where there is no thread to join, the ticket stands above it."""
-    heading = "" if threaded else f"#### {follow_up.ticket_id}\n"
+    heading = f"#### {follow_up.ticket_id}\n" if follow_up.ticket_id and not threaded else ""
     return _message(f"{heading}{follow_up.body.strip()}", "", limit)
 
 
