@@ -91,6 +91,7 @@ class Relay:
         self._escalate_to = escalate_to
         self._wakes = {name: asyncio.Event() for name in destinations}
         self._stopping = False
+        self._running_since = clock.now()
 
     def wake(self) -> None:
         """Something may be waiting: look at the journal now."""
@@ -104,6 +105,7 @@ class Relay:
 
     async def run(self) -> None:
         """Serve every destination, and let silent incidents lapse, until `stop`."""
+        self._running_since = self._clock.now()
         async with asyncio.TaskGroup() as group:
             timekeeper = group.create_task(self._keep_time(), name="relay-timers")
             servers = [
@@ -174,7 +176,7 @@ class Relay:
         policy = destination.policy(kind_of(claimed.body))
         if claimed.doubtful:
             found = await _guarded_reconcile(destination.connector, claimed)
-            settlement = settle_reconciled(claimed, found, self._clock.now(), policy)
+            settlement = settle_reconciled(claimed, found, self._clock.now(), policy, self._running_since)
             if settlement is not None:
                 await self._finish(claimed, settlement, destination.connector.name, "reconciled")
                 return found if isinstance(found, Sent) else None

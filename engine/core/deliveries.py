@@ -205,7 +205,8 @@ class Policy:
     # An older delivery is dead instead of retried; None: never.
     give_up_after: timedelta | None = None
     in_doubt: InDoubt = InDoubt.RESEND
-    # How long a look-up or a receipt may take to settle a doubtful delivery before `in_doubt` decides.
+    # How long a look-up or a receipt may take to settle a doubtful delivery before `in_doubt` decides; a restart
+    # begins that time anew.
     in_doubt_wait: timedelta = timedelta(seconds=60)
     # The pause between look-ups.
     in_doubt_poll: timedelta = timedelta(seconds=2)
@@ -254,14 +255,20 @@ def settle(claimed: Claimed, outcome: Outcome, now: datetime, chance: float, pol
             assert_never(outcome)
 
 
-def settle_reconciled(claimed: Claimed, found: Reconciled, now: datetime, policy: Policy) -> Settlement | None:
-    """What becomes of a doubtful delivery after the look-up; None: send it again now."""
+def settle_reconciled(
+    claimed: Claimed, found: Reconciled, now: datetime, policy: Policy, listening_since: datetime
+) -> Settlement | None:
+    """What becomes of a doubtful delivery after the look-up; None: send it again now.
+
+    `listening_since` is when this process began to take receipts. What a network had to tell before, it repeats only
+    now, so the time in doubt does not run while nobody listened.
+    """
     if isinstance(found, Sent):
         return Settlement(DeliveryState.SENT, receipt=found.receipt)
     too_old = _is_too_old(claimed, now, policy)
     if found is Found.NOT_SENT:
         return Settlement(DeliveryState.DEAD, error="gave up: it was never sent") if too_old else None
-    if now < claimed.first_attempt_at + policy.in_doubt_wait:
+    if now < max(claimed.first_attempt_at, listening_since) + policy.in_doubt_wait:
         due_at = now + policy.in_doubt_poll
         return Settlement(
             DeliveryState.QUEUED, due_at=due_at, error="waiting to learn whether it arrived", doubtful=True

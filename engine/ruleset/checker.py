@@ -7,6 +7,7 @@ known, so nothing is said about missing names.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import chain
 
 from engine.core import text as texts
@@ -60,7 +61,13 @@ def _regexes(document: Document) -> Iterator[Text]:
 
 
 def _groups(document: Document) -> Mapping[Text, frozenset[str]]:
-    return {regex: patterns.groups(regex) for regex in _regexes(document)}
+    return {regex: _groups_of(regex) for regex in _regexes(document)}
+
+
+# Parsing a pattern takes most of a millisecond, and both `check` and `advise` ask for its groups.
+@lru_cache(maxsize=1024)
+def _groups_of(regex: Text) -> frozenset[str]:
+    return patterns.groups(regex)
 
 
 def _given_twice(document: Document) -> Iterator[Fault]:
@@ -213,7 +220,8 @@ def _without_examples(document: Document) -> Iterator[Fault]:
 def _lacking(document: Document, templates: Templates) -> Iterator[Fault]:
     """Summaries and acknowledgements that use what a matching message may not have."""
     groups = _groups(document)
-    used = {rule.ack.value: _used_by_ack(rule.ack, templates) for rule in document.rules if rule.ack}
+    acks = {rule.ack.value: rule.ack for rule in document.rules if rule.ack}
+    used = {name: _used_by_ack(ack, templates) for name, ack in acks.items()}
     for rule in document.rules:
         sure = variables.ALWAYS | guaranteed(rule.when, groups)
         if rule.summary and "{" in rule.summary.value:

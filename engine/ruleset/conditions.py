@@ -4,7 +4,7 @@ Built by `compiler`, where equal atoms of all rules share one number; walked by 
 can reach. It never sees a message, only which atoms hit.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,8 +43,14 @@ class Branch:
 Condition = Leaf | Branch
 
 
-def branch(kind: Kind, parts: Sequence[Condition]) -> Branch:
-    """A group over its parts."""
+def branch(kind: Kind, given: Iterable[Condition]) -> Condition:
+    """A group over its parts; an `all` inside an `all`, or an `any` inside an `any`, adds its parts to it."""
+    parts: list[Condition] = []
+    for part in given:
+        same = isinstance(part, Branch) and part.kind is kind and kind is not Kind.NONE
+        parts.extend(part.parts if isinstance(part, Branch) and same else (part,))
+    if len(parts) == 1 and kind is not Kind.NONE:
+        return parts[0]
     atoms = frozenset(part.atom for part in parts if isinstance(part, Leaf))
     return Branch(kind, tuple(parts), atoms, tuple(part for part in parts if isinstance(part, Branch)))
 
@@ -53,22 +59,35 @@ def holds(condition: Condition, hits: AbstractSet[int]) -> bool:
     """Whether the condition is met when exactly these atoms hit."""
     if isinstance(condition, Leaf):
         return condition.atom in hits
+    # Loops, not `all` and `any`: this runs for every rule that a message reaches.
     if condition.kind is Kind.ALL:
         if not condition.atoms <= hits:
             return False
-        return all(holds(part, hits) for part in condition.branches) if condition.branches else True
-    met = not condition.atoms.isdisjoint(hits) or any(holds(part, hits) for part in condition.branches)
+        for part in condition.branches:  # noqa: SIM110 - see above
+            if not holds(part, hits):
+                return False
+        return True
+    met = not condition.atoms.isdisjoint(hits)
+    for part in condition.branches:
+        met = met or holds(part, hits)
     return met is (condition.kind is Kind.ANY)
 
 
-def evidence(condition: Condition, hits: AbstractSet[int]) -> Iterator[int]:
-    """The atoms that hit and that a met condition rests on; what stands under `none` is no evidence."""
+def evidence(condition: Condition, hits: AbstractSet[int]) -> list[int]:
+    """The atoms that hit and that a met condition rests on, in the order of the rule; what stands under `none` is no
+    evidence.
+    """
     if isinstance(condition, Leaf):
-        yield condition.atom
-    elif condition.kind is not Kind.NONE:
+        return [condition.atom]
+    found: list[int] = []
+    if condition.kind is not Kind.NONE:
         for part in condition.parts:
-            if holds(part, hits):
-                yield from evidence(part, hits)
+            if isinstance(part, Leaf):
+                if part.atom in hits:
+                    found.append(part.atom)
+            elif part.kind is not Kind.NONE and holds(part, hits):
+                found += evidence(part, hits)
+    return found
 
 
 def triggers(condition: Condition) -> frozenset[int]:
@@ -91,7 +110,7 @@ def missing(condition: Condition, hits: AbstractSet[int]) -> Condition:
     """The first part that keeps an unmet condition from holding: an atom, an `any` group or a `none` group."""
     if isinstance(condition, Leaf) or condition.kind is Kind.NONE:
         return condition
-    if condition.kind is Kind.ANY and len(condition.parts) != 1:
+    if condition.kind is Kind.ANY:
         return condition
     return missing(next(part for part in condition.parts if not holds(part, hits)), hits)
 

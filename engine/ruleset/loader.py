@@ -8,13 +8,16 @@ that a lead may have written makes either of them raise. No network, no clock.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.core.diagnostics import Diagnostic, Related, Severity, order
-from engine.ruleset import checker, codes, compiler, reader, rehearsal, schema, snapshots
-from engine.ruleset.matcher import Ruleset
+from engine.ruleset import checker, codes, reader, rehearsal, schema, snapshots
 from engine.ruleset.snapshots import Snapshot
 from engine.ruleset.syntax import Document, Fault, Place
 from engine.ruleset.templates import Templates
+
+if TYPE_CHECKING:
+    from engine.ruleset.matcher import Ruleset
 
 # A longer line is not quoted below a finding.
 _SHOWN_LINE = 500
@@ -25,7 +28,7 @@ class Loaded:
     """What a load came to."""
 
     # None when there is an error.
-    ruleset: Ruleset | None
+    ruleset: "Ruleset | None"
     # Sorted by place, warnings included.
     diagnostics: tuple[Diagnostic, ...]
     # "rules/10-telephony.yaml" or "templates/ack/default.j2" to the bytes that were read.
@@ -56,6 +59,9 @@ def check(taken: Snapshot, rules: str, templates: str) -> Loaded:
     sha = snapshots.fingerprint(taken.files)
     ruleset = None
     if not _has_errors(found):
+        # Importing spaCy takes a second, which whoever has errors to mend need not wait for.
+        from engine.ruleset import compiler  # noqa: PLC0415 - see above
+
         found += checker.advise(document, texts)
         ruleset = compiler.compile_rules(document, texts, sha)
         found += rehearsal.rehearse(document, ruleset)

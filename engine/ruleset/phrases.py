@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from engine.core import text
 from engine.ruleset.inflections import forms
@@ -37,8 +37,7 @@ class Phrase:
     written: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """Where a phrase stands among the words of a message, half-open."""
 
     start: int

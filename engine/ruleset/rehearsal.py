@@ -6,11 +6,14 @@ used, because it is the only place where a lead said what a rule is for.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from engine.core.decisions import Explanation
 from engine.core.events import Client, Event, Message
-from engine.ruleset.matcher import Ruleset
 from engine.ruleset.syntax import Condition, Document, Fault, Group, Rule, SourceIs, Text
+
+if TYPE_CHECKING:
+    from engine.ruleset.matcher import Ruleset
 
 # A Monday morning; rules cannot ask for the time yet, and an example must not depend on today.
 _WHEN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -20,7 +23,7 @@ _CLIENT = Client(phone="+100", display_name="Example")
 _SHOWN_EVIDENCE = 4
 
 
-def rehearse(document: Document, ruleset: Ruleset) -> Iterator[Fault]:
+def rehearse(document: Document, ruleset: "Ruleset") -> Iterator[Fault]:
     """A fault for each example that does not do what it says."""
     for rule in document.rules:
         source = _source_of(rule)

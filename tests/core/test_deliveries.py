@@ -170,7 +170,18 @@ def test_a_look_up_settles_a_doubtful_delivery(
     now = NOW + seconds(passed)
     if settlement is not None and settlement.due_at is not None:
         settlement = replace(settlement, due_at=settlement.due_at + seconds(passed))
-    assert settle_reconciled(CLAIMED, found, now, policy) == settlement
+    assert settle_reconciled(CLAIMED, found, now, policy, NOW - HOUR) == settlement
+
+
+@pytest.mark.parametrize(
+    ("listening", "settlement"), [(0, WAITING), (59.999, WAITING), (60, None), (3600, None)], ids=str
+)
+def test_the_time_in_doubt_does_not_run_while_nobody_listened(listening: float, settlement: Settlement | None) -> None:
+    """A network repeats its receipts only when we are back, so a late restart must not say it again at once."""
+    now = NOW + HOUR
+    if settlement is not None and settlement.due_at is not None:
+        settlement = replace(settlement, due_at=settlement.due_at + HOUR)
+    assert settle_reconciled(CLAIMED, Found.UNDECIDED, now, POLICY, now - seconds(listening)) == settlement
 
 
 @pytest.mark.parametrize(

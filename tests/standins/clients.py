@@ -64,7 +64,9 @@ class Meta:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self._http.aclose()
 
     async def post(self, notification: Any, **headers: str) -> httpx.Response:
@@ -73,7 +75,7 @@ class Meta:
         signed = {"content-type": "application/json", "x-hub-signature-256": signature(body), **headers}
         return await self._http.post(f"{self._site.url}/webhooks/cloud", content=body, headers=signed)
 
-    async def deliver(self, notification: Any, pause_s: float = 0.1) -> None:
+    async def deliver(self, notification: Any, pause_s: float = 0.3) -> None:
         """Post until 200."""
         while True:
             try:

@@ -14,6 +14,8 @@ from standins.processes import Site, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 SEEDED = message_notification(text_message("wamid.HBgMjackson0001", SEED, "254712345678"))
+AT = "1770891330"
+NO_OBJECT = b'{"entry": []}'
 NO_ENTRY = b'{"object": "whatsapp_business_account"}'
 POST = f"""\
 #### New WhatsApp Client Request
@@ -71,12 +73,20 @@ async def test_what_is_no_notification_of_ours_is_refused_and_leaves_nothing(sit
     site.planted |= {"254712345678", "Jackson", "issues with my 3CX"}
     url = f"{site.url}/webhooks/cloud"
     async with httpx.AsyncClient(trust_env=False) as http:
-        for headers in ({}, {"x-hub-signature-256": "sha256=" + 64 * "0"}, {"x-hub-signature-256": "sha256=é".encode()}):
+        for headers in (
+            {},
+            {"x-hub-signature-256": "sha256=" + 64 * "0"},
+            {"x-hub-signature-256": "sha256=é".encode()},
+        ):
             answer = await http.post(url, content=body, headers=headers)
             assert answer.status_code == 401
         large = await http.post(url, content=b"x" * 4 * 1024 * 1024)
         assert large.status_code == 413
-        for broken, field in ((b'{"object": ', None), (b'{"object": "page", "entry": []}', "object"), (NO_ENTRY, "entry")):
+        for broken, field in (
+            (b'{"object": ', None),
+            (b'{"object": "page", "entry": []}', "object"),
+            (NO_ENTRY, "entry"),
+        ):
             answer = await http.post(url, content=broken, headers={"x-hub-signature-256": signature(broken)})
             assert (answer.status_code, answer.json().get("field")) == (400, field)
     assert site.metric("engine_events_refused_total") == 7
@@ -90,7 +100,9 @@ async def test_a_status_of_an_acknowledgement_is_taken_and_changes_nothing(site:
     async with Meta(site) as meta:
         await meta.deliver(status_notification("wamid.unknown", "0" * 32, "read"))
         await meta.deliver(SEEDED)
-    wait_until(lambda: site.graph.recorded()["notified"].count(200) == 2, "both statuses of the acknowledgement came in")
+    wait_until(
+        lambda: site.graph.recorded()["notified"].count(200) == 2, "both statuses of the acknowledgement came in"
+    )
     wait_until(lambda: len(site.posts()) == 1, "the post is there")
     assert len(site.sent()) == 1
     assert site.readiness() == {"ready": True, "failing": []}
@@ -115,7 +127,12 @@ async def test_odd_messages_are_escalated_and_acknowledged(site: Site) -> None:
     """Whatever stands in a message, a person is told of it, the client is answered, and nobody else is called."""
     async with Meta(site) as meta:
         for number, (_, content, _shown) in enumerate(ODD):
-            message = {"from": f"25473300{number:04d}", "id": f"wamid.odd{number}", "timestamp": "1770891330", **content}
+            message = {
+                "from": f"25473300{number:04d}",
+                "id": f"wamid.odd{number}",
+                "timestamp": "1770891330",
+                **content,
+            }
             await meta.deliver(message_notification(message, f"Odhiambo{number}"))
     site.planted |= {"25473300", "Odhiambo", "dial tone", "😡"}
     wait_until(lambda: len(site.sent()) >= len(ODD) and len(site.posts()) >= len(ODD), "all came out")
@@ -133,7 +150,7 @@ async def test_odd_messages_are_escalated_and_acknowledged(site: Site) -> None:
     assert site.metric("engine_evaluation_failures_total") == 0
 
 
-HIDDEN = {"from_user_id": "KE.13491208655302741918", "id": "wamid.hidden1", "timestamp": "1770891330"}
+HIDDEN = {"from_user_id": "KE.13491208655302741918", "id": "wamid.hidden1", "timestamp": AT}
 
 
 async def test_clients_without_name_or_number_are_answered_where_there_is_a_way_back(site: Site) -> None:
@@ -160,4 +177,7 @@ async def test_clients_without_name_or_number_are_answered_where_there_is_a_way_
     said = [post["message"] for post in site.posts()]
     assert sum("Client: `+254733000099`\n" in message for message in said) == 1
     assert sum("Client: `Achieng` (number hidden)\n" in message for message in said) == 1
-    assert sum("Note: no acknowledgement could be sent on this way in: answer by hand." in message for message in said) == 1
+    assert (
+        sum("Note: no acknowledgement could be sent on this way in: answer by hand." in message for message in said)
+        == 1
+    )

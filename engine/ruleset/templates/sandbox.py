@@ -107,7 +107,8 @@ def render(template: Template, given: Mapping[str, object]) -> str | None:
     pieces: list[str] = []
     size = 0
     try:
-        for piece in template.generate(given):
+        # What `Template.generate` does, without its copy of the variables; there are no globals to add.
+        for piece in template.root_render_func(template.new_context(dict(given), shared=True)):
             pieces.append(piece)
             size += len(piece)
             if size > TEXT_LIMIT:
