@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import httpx
 from standins.graph import message_notification, signature, text_message
-from standins.processes import Site
+from standins.processes import Site, wait_until
 
 SEED = "I have issues with my 3CX, I can't make outbound calls"
 ACKNOWLEDGEMENT = (
@@ -75,7 +75,7 @@ class Meta:
         signed = {"content-type": "application/json", "x-hub-signature-256": signature(body), **headers}
         return await self._http.post(f"{self._site.url}/webhooks/cloud", content=body, headers=signed)
 
-    async def deliver(self, notification: Any, pause_s: float = 0.3) -> None:
+    async def deliver(self, notification: Any, pause_s: float = 1) -> None:
         """Post until 200."""
         while True:
             try:
@@ -172,6 +172,13 @@ def tally(site: Site, writers: Sequence[Writer], messages: int, *, acknowledged:
     return Tally(
         len(wanted), len(sent), len(posts), tuple(lost), tuple(doubled), tuple(reordered), _gaps(posts, len(writers))
     )
+
+
+def settled(site: Site, writers: Sequence[Writer], messages: int, patience_s: float = 45) -> Tally:
+    """The count once everything came out and nothing is under way any more."""
+    wait_until(lambda: not tally(site, writers, messages).lost, "everything came out", patience_s, 0.25)
+    wait_until(site.is_idle, "nothing is under way", patience_s, 0.25)
+    return tally(site, writers, messages)
 
 
 def _gaps(posts: Sequence[dict[str, Any]], conversations: int) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def make(name: str) -> Network:
     """The network of that name, ready for the starter rules."""
     if name == "graph":
         graph = Graph()
-        graph.pauses_s = (0.25,) * 1200
+        graph.pauses_s = (0.5,) * 1200
         return graph
     mattermost = Mattermost()
     for channel in CHANNELS:

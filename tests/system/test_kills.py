@@ -6,21 +6,14 @@ request of the daemon's, before or after it took effect.
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
-from standins.clients import Meta, Tally, Writer, plant, tally
-from standins.processes import Site, wait_until
+from standins.clients import Meta, Writer, plant, settled
+from standins.processes import Site
 
 pytestmark = [pytest.mark.system]
 MESSAGES = 4
-
-
-def settled(site: Site, writers: Sequence[Writer], messages: int, patience_s: float = 45) -> Tally:
-    """The count once everything came out and nothing is under way any more."""
-    wait_until(lambda: not tally(site, writers, messages).lost, "everything came out", patience_s, 0.25)
-    wait_until(site.is_idle, "nothing is under way", patience_s, 0.25)
-    return tally(site, writers, messages)
 
 
 @pytest.mark.timeout(1800)
