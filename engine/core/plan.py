@@ -5,7 +5,6 @@ one acknowledgement, one post, further messages in its thread, a raised priority
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -144,9 +143,10 @@ def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: 
 def delivery_id(inbound: Inbound, body: Body) -> str:
     """The same for the same message and kind, so that planning a message twice can never say anything twice."""
     event = inbound.event
-    # JSON keeps the parts apart, whatever characters a network puts into its ids.
-    identity = json.dumps((inbound.connector, event.conversation_id, event.message.id, kind_of(body)))
-    return hashlib.sha256(identity.encode("ascii")).hexdigest()[:32]
+    parts = (inbound.connector, event.conversation_id, event.message.id, kind_of(body))
+    # The lengths keep the parts apart, whatever characters a network puts into its ids.
+    identity = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _obstacle(inbound: Inbound, circumstances: Circumstances) -> str:

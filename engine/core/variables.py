@@ -39,6 +39,8 @@ def client_phone(event: Event) -> str | None:
 
 def _visible_line(text: str | None) -> str | None:
     line = clean_line(text or "", NAME_LIMIT)
+    if line.isascii():
+        return line or None
     shows = any(char not in _BLANK and unicodedata.category(char) not in _INVISIBLE_CATEGORIES for char in line)
     return line if shows else None
 

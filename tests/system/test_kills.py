@@ -22,7 +22,7 @@ async def test_nothing_is_lost_or_doubled_by_kills_under_load(
 ) -> None:
     """Forty messages a second, each repeated until taken, come out once and in order however often the daemon dies."""
     kills = request.config.getoption("--kills")
-    site = build(in_doubt_wait="5s")
+    site = build(in_doubt_wait="8s")
     site.start()
     chance = random.Random(2026)  # noqa: S311 - moments, not secrets
     writers = [Writer(number) for number in range(60 + 20 * kills)]

@@ -36,7 +36,7 @@ async def test_sigterm_under_load_ends_with_zero_and_loses_nothing(site: Site) -
 
 
 async def test_the_kill_switch_holds_acknowledgements_and_survives_a_crash(site: Site) -> None:
-    """While paused nobody is acknowledged and each post says so, after a kill -9 too, until acknowledging is resumed."""
+    """While paused nobody is acknowledged and each post says so, after a kill -9 too, until it is resumed."""
     writers = [Writer(0), Writer(1), Writer(2)]
     plant(site, writers)
     async with Meta(site) as meta:

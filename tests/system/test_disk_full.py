@@ -1,0 +1,74 @@
+"""A full disk: networks are told to come back, nothing is done by halves, and it goes on when there is room."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+from standins.clients import Meta, Writer, settled
+from standins.processes import Site
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+MOUNT, UMOUNT = (shutil.which(name) or "" for name in ("mount", "umount"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = [MOUNT, "-t", "tmpfs", "-o", "size=16m,mode=0700", "engine-test", str(disk)]
+    if os.geteuid() != 0 or not MOUNT or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a disk of its own needs the right to mount")
+    yield disk
+    subprocess.run([UMOUNT, "--lazy", str(disk)], check=True)
+
+
+async def test_a_full_disk_sends_webhooks_away_and_recovers(small_disk: Path, build: Callable[..., Site]) -> None:
+    """What cannot be written is answered 503 with Retry-After and leaves nothing; every repeated message comes out
+    once when the disk has room again."""
+    site = build(state=small_disk / "state")
+    site.start()
+    writers = [Writer(number) for number in range(60)]
+    ballast = small_disk / "ballast"
+    async with Meta(site) as meta:
+        await meta.converse(writers[:4], 2, 100)
+        assert settled(site, writers[:4], 2).faults == ()
+        with ballast.open("wb") as file:
+            fill(file.fileno())
+        # Into what the log has left, some may still fit; then no more.
+        refused = await first_refused(meta, writers[4:])
+        before = (len(site.sent()), len(site.posts()))
+        assert refused.status_code == 503
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert refused.json() == {"error": "nothing can be accepted now, try again later"}
+        assert site.get("/livez").status_code == 200
+        assert (len(site.sent()), len(site.posts())) == before
+        ballast.unlink()
+        await meta.converse(writers[4:], 2, 100)
+    counted = settled(site, writers, 2)
+    assert counted.faults == ()
+    assert (counted.acknowledged, counted.posted) == (len(writers), 2 * len(writers))
+    assert site.stop() == 0
+
+
+async def first_refused(meta: Meta, writers: Sequence[Writer]) -> httpx.Response:
+    """The first answer that is no 200; the journal's log may have had some room left."""
+    for writer in writers:
+        answer = await meta.post(writer.notification(0))
+        if answer.status_code != 200:
+            return answer
+    raise AssertionError("everything was accepted on a full disk")
+
+
+def fill(descriptor: int) -> None:
+    """Write until nothing more fits."""
+    for size in (65_536, 4_096, 1):
+        try:
+            while True:
+                os.write(descriptor, b"\0" * size)
+        except OSError:
+            continue
