@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 
 from loguru import logger
 
@@ -25,8 +26,8 @@ def run(options: argparse.Namespace) -> int:
         logger.warning("mattermost is not configured: posts are printed, nobody is called")
     try:
         app.serve(settings, environ=os.environ, show=_show)
-    except* EngineError as failures:
-        raise _first(failures) from None
+    except Exception as failure:  # noqa: BLE001 - the guard of the process: Python's own traceback would not be masked
+        return _end(failure)
     return 0
 
 
@@ -35,8 +36,21 @@ def _show(claimed: Claimed) -> None:
     sys.stdout.flush()
 
 
-def _first(failures: BaseExceptionGroup[EngineError]) -> EngineError:
-    """A configuration error has one cause; the group is the task group's wrapping."""
-    for failure in failures.exceptions:
-        return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure
-    raise AssertionError(failures)
+def _end(failure: Exception) -> int:
+    """Raise the error that explains itself; log a fault of ours, without anybody's words, and return its exit code."""
+    failures = tuple(_parts(failure))
+    faults = [part for part in failures if not isinstance(part, EngineError)]
+    if not faults:
+        # A configuration error has one cause; the group is the task group's wrapping.
+        raise failures[0] from None
+    logger.opt(exception=failure).critical("the daemon ends: a part failed that must not ({})", type(faults[0]).__name__)
+    return EngineError.exit_code
+
+
+def _parts(failure: Exception) -> Iterator[Exception]:
+    """The exceptions in a group, or the exception itself."""
+    if not isinstance(failure, ExceptionGroup):
+        yield failure
+        return
+    for part in failure.exceptions:
+        yield from _parts(part)

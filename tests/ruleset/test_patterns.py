@@ -159,6 +159,8 @@ _PATTERNS = st.recursive(
 @given(_PATTERNS, st.text(st.sampled_from("ab1 !жщй👍"), max_size=12))
 def test_boxed_search_agrees_with_unicode_word_boundaries(regex: str, message: str) -> None:
     """In every line a pattern finds the very place that an engine with Unicode's own `\\b` finds."""
+    # A run of blanks in a pattern is one blank, as in the messages that it is compared with.
+    assume("  " not in regex)
     line = normalise(message).line
     # Before Python 3.14 `\\B` does not stand in an empty text; everywhere else the two agree.
     assume(line)

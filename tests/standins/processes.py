@@ -311,12 +311,13 @@ class Site:
         return sorted(text for text in {*self.planted, *SECRETS.values(), "Traceback"} if text in written)
 
 
-def engine(*arguments: str, environ: Mapping[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
-    """Run `engine …` to its end."""
+def engine(
+    *arguments: str, environ: Mapping[str, str] | None = None, through: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run `engine …` to its end; `through` is a command that runs another."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("ENGINE_")}
-    command: Sequence[str] = [sys.executable, "-m", "engine.cli", *arguments]
     return subprocess.run(
-        command,
+        [*through, sys.executable, "-m", "engine.cli", *arguments],
         cwd=ROOT,
         env={**kept, "COLUMNS": "200", **(environ or {})},
         capture_output=True,
@@ -324,5 +325,4 @@ def engine(*arguments: str, environ: Mapping[str, str] | None = None, **more: An
         timeout=60,
         check=False,
         stdin=subprocess.DEVNULL,
-        **more,
     )

@@ -4,19 +4,15 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from standins.clients import ACKNOWLEDGEMENT, Meta, Writer, plant, settled
-from standins.processes import ROOT, SECRETS, Site, engine, wait_until
+from standins.processes import SECRETS, Site, engine, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 NOT_PERMITTED, UNUSABLE = 77, 78
-# An account that owns nothing.
-NOBODY = 65_534
 
 
 def run(site: Site, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -123,39 +119,33 @@ async def test_broken_rules_start_with_the_last_good_ones_or_not_at_all(build: C
     assert loud["message"].startswith("STARTED WITH THE LAST GOOD RULES")
 
 
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that every account can reach."""
-    with tempfile.TemporaryDirectory(prefix="engine-system-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process of another account")
-def test_a_state_folder_that_cannot_be_written_is_no_permission(open_folder: Path) -> None:
-    """The daemon exits 77, the code for which systemd does not start it again, and names the folder."""
-    for name in ("rules", "templates"):
-        shutil.copytree(ROOT / name, open_folder / name)
-    config = open_folder / "engine.yaml"
-    config.write_text("connectors: {screen: {type: console}}\nhttp: {listen: '127.0.0.1:0'}\n", "utf-8")
-    text = config.read_text("utf-8") + "".join(f"{name}: {open_folder / name}\n" for name in ("rules", "templates"))
-    config.write_text(text + f"state: {open_folder / 'state'}\n", "utf-8")
-    (open_folder / "state").mkdir(mode=0o755)
-    ended = subprocess.run(
-        [sys.executable, "-m", "engine.cli", "run", "--config", str(config)],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": "/"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        user=NOBODY,
-        group=NOBODY,
-        extra_groups=[],
-    )
+def test_a_state_folder_that_cannot_be_written_is_named(build: Callable[..., Site]) -> None:
+    """The daemon exits 77, the code for which systemd does not start it again, and names the file."""
+    site = build()
+    site.state.mkdir(mode=0o500)
+    ended = engine("run", "--config", str(site.config), environ=site.environ, through=unprivileged())
     assert ended.returncode == NOT_PERMITTED
     assert "Traceback" not in ended.stderr
-    assert f"engine: the journal {open_folder}/state/journal.db cannot be written" in ended.stderr
+    assert f"engine: the journal {site.state}/journal.db cannot be written (Permission denied)" in ended.stderr
+
+
+def test_a_configuration_that_cannot_be_read_is_named(build: Callable[..., Site]) -> None:
+    """The daemon exits 77 and names the file."""
+    site = build()
+    site.config.chmod(0o000)
+    ended = engine("run", "--config", str(site.config), environ=site.environ, through=unprivileged())
+    assert (ended.returncode, "Traceback" in ended.stderr) == (NOT_PERMITTED, False)
+    assert str(site.config) in ended.stderr
+
+
+def unprivileged() -> list[str]:
+    """A command that takes root's right to ignore permissions away from another."""
+    if os.geteuid() != 0:
+        return []
+    program = shutil.which("setpriv")
+    if program is None:
+        pytest.skip("root obeys permissions only through setpriv, which is not there")
+    return [program, "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
 
 
 def test_systemd_is_told_each_step(build: Callable[..., Site], tmp_path: Path) -> None:

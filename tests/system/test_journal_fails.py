@@ -1,14 +1,16 @@
-"""A full disk: networks are told to come back, nothing is done by halves, and it goes on when there is room."""
+"""The journal fails: on a full disk everything waits without a half done thing, and a fault of ours ends the daemon."""
 
+import asyncio
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import apsw
 import httpx
 import pytest
-from standins.clients import Meta, Writer, settled
+from standins.clients import Meta, Writer, plant, settled
 from standins.processes import Site
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
@@ -72,3 +74,22 @@ def fill(descriptor: int) -> None:
                 os.write(descriptor, b"\0" * size)
         except OSError:
             continue
+
+
+async def test_a_fault_of_ours_ends_the_daemon_and_quotes_nobody(site: Site) -> None:
+    """What must not happen is logged without anybody's words and ends with 70, so that systemd starts us again."""
+    connection = apsw.Connection(str(site.state / "journal.db"))
+    connection.set_busy_timeout(5000)
+    connection.execute("ALTER TABLE deliveries RENAME TO gone")
+    connection.close()
+    writers = [Writer(0)]
+    plant(site, writers)
+    async with Meta(site) as meta:
+        answer = await meta.post(writers[0].notification(0))
+    code = await asyncio.to_thread(site.wait)
+    assert code == 70
+    assert answer.status_code in {200, 500}
+    # Every line is a record of the log's: Python itself printed nothing.
+    (fatal,) = [record for record in site.records() if record["level"] == "critical"]
+    assert fatal["message"] == "the daemon ends: a part failed that must not (SQLError)"
+    assert "no such table" in fatal["exception"]
