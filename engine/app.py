@@ -202,6 +202,8 @@ class Engine:
             "environment": self._settings.environment,
             "rules": len(ruleset.rules),
             "rulesetSha": ruleset.sha,
+            # No reason to be taken out of service: the last good rules route every message.
+            "rulesProblem": self._reloader.problem,
         }
 
     async def _failing(self) -> list[str]:
@@ -222,8 +224,6 @@ class Engine:
         else:
             deliveries = {(name, state.value): count for (name, state), count in backlog.deliveries.items()}
             self._metrics.set_backlog(backlog.unrouted, deliveries)
-        if self._reloader.problem:
-            failing.append(f"rules: {self._reloader.problem}")
         self._metrics.set_ready(ready=not failing)
         return failing
 

@@ -40,6 +40,8 @@ def _status(options: argparse.Namespace, client: ControlClient, console: Console
     table.add_row("version", str(answer["version"]))
     table.add_row("running since", str(answer["startedAt"]))
     table.add_row("rules", f"{answer['rules']} rules, {answer['rulesetSha']}")
+    if answer["rulesProblem"]:
+        table.add_row("", f"[red]{answer['rulesProblem']}[/]")
     table.add_row("acknowledge", paused)
     table.add_row("undecided messages", str(answer["unrouted"]))
     for name, connector in answer["connectors"].items():

@@ -43,7 +43,9 @@ def _end(failure: Exception) -> int:
     if not faults:
         # A configuration error has one cause; the group is the task group's wrapping.
         raise failures[0] from None
-    logger.opt(exception=failure).critical("the daemon ends: a part failed that must not ({})", type(faults[0]).__name__)
+    logger.opt(exception=failure).critical(
+        "the daemon ends: a part failed that must not ({})", type(faults[0]).__name__
+    )
     return EngineError.exit_code
 
 

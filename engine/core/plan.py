@@ -134,19 +134,24 @@ def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: 
     bodies = (*_acknowledgements(step, after, shown), *_posts(step, after, shown))
     if before is not None:
         bodies = tuple(with_ticket(body, before.ticket_id) for body in bodies)
-    deliveries = tuple(_delivery(step, body) for body in bodies)
+    key = message_key(inbound)
+    deliveries = tuple([_delivery(step, key, body) for body in bodies])
     # Counted from the acceptance: what a network kept for hours during an outage must not fall silent at once.
     timers = (Timer("lapse", max(after.last_message_at, circumstances.accepted_at) + EPISODE),)
     return Plan(after, expected, lapsed, deliveries, timers, audit)
 
 
-def delivery_id(inbound: Inbound, body: Body) -> str:
-    """The same for the same message and kind, so that planning a message twice can never say anything twice."""
-    event = inbound.event
-    parts = (inbound.connector, event.conversation_id, event.message.id, kind_of(body))
+def message_key(inbound: Inbound) -> str:
+    """A digest that is the same for the same message of the same conversation, and for no other."""
+    connector, conversation, message = inbound.connector, inbound.event.conversation_id, inbound.event.message.id
     # The lengths keep the parts apart, whatever characters a network puts into its ids.
-    identity = "".join(f"{len(part)}:{part}" for part in parts)
+    identity = f"{len(connector)}:{connector}{len(conversation)}:{conversation}{message}"
     return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def delivery_id(key: str, body: Body) -> str:
+    """The same for the same message and kind, so that planning a message twice can never say anything twice."""
+    return f"{key}-{kind_of(body)}"
 
 
 def _obstacle(inbound: Inbound, circumstances: Circumstances) -> str:
@@ -285,11 +290,11 @@ def _variables(step: _Step) -> dict[str, object]:
     }
 
 
-def _delivery(step: _Step, body: Body) -> NewDelivery:
+def _delivery(step: _Step, key: str, body: Body) -> NewDelivery:
     inbound, circumstances = step.inbound, step.circumstances
     conversation = f"{inbound.connector}:{inbound.event.conversation_id}"
     if isinstance(body, Acknowledgement) and inbound.reply is not None:
         lane, destination = f"acknowledge:{conversation}", inbound.reply.connector
     else:
         lane, destination = f"escalate:{conversation}", circumstances.escalate_to
-    return NewDelivery(delivery_id(inbound, body), lane, destination, body, circumstances.accepted_at)
+    return NewDelivery(delivery_id(key, body), lane, destination, body, circumstances.accepted_at)

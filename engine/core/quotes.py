@@ -26,7 +26,6 @@ _UNWANTED = re.compile(
 )
 _MARKS = re.compile(f"([{_OPEN}{_CLOSE}])")
 _LINE_ENDS = re.compile("\r\n?|\u2028|\u2029|\x85")
-_BLANKS = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def clean(text: str) -> str:
 
 def clean_line(text: str, limit: int) -> str:
     """The text on one line, at most `limit` code points long; a cut is shown by an ellipsis."""
-    line = _BLANKS.sub(" ", clean(text)).strip()
+    line = " ".join(clean(text).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 

@@ -55,6 +55,12 @@ def parse(source: str) -> Mapping[str, Page]:
     return found
 
 
+def table() -> str:
+    """Every code with its title as a Markdown table, for the leads' guide; a test holds the two together."""
+    lines = [f"| {page.code} | {page.title} |" for page in pages().values() if not page.code.startswith("E9")]
+    return "\n".join(("| code | meaning |", "|---|---|", *lines))
+
+
 def render(page: Page) -> str:
     """The page as plain text for a terminal."""
     return f"{page.code}  {page.title}\n\n{page.text}\n\nWrong:\n\n{page.wrong}\n\nRight:\n\n{page.right}\n"

@@ -18,10 +18,21 @@ from standins.graph import message_notification, signature, text_message
 from standins.processes import Site, wait_until
 
 SEED = "I have issues with my 3CX, I can't make outbound calls"
+# What clients write about, each for another channel: a look-up at Mattermost sees a channel's newest 1,000 posts only,
+# and forty messages a second would push a post in doubt out of sight in less than half a minute.
+TOPICS = (
+    SEED,
+    "Our customers cannot reach us on the main line",
+    "Good morning, the internet is very slow today",
+    "Kindly send us the invoice for October",
+)
 ACKNOWLEDGEMENT = (
     "Hello {name}, I am sorry for what you are facing at the moment. Please note that we have received your request, "
     "and one of our engineers will get back to you shortly."
 )
+# How many clients write at the same time; each writes all of her messages before the next client begins.
+_AT_ONCE = 60
+_PATIENCE_S = 120.0
 _MARK = re.compile(r"qzk\d{4}x\d{2}")
 
 
@@ -44,9 +55,13 @@ class Writer:
     def name(self) -> str:
         return f"Wanjiru{self.number:04d}zed"
 
-    def notification(self, message: int, text: str = SEED) -> dict[str, Any]:
+    @property
+    def topic(self) -> str:
+        return TOPICS[self.number % len(TOPICS)]
+
+    def notification(self, message: int) -> dict[str, Any]:
         """Meta's notification about one message."""
-        text = f"{text} {mark(self.number, message)}"
+        text = f"{self.topic} {mark(self.number, message)}"
         return message_notification(text_message(f"wamid.{self.wa_id}/{message}", text, self.wa_id), self.name)
 
 
@@ -55,9 +70,7 @@ class Meta:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._http = httpx.AsyncClient(
-            trust_env=False, timeout=10, limits=httpx.Limits(max_connections=64, keepalive_expiry=1)
-        )
+        self._http = httpx.AsyncClient(trust_env=False, timeout=10)
         # How often each status was answered; 0 for no answer.
         self.answers: Counter[int] = Counter()
 
@@ -75,42 +88,44 @@ class Meta:
         signed = {"content-type": "application/json", "x-hub-signature-256": signature(body), **headers}
         return await self._http.post(f"{self._site.url}/webhooks/cloud", content=body, headers=signed)
 
-    async def deliver(self, notification: Any, pause_s: float = 1) -> None:
-        """Post until 200."""
-        while True:
-            try:
-                status = (await self.post(notification)).status_code
-            except httpx.TransportError:
-                status = 0
-            self.answers[status] += 1
-            if status == 200:
-                return
-            await asyncio.sleep(pause_s)
+    async def deliver(self, notification: Any, pause_s: float = 0.5) -> None:
+        """Post until 200; fail when that takes longer than any restart."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while True:
+                try:
+                    status = (await self.post(notification)).status_code
+                except httpx.TransportError:
+                    status = 0
+                self.answers[status] += 1
+                if status == 200:
+                    return
+                await asyncio.sleep(pause_s)
 
     async def converse(self, writers: Sequence[Writer], messages: int, per_second: float) -> None:
         """Every client writes so many messages, each after the last was taken, together about so many a second."""
         plant(self._site, writers)
-        pace = asyncio.Semaphore(0)
+        pace, waiting = asyncio.Semaphore(0), iter(writers)
 
         async def release() -> None:
             for _ in range(len(writers) * messages):
                 pace.release()
                 await asyncio.sleep(1 / per_second)
 
-        async def write(writer: Writer) -> None:
-            for message in range(messages):
-                await pace.acquire()
-                await self.deliver(writer.notification(message))
+        async def write() -> None:
+            for writer in waiting:
+                for message in range(messages):
+                    await pace.acquire()
+                    await self.deliver(writer.notification(message))
 
         async with asyncio.TaskGroup() as group:
             group.create_task(release())
-            for writer in writers:
-                group.create_task(write(writer))
+            for _ in range(_AT_ONCE):
+                group.create_task(write())
 
 
 def plant(site: Site, writers: Sequence[Writer]) -> None:
     """From now on nothing of these clients may stand in a log."""
-    site.planted |= {"qzk", "Wanjiru", "issues with my 3CX"}
+    site.planted |= {"qzk", "Wanjiru", *TOPICS}
     site.planted |= {writer.wa_id for writer in writers}
 
 

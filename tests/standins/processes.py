@@ -51,7 +51,8 @@ retry: {{base: 100ms, cap: 1s, in_doubt: resend, in_doubt_wait: {in_doubt_wait}}
 """
 # Below the range from which the kernel gives ports to connections: one of those would meet, on a port that nobody
 # listens on just now, itself.
-_PORTS = count(20_000 + os.getpid() * 7 % 10_000)
+# Workers, whose process ids are neighbours, begin far apart.
+_PORTS = count(20_000 + os.getpid() * 331 % 12_000)
 START_S = 60.0
 
 
@@ -160,16 +161,20 @@ class Site:
     # Texts that must stand in no log.
     planted: set[str] = field(default_factory=set)
     process: subprocess.Popen[bytes] | None = None
+    # Whether the daemon's coverage is measured, which makes it two to three times slower.
+    measured: bool = True
 
     @classmethod
-    def build(cls, folder: Path, *, in_doubt_wait: str = "3s", state: Path | None = None) -> Self:
+    def build(
+        cls, folder: Path, *, in_doubt_wait: str = "3s", state: Path | None = None, measured: bool = True
+    ) -> Self:
         """Lay the folder out and start the networks; the daemon is not started."""
         for name in ("rules", "templates"):
             shutil.copytree(ROOT / name, folder / name)
         networks = Standin("graph", folder), Standin("mattermost", folder)
         for network in networks:
             network.ready()
-        site = cls(folder, *networks, free_port(), state or folder / "state")
+        site = cls(folder, *networks, free_port(), state or folder / "state", measured=measured)
         site.write_config(in_doubt_wait)
         site.graph.order(callback_url=f"{site.url}/webhooks/cloud", statuses=["sent", "delivered"])
         return site
@@ -209,6 +214,8 @@ class Site:
         assert self.process is None, "it runs already"
         command = [sys.executable, "-m", "engine.cli", "run", "--config", str(self.config), "--log-level", "DEBUG"]
         kept = {key: value for key, value in os.environ.items() if not key.startswith("ENGINE_")}
+        if not self.measured:
+            kept = _without_coverage()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env={**kept, **self.environ, **environ}, stdout=log, stderr=log
@@ -234,8 +241,9 @@ class Site:
     def wait(self, patience_s: float = 30.0) -> int:
         """Wait until the daemon has ended; its exit code."""
         assert self.process is not None
-        process, self.process = self.process, None
-        return process.wait(patience_s)
+        code = self.process.wait(patience_s)
+        self.process = None
+        return code
 
     def kill(self) -> None:
         """SIGKILL."""

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -13,43 +15,85 @@ import pytest
 from standins.clients import Meta, Writer, plant, settled
 from standins.processes import Site
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.system
 MOUNT, UMOUNT = (shutil.which(name) or "" for name in ("mount", "umount"))
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 16 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = [MOUNT, "-t", "tmpfs", "-o", "size=16m,mode=0700", "engine-test", str(disk)]
+class SmallDisk:
+    """The state folder on 16 MiB of its own: SQLite is told that the disk is full."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state = folder / "state"
+        self._ballast = folder / "ballast"
+
+    def exhaust(self, _site: Site) -> None:
+        """Write until nothing more fits."""
+        with self._ballast.open("wb") as file:
+            for size in (65_536, 4_096, 1):
+                with suppress(OSError):
+                    while True:
+                        os.write(file.fileno(), b"\0" * size)
+
+    def relieve(self, _site: Site) -> None:
+        """Make room again."""
+        self._ballast.unlink()
+
+
+class NoGrowth:
+    """A limit on the size of the daemon's files: SQLite is told of an error of the disk. Needs no right of root's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state = folder / "state"
+
+    def exhaust(self, site: Site) -> None:
+        """Let no file become larger than the journal's log is now; the daemon's own log is far smaller."""
+        size = (self.state / "journal.db-wal").stat().st_size
+        resource.prlimit(site.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def relieve(self, site: Site) -> None:
+        """Lift the limit."""
+        resource.prlimit(site.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+@pytest.fixture(params=["disk full", "disk error"])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallDisk | NoGrowth]:
+    """A disk that can be exhausted."""
+    if request.param == "disk error":
+        yield NoGrowth(tmp_path)
+        return
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = [MOUNT, "-t", "tmpfs", "-o", "size=16m,mode=0700", "engine-test", str(folder)]
     if os.geteuid() != 0 or not MOUNT or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("a disk of its own needs the right to mount")
-    yield disk
-    subprocess.run([UMOUNT, "--lazy", str(disk)], check=True)
+    yield SmallDisk(folder)
+    subprocess.run([UMOUNT, "--lazy", str(folder)], check=True)
 
 
-async def test_a_full_disk_sends_webhooks_away_and_recovers(small_disk: Path, build: Callable[..., Site]) -> None:
+async def test_a_full_disk_sends_webhooks_away_and_recovers(
+    disk: SmallDisk | NoGrowth, build: Callable[..., Site]
+) -> None:
     """What cannot be written is answered 503 with Retry-After and leaves nothing; every repeated message comes out
     once when the disk has room again."""
-    site = build(state=small_disk / "state")
+    site = build(state=disk.state)
     site.start()
     writers = [Writer(number) for number in range(60)]
-    ballast = small_disk / "ballast"
+    plant(site, writers)
     async with Meta(site) as meta:
         await meta.converse(writers[:4], 2, 100)
         assert settled(site, writers[:4], 2).faults == ()
-        with ballast.open("wb") as file:
-            fill(file.fileno())
-        # Into what the log has left, some may still fit; then no more.
+        disk.exhaust(site)
         refused = await first_refused(meta, writers[4:])
-        before = (len(site.sent()), len(site.posts()))
         assert refused.status_code == 503
         assert 1 <= int(refused.headers["retry-after"]) <= 60
         assert refused.json() == {"error": "nothing can be accepted now, try again later"}
         assert site.get("/livez").status_code == 200
+        # What was accepted into the last room may still go out; then the daemon only tries to write, again and again.
+        await asyncio.sleep(1)
+        before = (len(site.sent()), len(site.posts()))
+        await asyncio.sleep(1.5)
         assert (len(site.sent()), len(site.posts())) == before
-        ballast.unlink()
+        disk.relieve(site)
         await meta.converse(writers[4:], 2, 100)
     counted = settled(site, writers, 2)
     assert counted.faults == ()
@@ -64,16 +108,6 @@ async def first_refused(meta: Meta, writers: Sequence[Writer]) -> httpx.Response
         if answer.status_code != 200:
             return answer
     raise AssertionError("everything was accepted on a full disk")
-
-
-def fill(descriptor: int) -> None:
-    """Write until nothing more fits."""
-    for size in (65_536, 4_096, 1):
-        try:
-            while True:
-                os.write(descriptor, b"\0" * size)
-        except OSError:
-            continue
 
 
 async def test_a_fault_of_ours_ends_the_daemon_and_quotes_nobody(site: Site) -> None:

@@ -12,7 +12,7 @@ from standins.clients import ACKNOWLEDGEMENT, SEED, Meta
 from standins.graph import envelope, message_notification, signature, status_notification, text_message
 from standins.processes import Site, wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.system
 SEEDED = message_notification(text_message("wamid.HBgMjackson0001", SEED, "254712345678"))
 AT = "1770891330"
 NO_OBJECT = b'{"entry": []}'

@@ -8,7 +8,7 @@ from standins.clients import Meta, Writer, plant, settled, tally
 from standins.graph import graph_error
 from standins.processes import Site, Standin, wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.system
 MESSAGES = 3
 
 

@@ -9,7 +9,7 @@ import pytest
 from standins.clients import Meta, Writer, plant, settled
 from standins.processes import Site, wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.system
 OLD, NEW = "calls failing{% if code", "calls broken{% if code"
 MESSAGES = 4
 

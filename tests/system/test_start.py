@@ -11,7 +11,7 @@ import pytest
 from standins.clients import ACKNOWLEDGEMENT, Meta, Writer, plant, settled
 from standins.processes import SECRETS, Site, engine, wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.system
 NOT_PERMITTED, UNUSABLE = 77, 78
 
 
