@@ -114,12 +114,12 @@ def normalise(original: str) -> Normal:
     if not (original.isascii() or _ONLY_COMMON.fullmatch(original)):
         return _normalise_any(original)
     folded = _forgive_backticks(original).translate(_COMMON)
-    found = [(match.group(), match.span()) for match in _TYPED_WORD.finditer(folded)]
-    line = " ".join(folded.split())
+    found = _TYPED_WORD.findall(folded)
+    spans = tuple([match.span() for match in _TYPED_WORD.finditer(folded)])
     if "'" in folded:
-        found = [(word.replace("'", ""), span) for word, span in found]
-        line = " ".join(folded.replace("'", "").split())
-    return Normal(original, tuple([word for word, _ in found]), tuple([span for _, span in found]), line)
+        found = [word.replace("'", "") for word in found]
+        folded = folded.replace("'", "")
+    return Normal(original, tuple(found), spans, " ".join(folded.split()))
 
 
 def origins(normal: Normal) -> Origins:
