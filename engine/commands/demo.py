@@ -6,6 +6,7 @@ temporary folder, and console connectors stand where WhatsApp and Mattermost wil
 
 import argparse
 import asyncio
+import shlex
 import sys
 import tempfile
 import threading
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 from rich.console import Console
@@ -89,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
             if options.interactive:
                 return _converse(daemon, console)
             _play(daemon, console)
-    console.print(_NEXT.format(rules=rules))
+    console.print(_NEXT.format(rules=shlex.quote(str(rules))))
     return 0
 
 
@@ -175,12 +176,12 @@ def _play(daemon: _Daemon, console: Console) -> None:
         rows.append(_tell(daemon, console, number, sample, said))
     table = Table(box=None, pad_edge=False, title="What happened", title_justify="left", title_style="bold")
     for column in ("#", "client", "ticket", "rule", "priority", "summary", "ack", "ms"):
-        table.add_column(column, justify="right" if column in {"#", "ms"} else "left", no_wrap=True)
+        justify: Literal["left", "right"] = "right" if column in {"#", "ms"} else "left"
+        table.add_column(column, justify=justify, no_wrap=column != "summary")
     for row in rows:
         table.add_row(*(Text(cell, style=_PRIORITY_STYLES.get(cell, "")) for cell in row))
-    # As wide as its words: a pipe or a narrow window must not cut them.
-    wide = Console(width=max(console.width, _TABLE_WIDTH), file=console.file)
-    wide.print(table)
+    # A pipe has no width, and its reader must get whole words; in a narrow window only the summaries are folded.
+    Console(width=console.width if console.is_terminal else _TABLE_WIDTH, file=console.file).print(table)
     console.print()
 
 
