@@ -96,11 +96,11 @@ class Standin:
             self.process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log, text=True)
         self._http = httpx.Client(trust_env=False, timeout=10)
 
-    def ready(self) -> None:
-        """Wait until it listens."""
+    def ready(self) -> bool:
+        """Wait until it listens; False when it ended instead."""
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
-        assert self.url, "the stand-in did not start"
+        return bool(self.url)
 
     def recorded(self) -> Any:
         """What took effect there."""
@@ -172,8 +172,10 @@ class Site:
         for name in ("rules", "templates"):
             shutil.copytree(ROOT / name, folder / name)
         networks = Standin("graph", folder), Standin("mattermost", folder)
-        for network in networks:
-            network.ready()
+        if not all(network.ready() for network in networks):
+            for network in networks:
+                network.close()
+            raise AssertionError("a stand-in did not start: its log is in the installation's folder")
         site = cls(folder, *networks, free_port(), state or folder / "state", measured=measured)
         site.write_config(in_doubt_wait)
         site.graph.order(callback_url=f"{site.url}/webhooks/cloud", statuses=["sent", "delivered"])
@@ -272,9 +274,13 @@ class Site:
         lines = self.get("/metrics").text.splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
+    def status(self) -> dict[str, Any]:
+        """What `engine status` is told."""
+        return dict(ControlClient(control_socket(self.state)).status())
+
     def is_idle(self) -> bool:
         """Whether nothing is undecided or under way."""
-        status = ControlClient(control_socket(self.state)).status()
+        status = self.status()
         counts = [states.get(state, 0) for states in status["deliveries"].values() for state in ("queued", "sending")]
         return not status["unrouted"] and not any(counts)
 

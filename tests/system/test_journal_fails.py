@@ -75,9 +75,9 @@ async def test_a_full_disk_sends_webhooks_away_and_recovers(
 ) -> None:
     """What cannot be written is answered 503 with Retry-After and leaves nothing; every repeated message comes out
     once when the disk has room again."""
-    site = build(state=disk.state)
+    site = build(state=disk.state, measured=False)
     site.start()
-    writers = [Writer(number) for number in range(60)]
+    writers = [Writer(number) for number in range(40)]
     plant(site, writers)
     async with Meta(site) as meta:
         await meta.converse(writers[:4], 2, 100)

@@ -25,7 +25,7 @@ async def test_nothing_is_lost_or_doubled_by_kills_under_load(
     site = build(in_doubt_wait="8s", measured=False)
     site.start()
     chance = random.Random(2026)  # noqa: S311 - moments, not secrets
-    writers = [Writer(number) for number in range(60 + 20 * kills)]
+    writers = [Writer(number) for number in range(30 + 20 * kills)]
     async with Meta(site) as meta:
         load = asyncio.create_task(meta.converse(writers, MESSAGES, 40))
         for _ in range(kills):

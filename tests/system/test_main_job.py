@@ -45,7 +45,11 @@ async def test_a_signed_webhook_yields_one_acknowledgement_and_one_post(site: Si
     (sent,), (post,) = site.sent(), site.posts()
     ticket = f"OC-{datetime.now(UTC).year}-0001"  # noqa: TID251 - the daemon under test has the machine's clock, too
     assert (sent["peer"], sent["text"]) == ("254712345678", ACKNOWLEDGEMENT.format(name="Jackson"))
-    assert re.fullmatch("[0-9a-f]{32}", sent["key"])
+    listed = json.loads(site.command("deliveries", "list", "--format", "json").stdout)
+    assert {delivery["kind"]: delivery["id"] for delivery in listed} == {
+        "acknowledgement": sent["key"],
+        "escalation": post["props"]["oc"]["delivery"],
+    }
     assert post["message"] == POST.format(ticket=ticket)
     assert post["channel_id"] == site.channel_id("dev-support-escalations")
     assert post["metadata"] == {"priority": {"priority": "important"}}

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import Callable
 
 import pytest
 from standins.clients import ACKNOWLEDGEMENT, SEED, Meta, Writer, plant, settled, tally
@@ -14,8 +15,10 @@ pytestmark = pytest.mark.system
 PAUSED_NOTE = "Note: acknowledgement is paused: answer by hand."
 
 
-async def test_sigterm_under_load_ends_with_zero_and_loses_nothing(site: Site) -> None:
+async def test_sigterm_under_load_ends_with_zero_and_loses_nothing(build: Callable[..., Site]) -> None:
     """The daemon finishes what is in flight, exits 0 within its deadline, and the rest comes out after the restart."""
+    site = build(measured=False)
+    site.start()
     writers = [Writer(number) for number in range(60)]
     async with Meta(site) as meta:
         load = asyncio.create_task(meta.converse(writers, 4, 60))

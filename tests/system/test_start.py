@@ -114,7 +114,7 @@ async def test_broken_rules_start_with_the_last_good_ones_or_not_at_all(build: C
         await meta.deliver(writers[0].notification(0))
     assert settled(site, writers, 1).faults == ()
     assert site.metric("engine_rules_reload_ok") == 0
-    assert site.readiness()["failing"] == ["rules: the rule files are broken; the last good set is in force"]
+    assert site.status()["rulesProblem"] == "the rule files are broken; the last good set is in force"
     (loud,) = [record for record in site.records() if record["level"] == "critical"]
     assert loud["message"].startswith("STARTED WITH THE LAST GOOD RULES")
 
