@@ -8,6 +8,7 @@ not pay for spaCy. Exit codes: 0 done, 1 findings or not found, 2 usage, 70 inte
 import argparse
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except Exception as error:  # noqa: BLE001 - the guard of every command
+        sys.stderr.write(f"engine: internal error: {_where(error)}; this is a fault of the engine, please report it\n")
+        return EngineError.exit_code
+
+
+def _where(error: Exception) -> str:
+    """Kind and place of a fault. Its words are left out: they may quote a client."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -54,3 +54,28 @@ def test_an_expected_error_is_one_sentence(tmp_path: Path, capsys: pytest.Captur
     missing = tmp_path / "engine.yaml"
     assert main(["status", "--config", str(missing)]) == 78
     assert capsys.readouterr().err == f"engine: {missing} does not exist: `engine init` writes one to start from\n"
+
+
+def test_a_fault_of_ours_ends_with_70_and_quotes_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An internal error names its kind and place, never its words, which may be a client's."""
+
+    def fail(_options: object) -> int:
+        raise KeyError("+254700000001")
+
+    monkeypatch.setattr("engine.commands.help_code.run", fail)
+    assert main(["help", "E112"]) == 70
+    shown = capsys.readouterr().err
+    assert shown.startswith("engine: internal error: KeyError at test_cli.py:")
+    assert "254700000001" not in shown
+
+
+def test_an_interrupted_command_ends_as_the_shell_expects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is no error."""
+
+    def interrupt(_options: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engine.commands.help_code.run", interrupt)
+    assert main(["help", "E112"]) == 130

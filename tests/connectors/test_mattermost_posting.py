@@ -642,14 +642,48 @@ async def test_adopts_only_its_own_post(change: dict[str, Any]) -> None:
         assert await setting.mattermost.reconcile(again) is Found.NOT_SENT
 
 
-async def test_cannot_tell_among_too_many_posts() -> None:
-    """A full page may lack ours: then nobody can tell."""
+def _crowd(setting: _Setting, count: int) -> None:
+    """Colleagues write in the channel."""
+    channel_id = setting.posts[0]["channel_id"]
+    for number in range(count):
+        at = int(setting.clock.now().timestamp() * 1000)
+        post = {"id": f"x{number}", "user_id": "u-colleague", "channel_id": channel_id, "root_id": "", "props": {}}
+        setting.server.posts[f"x{number}"] = post | {"create_at": at, "update_at": at, "message": "busy"}
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["taken", "not taken"])
+async def test_finds_its_post_in_a_crowded_channel(*, taken: bool) -> None:
+    """Where a look-up by time shows only the newest thousand posts, the channel is read page by page."""
     async with _setting() as setting:
-        await setting.send(number=9)
+        again = await _cut_post(setting)
+        setting.clock.advance(seconds=60)
+        _crowd(setting, 1500)
+        if not taken:
+            setting.posts[0]["props"] = {}
+        found = await setting.mattermost.reconcile(again)
+    assert isinstance(found, Sent) if taken else found is Found.NOT_SENT
+
+
+async def test_cannot_tell_among_too_many_posts() -> None:
+    """There is an end to the pages that are worth reading: then nobody can tell."""
+    async with _setting() as setting:
+        again = await _cut_post(setting)
+        at = int(setting.clock.now().timestamp() * 1000)
+        page = {"order": [], "posts": {str(number): {"create_at": at} for number in range(1000)}}
+        setting.clock.advance(seconds=60)
+        setting.loopback.fail("GET /api/v4/channels/", status=200, body=page, times=-1)
+        assert await setting.mattermost.reconcile(again) is Found.UNDECIDED
+
+
+async def test_a_page_that_cannot_be_read_decides_nothing() -> None:
+    """A server that fails between two pages is asked again later."""
+    async with _setting() as setting:
+        again = await _cut_post(setting)
         page = {"order": [], "posts": {str(number): {} for number in range(1000)}}
         setting.clock.advance(seconds=60)
         setting.loopback.fail("GET /api/v4/channels/", status=200, body=page)
-        assert await setting.mattermost.reconcile(claim(escalation())) is Found.UNDECIDED
+        setting.loopback.fail("GET /api/v4/channels/", status=500)
+        assert await setting.mattermost.reconcile(again) is Found.UNDECIDED
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ class Mattermost(Network):
             case ["teams", _, "channels", "name", name]:
                 return self._channel(name, deleted=query.get("include_deleted") == "true")
             case ["channels", channel_id, "posts"]:
-                return self._since(channel_id, query.get("since", "0"))
+                return self._listed(channel_id, query)
             case ["posts", post_id, "thread"]:
                 thread = {key: post for key, post in self.posts.items() if post_id in {key, post["root_id"]}}
                 return Answer(body={"order": list(thread), "posts": thread})
@@ -169,16 +169,18 @@ class Mattermost(Network):
             return _error(404, "app.channel.get_by_name.missing.app_error")
         return Answer(body={"id": found.id, "name": name, "delete_at": 1 if found.archived else 0})
 
-    def _since(self, channel_id: str, since: str) -> Answer:
+    def _listed(self, channel_id: str, query: Mapping[str, str]) -> Answer:
+        """By update time at most 1,000 posts; by page, newest first, at most 200."""
         if not any(channel.id == channel_id and channel.member for channel in self.channels.values()):
             return _error(403, "api.context.permissions.app_error")
-        found = {
-            key: post
-            for key, post in self.posts.items()
-            if post["channel_id"] == channel_id and post["update_at"] > int(since)
-        }
-        newest = dict(list(found.items())[-1000:])
-        return Answer(body={"order": list(reversed(newest)), "posts": newest})
+        posts = [(key, post) for key, post in reversed(self.posts.items()) if post["channel_id"] == channel_id]
+        if "since" in query:
+            posts = [(key, post) for key, post in posts if post["update_at"] > int(query["since"])][:1000]
+        else:
+            size = min(int(query.get("per_page", "60")), 200)
+            first = int(query.get("page", "0")) * size
+            posts = posts[first : first + size]
+        return Answer(body={"order": [key for key, _ in posts], "posts": dict(posts)})
 
     def _create(self, request: Request) -> Answer:
         if len(request.body) > _LARGEST_BODY:

@@ -30,8 +30,11 @@ from engine.ports import Clock
 _API = "api/v4"
 # How much earlier than the first attempt a post is looked for.
 _MARGIN = timedelta(seconds=5)
-# As many posts as one look-up returns; a full page may lack ours.
+# As many posts as a look-up by time returns; a full answer may lack ours.
 _MOST_POSTS = 1_000
+# Posts on a page, the most that Mattermost gives, and pages that are worth reading: 20,000 posts.
+_PAGE = 200
+_MOST_PAGES = 100
 _NOT_FOUND = 404
 
 
@@ -182,22 +185,51 @@ class Server:
         bot = await self.bot()
         if isinstance(bot, Rejected):
             return bot
-        since = first_attempt_at - _MARGIN - self._ahead
-        answer = await self.exchange(
-            "GET",
-            f"channels/{quote(channel_id, safe='')}/posts",
-            query={"since": str(int(since.timestamp() * 1000))},
-        )
+        since_ms = int((first_attempt_at - _MARGIN - self._ahead).timestamp() * 1000)
+        posts = await self._posts(channel_id, {"since": str(since_ms)})
+        if not isinstance(posts, dict):
+            return posts
+        found = _carrying(posts, bot.id, delivery)
+        if found is None and len(posts) >= _MOST_POSTS:
+            return await self._find_by_pages(channel_id, bot.id, delivery, since_ms)
+        return found or Found.NOT_SENT
+
+    async def _find_by_pages(self, channel_id: str, bot_id: str, delivery: str, since_ms: int) -> Reconciled | Rejected:
+        """The same in a channel that got more posts since than one look-up returns: newest first, page by page.
+
+        Posts that arrive meanwhile push others onto the next page, so one may be seen twice and none is passed over.
+        """
+        for page in range(_MOST_PAGES):
+            posts = await self._posts(channel_id, {"page": str(page), "per_page": str(_PAGE)})
+            if not isinstance(posts, dict):
+                return posts
+            found = _carrying(posts, bot_id, delivery)
+            if found is not None:
+                return found
+            if len(posts) < _PAGE or min(map(_created_ms, posts.values())) < since_ms:
+                return Found.NOT_SENT
+        return Found.UNDECIDED
+
+    async def _posts(self, channel_id: str, query: Mapping[str, str]) -> dict[str, object] | Reconciled | Rejected:
+        answer = await self.exchange("GET", f"channels/{quote(channel_id, safe='')}/posts", query=query)
         if not isinstance(answer, Reply):
             return certainly(answer)
-        found = answer.json_object()
-        posts = found.get("posts") if found is not None and answer.taken else None
-        if not isinstance(posts, dict):
-            return await self.judge(answer, "")
-        for post_id, post in posts.items():
-            if isinstance(post, dict) and post.get("user_id") == bot.id and delivery_of(post) == delivery:
-                return Sent(str(post_id))
-        return Found.UNDECIDED if len(posts) >= _MOST_POSTS else Found.NOT_SENT
+        listed = answer.json_object()
+        posts = listed.get("posts") if listed is not None and answer.taken else None
+        return posts if isinstance(posts, dict) else await self.judge(answer, "")
+
+
+def _carrying(posts: Mapping[str, object], bot_id: str, delivery: str) -> Sent | None:
+    """The bot's own post that carries a delivery's id."""
+    for post_id, post in posts.items():
+        if isinstance(post, dict) and post.get("user_id") == bot_id and delivery_of(post) == delivery:
+            return Sent(str(post_id))
+    return None
+
+
+def _created_ms(post: object) -> int:
+    created = post.get("create_at") if isinstance(post, dict) else None
+    return created if isinstance(created, int) else 0
 
 
 def delivery_of(post: Mapping[str, object]) -> str:
