@@ -12,6 +12,7 @@ Called by `patterns`, after RE2 has accepted the syntax; knows nothing of RE2's 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 from engine.core import text
@@ -117,6 +118,8 @@ def refusals(pattern: str) -> tuple[Refusal, ...]:
     return tuple(sorted(found, key=lambda refusal: refusal.start))
 
 
+# A load asks for each expression when it checks, when it compiles and when it tries the examples.
+@lru_cache(maxsize=8192)
 def translate(pattern: str) -> Expression:
     """The expressions for a pattern that RE2 accepts and `refusals` finds nothing in."""
     reader = _Reader(pattern)

@@ -244,7 +244,7 @@ def _retry(top: Section) -> RetrySettings:
         in_doubt=InDoubt(section.choice("in_doubt", tuple(InDoubt), InDoubt.RESEND)),
         in_doubt_wait=section.span("in_doubt_wait", timedelta(seconds=60)),
         base=section.span("base", timedelta(seconds=1)),
-        cap=section.span("cap", timedelta(minutes=5)),
+        cap=section.span("cap", timedelta(minutes=1)),
     )
     if not timedelta(0) < retry.base <= retry.cap:
         section.fault("base", VALUE, '"base", the first pause, is longer than zero and no longer than "cap"')

@@ -118,7 +118,7 @@ def test_everything_but_connectors_has_a_default(load: Load) -> None:
     assert read.limits.per_second("mattermost") == 5
     assert read.retry.in_doubt is InDoubt.RESEND
     assert read.retry.in_doubt_wait == timedelta(seconds=60)
-    assert (read.retry.base, read.retry.cap) == (timedelta(seconds=1), timedelta(minutes=5))
+    assert (read.retry.base, read.retry.cap) == (timedelta(seconds=1), timedelta(minutes=1))
     assert list(read.secrets()) == []
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import lru_cache
 from types import MappingProxyType
 
 from jinja2 import ChainableUndefined, StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
@@ -119,6 +120,8 @@ def render(template: Template, given: Mapping[str, object]) -> str | None:
     return "".join(pieces)[:TEXT_LIMIT]
 
 
+# A load asks for each summary when it checks and again when it compiles.
+@lru_cache(maxsize=8192)
 def examine(source: str) -> Finding | None:
     """What keeps a template from being used."""
     try:
