@@ -91,7 +91,7 @@ class IncidentView:
     incident: Incident
     # The first message's text; None after it was erased.
     raw_text: str | None
-    # The decision log of each of its messages, oldest first, as contract JSON (see `contracts.decision_log`).
+    # The decision log of each of its messages, oldest first, as contract JSON (see `contracts.decision_json`).
     decisions: tuple[Mapping[str, object], ...]
     deliveries: tuple[DeliveryView, ...]
     audit: tuple[AuditView, ...]
