@@ -142,6 +142,8 @@ class Keyword:
     category: Text
     name: Text
     spellings: tuple[Text, ...]
+    # The category forgives a typing error in a long word.
+    typos: bool = False
 
 
 @dataclass(frozen=True, slots=True)
