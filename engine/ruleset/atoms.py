@@ -14,6 +14,7 @@ from engine.core.events import Event
 from engine.core.text import Normal, Origins
 from engine.ruleset.conditions import ALWAYS
 from engine.ruleset.directory import Directory
+from engine.ruleset.facts import Facts
 from engine.ruleset.keywords import Keywords, Occurrence
 from engine.ruleset.patterns import Found, Patterns
 from engine.ruleset.phrases import PhraseIndex
@@ -40,15 +41,17 @@ class Atoms:
     directory: Directory
     # (field, its values) for each client atom is in `directory`; here the field's name for each.
     client_fields: Mapping[int, str]
-    sources: Mapping[str, tuple[int, ...]]
+    facts: Facts
 
-    def read(self, event: Event) -> "Reading":
-        """Everything that the rules can ask about one event, the patterns still unasked. Pure."""
+    def read(self, event: Event, *, follow_up: bool) -> "Reading":
+        """Everything that the rules can ask about one event of a conversation that has an open incident, or none; the
+        patterns still unasked. Pure.
+        """
         normal = text.normalise(event.message.text)
         places = self.phrases.find(normal.words)
         occurrences = self.keywords.find(normal.words)
         by_client = self.directory.hits(event.client.phone)
-        terms = {ALWAYS, *places, *by_client, *self.sources.get(event.source, ())}
+        terms = {ALWAYS, *places, *by_client, *self.facts.hits(event, follow_up=follow_up)}
         for occurrence in occurrences:
             terms.update(self.keyword_terms.get(occurrence[:2], ()))
         possible = self.patterns.possible(normal.line)

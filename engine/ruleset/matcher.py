@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from engine.core import variables
-from engine.core.decisions import Because, Decision, Explanation, NotMatched, Priority
+from engine.core.decisions import Because, Decision, Explanation, FollowUpPolicy, NotMatched, Priority, Shadow
 from engine.core.events import Event, Message
 from engine.core.quotes import quote
 from engine.core.text import first_sentence
@@ -58,6 +58,13 @@ class Rule:
     ack: str | None
     escalate: bool
     stop: bool
+    # Channels that get a copy of the post.
+    also: tuple[str, ...]
+    # None: whoever is on call.
+    mention: str | None
+    follow_up: FollowUpPolicy
+    # Evaluated and recorded, nothing else.
+    shadow: bool
     # Every atom of the condition.
     atoms: frozenset[int] = field(repr=False)
 
@@ -81,6 +88,8 @@ class Defaults:
     priority: Priority
     ack: str | None
     tags: tuple[str, ...]
+    mention: str | None
+    follow_up: FollowUpPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +109,27 @@ class Ruleset:
     filed: Mapping[int, tuple[int, ...]] = field(repr=False)
     templates: Templates = field(repr=False)
 
-    def match(self, event: Event) -> tuple[Rule, ...]:
+    def match(self, event: Event, *, follow_up: bool = False) -> tuple[Rule, ...]:
         """The rules that match an event, in order, up to one that ends the search."""
-        return tuple(self._matching(self.atoms.read(event)))
+        return tuple(self._matching(self.atoms.read(event, follow_up=follow_up))[0])
 
-    def evaluate(self, event: Event) -> Decision:
-        """What the rules decide about one event."""
-        reading = self.atoms.read(event)
-        return self._decide(event, reading, self._matching(reading))
+    def evaluate(self, event: Event, *, follow_up: bool = False) -> Decision:
+        """What the rules decide about one event; `follow_up` says that its conversation has an open incident."""
+        reading = self.atoms.read(event, follow_up=follow_up)
+        return self._decide(event, reading, *self._matching(reading))
 
-    def explain(self, event: Event) -> Explanation:
+    def matches(self, rule: str, event: Event, *, follow_up: bool = False) -> bool:
+        """Whether a rule, one on trial included, is among those that match the event."""
+        matching, shadows = self._matching(self.atoms.read(event, follow_up=follow_up))
+        return any(found.id == rule for found in matching) or any(found.rule == rule for found in shadows)
+
+    def explain(self, event: Event, *, follow_up: bool = False) -> Explanation:
         """The decision, and for every rule that did not match the first thing it missed, nearest rules first."""
-        reading = self.atoms.read(event)
+        reading = self.atoms.read(event, follow_up=follow_up)
         reading.ask(self.atoms.patterns.expressions)
         hits = reading.hits(range(len(self.atoms.terms)))
-        matching = self._matching(reading)
+        matching, shadows = self._matching(reading)
+        on_trial = {shadow.rule for shadow in shadows}
         last = matching[-1] if matching else None
         ends = last if last and last.stop else None
         # Rules that a `stop` kept from being asked come after all that were asked and missed something.
@@ -123,12 +138,12 @@ class Ruleset:
         for rule in self.rules:
             if after and ends is not None:
                 missed.append((-1.0, NotMatched(rule.id, f"not asked: {ends.id} ends the search")))
-            elif rule not in matching:
+            elif rule not in matching and rule.id not in on_trial:
                 nearness = conditions.nearness(rule.condition, hits)
                 missed.append((nearness, NotMatched(rule.id, _missing(rule.condition, hits, reading))))
             after = after or rule is ends
         missed.sort(key=lambda each: -each[0])
-        decision = self._decide(event, reading, matching)
+        decision = self._decide(event, reading, matching, shadows)
         return Explanation(decision, tuple(not_matched for _, not_matched in missed))
 
     def fallback(self, event: Event, error: str) -> Decision:
@@ -148,6 +163,8 @@ class Ruleset:
             escalate=True,
             because=(),
             ruleset_sha=self.sha,
+            mention=self.defaults.mention,
+            follow_up=self.defaults.follow_up,
             error=error,
         )
 
@@ -169,9 +186,11 @@ class Ruleset:
         # A rule comes once for each of its terms that is there.
         return sorted(set(reached))
 
-    def _matching(self, reading: Reading) -> list[Rule]:
+    def _matching(self, reading: Reading) -> tuple[list[Rule], list[Shadow]]:
+        """The rules that match, in order, up to one that ends the search; and those on trial among them, apart."""
         terms, plausible = reading.terms, reading.plausible
         found: list[Rule] = []
+        shadows: list[Shadow] = []
         for position in self.candidates(reading):
             needed, barred, patterns, whole = self.trials[position]
             for each in needed:
@@ -187,12 +206,15 @@ class Ruleset:
                 rule = self.rules[position]
                 if not whole and not conditions.holds(rule.condition, reading.hits(rule.atoms)):
                     continue
+                if rule.shadow:
+                    shadows.append(Shadow(rule.id, decides=not found))
+                    continue
                 found.append(rule)
                 if rule.stop:
                     break
-        return found
+        return found, shadows
 
-    def _decide(self, event: Event, reading: Reading, matching: Sequence[Rule]) -> Decision:
+    def _decide(self, event: Event, reading: Reading, matching: Sequence[Rule], shadows: Sequence[Shadow]) -> Decision:
         if not matching:
             return self.fallback(event, "no rule matched")
         deciding = matching[0]
@@ -223,6 +245,10 @@ class Ruleset:
             escalate=deciding.escalate,
             because=tuple(_because(matching, reading)),
             ruleset_sha=self.sha,
+            also=tuple((channel, self.channels.get(channel)) for channel in deciding.also),
+            mention=deciding.mention,
+            follow_up=deciding.follow_up,
+            shadow=tuple(shadows),
         )
 
 

@@ -67,7 +67,7 @@ class Typos:
                 ):
                     names.setdefault((start, end, spelled.category), {})[spelled.name] = None
         return [
-            Guess(category, *found, start, end)
+            Guess(category, next(iter(found)), start, end)
             for (start, end, category), found in sorted(names.items())
             if len(found) == 1
         ]
