@@ -1,6 +1,7 @@
 """What the rules decided about one event, and why."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import IntEnum
 
 
@@ -45,6 +46,27 @@ class NotMatched:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """A rule on trial that matched: what would be different if it were live."""
+
+    rule: str
+    # It would be the first that matches, and so decide what is said and where it goes.
+    decides: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpPolicy:
+    """What happens to further messages of a conversation whose incident a decision opens; None: the engine's own."""
+
+    # For how long after its last message the incident takes further ones.
+    within: timedelta | None = None
+    # A further message opens an incident of its own instead of joining.
+    new: bool = False
+    # The same incident acknowledges again when its last acknowledgement is older; None: never.
+    ack_again_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The outcome for one event: exactly one acknowledgement and one escalation follow from it."""
 
@@ -71,6 +93,13 @@ class Decision:
     because: tuple[Because, ...]
     # Hash of the rule-set that decided.
     ruleset_sha: str
+    # Further Mattermost channels that get a copy of the post, with their teams.
+    also: tuple[tuple[str, str | None], ...] = ()
+    # Whom the post calls; None: whoever is on call.
+    mention: str | None = None
+    follow_up: FollowUpPolicy = FollowUpPolicy()
+    # Rules on trial that matched, in order; they change nothing above.
+    shadow: tuple[Shadow, ...] = ()
     # Set only when evaluation failed and the default escalation stands in.
     error: str | None = None
 

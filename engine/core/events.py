@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+# What may come with a message. A voice note is told from an audio file because somebody has to listen to it.
+ATTACHMENT_KINDS = ("image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "order")
+# What a message can be: something new, another wording of an earlier one, or what the network could not tell us.
+MESSAGE_KINDS = ("message", "edit", "unsupported")
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -17,7 +22,7 @@ class Client:
 class Attachment:
     """A file, place or contact card that came with a message; its content stays with the network."""
 
-    # image, video, audio, voice, document, sticker, location, contacts, order
+    # One of ATTACHMENT_KINDS, or whatever else a network has.
     kind: str
     media_type: str | None = None
     name: str | None = None
@@ -32,7 +37,7 @@ class Message:
     id: str
     # Exactly what was written; empty when the message is only an attachment.
     text: str
-    # message, edit or unsupported
+    # One of MESSAGE_KINDS.
     kind: str = "message"
     attachments: tuple[Attachment, ...] = ()
 

@@ -12,6 +12,7 @@ from engine.core.events import Event
 from engine.core.text import Normal, Origins
 from engine.ruleset.conditions import ALWAYS
 from engine.ruleset.directory import Directory
+from engine.ruleset.facts import Facts
 from engine.ruleset.keywords import Keywords, Occurrence
 from engine.ruleset.patterns import Found, Patterns
 from engine.ruleset.phrases import Hit, PhraseIndex
@@ -36,10 +37,12 @@ class Atoms:
     directory: Directory
     # (field, its values) for each client atom is in `directory`; here the field's name for each.
     client_fields: Mapping[int, str]
-    sources: Mapping[str, tuple[int, ...]]
+    facts: Facts
 
-    def read(self, event: Event) -> "Reading":
-        """Everything that the rules can ask about one event. Pure."""
+    def read(self, event: Event, *, follow_up: bool) -> "Reading":
+        """Everything that the rules can ask about one event of a conversation that has an open incident, or none.
+        Pure.
+        """
         normal = text.normalise(event.message.text)
         reading = Reading(self, normal, self.keywords.find(normal.words), self.phrases.hits(normal.words))
         for occurrence in reading.occurrences:
@@ -51,7 +54,7 @@ class Atoms:
             reading.by_pattern[self.pattern_atoms[position]] = position
         reading.by_client.update(self.directory.hits(event.client.phone))
         reading.hits.update(
-            (ALWAYS, *self.sources.get(event.source, ())),
+            (ALWAYS, *self.facts.hits(event, follow_up=follow_up)),
             reading.by_phrase,
             reading.by_keyword,
             reading.by_pattern,

@@ -12,10 +12,25 @@ from itertools import chain
 
 from engine.core import text as texts
 from engine.core import variables
-from engine.ruleset import patterns
+from engine.ruleset import calendars, patterns
+from engine.ruleset.clauses import CATEGORY
 from engine.ruleset.guarantees import atoms, guaranteed
+from engine.ruleset.hours import COUNTRY
+from engine.ruleset.places import within
 from engine.ruleset.shapes import suggest
-from engine.ruleset.syntax import Always, Document, Fault, Keyword, KeywordIs, Pattern, Place, Rule, Text, Words
+from engine.ruleset.syntax import (
+    Always,
+    Document,
+    Fault,
+    HoursIs,
+    Keyword,
+    KeywordIs,
+    Pattern,
+    Place,
+    Rule,
+    Text,
+    Words,
+)
 from engine.ruleset.templates import Templates
 
 # A shorter word stands inside too many messages by chance.
@@ -24,6 +39,8 @@ _SHORTEST_WORD = 3
 _SHOWN_NAMES = 8
 _CODE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
 _WORD = re.compile(r"\w+")
+# Every `$category` of a phrase.
+_CATEGORIES = re.compile(rf"(?<!\S){CATEGORY.pattern}(?!\S)")
 
 
 def check(document: Document, templates: Templates, *, complete: bool) -> Iterator[Fault]:
@@ -32,6 +49,7 @@ def check(document: Document, templates: Templates, *, complete: bool) -> Iterat
     yield from _phones_given_twice(document)
     yield from _spelled_alike(document)
     yield from _short_words(document)
+    yield from _unknown_countries(document)
     for regex in _regexes(document):
         yield from patterns.check(regex)
     extra: frozenset[str] | None = None
@@ -141,6 +159,13 @@ def _short_words(document: Document) -> Iterator[Fault]:
             yield Fault(phrase.at, "W504", message, "write a longer phrase, or use exact if it is meant so")
 
 
+def _unknown_countries(document: Document) -> Iterator[Fault]:
+    for place in (hours.holidays for hours in document.hours):
+        if place and COUNTRY.fullmatch(place.value) and not calendars.is_known(place.value):
+            message = f'the public holidays of "{place.value}" are not known'
+            yield Fault(place.at, "E143", message, "write a country such as KE, or a part of one such as US-CA")
+
+
 def _unknown_names(document: Document, templates: Templates) -> Iterator[Fault]:
     channels = {channel.name.value for channel in document.channels}
     acks = {name.removeprefix("ack/") for name in templates.names if name.startswith("ack/") and "." not in name}
@@ -150,6 +175,8 @@ def _unknown_names(document: Document, templates: Templates) -> Iterator[Fault]:
         for spelling in _spellings(keyword):
             known.setdefault(texts.words(spelling.value), keyword.name.value)
     named = [document.defaults.channel, *(rule.channel for rule in document.rules)]
+    named += [copy for rule in document.rules for copy in rule.also]
+    windows = {hours.name.value for hours in document.hours}
     for name in named:
         if name and name.value not in channels:
             yield _unknown(name, "E112", "no channel is named", channels)
@@ -159,8 +186,23 @@ def _unknown_names(document: Document, templates: Templates) -> Iterator[Fault]:
             yield _unknown(name, "E115", "no acknowledgement is named", acks)
     for rule in document.rules:
         for atom in atoms(rule.when):
-            if isinstance(atom, KeywordIs):
-                yield from _unknown_keywords(atom, keywords)
+            match atom:
+                case KeywordIs():
+                    yield from _unknown_keywords(atom, keywords)
+                case HoursIs() if atom.name.value not in windows:
+                    yield _unknown(atom.name, "E155", "no window of hours is named", windows)
+                case Words():
+                    yield from _unknown_categories(atom, keywords)
+                case _:
+                    pass
+
+
+def _unknown_categories(atom: Words, known: Iterable[str]) -> Iterator[Fault]:
+    for phrase in atom.phrases:
+        for found in _CATEGORIES.finditer(phrase.value):
+            if found["category"] not in known:
+                name = Text(found["category"], within(phrase, *found.span()))
+                yield _unknown(name, "E113", "no category of keywords is named", known)
 
 
 def _unknown_keywords(atom: KeywordIs, known: Mapping[str, Mapping[tuple[str, ...], str]]) -> Iterator[Fault]:
@@ -195,15 +237,28 @@ def _order(document: Document) -> Iterator[Fault]:
     if not isinstance(last.when, Always):
         hint = 'add a last rule with "when: always", so that nothing is dropped'
         yield Fault(_named_at(last), "E203", 'the last rule is not "when: always"', hint)
+    if last.shadow or not last.enabled:
+        hint = 'leave out "status" and "enabled" here'
+        yield Fault(_named_at(last), "E160", "the last rule must work, or a message could be dropped", hint)
     for rule in earlier:
         if isinstance(rule.when, Always):
             message = f'"when: always" stands before other rules; the last one is "{last.id.value}"'
             yield Fault(rule.when.at, "E204", message, "give this rule a condition, or move it to the end")
+    for rule in document.rules:
+        yield from _copies_to_itself(rule, document.defaults.channel)
     if document.defaults.channel is None:
         for rule in document.rules:
             if rule.channel is None:
                 hint = 'add "channel:" here or under "defaults:"'
                 yield Fault(_named_at(rule), "E207", "this rule names no channel, and there is no default", hint)
+
+
+def _copies_to_itself(rule: Rule, default: Text | None) -> Iterator[Fault]:
+    channel = rule.channel or default
+    for copy in rule.also:
+        if channel and copy.value == channel.value:
+            message = f'"{copy.value}" gets the post already'
+            yield Fault(copy.at, "W506", message, 'leave it out of "also"')
 
 
 def _named_at(rule: Rule) -> Place:
@@ -212,7 +267,7 @@ def _named_at(rule: Rule) -> Place:
 
 def _without_examples(document: Document) -> Iterator[Fault]:
     for rule in document.rules:
-        if not rule.examples.match and not rule.examples.no_match and not isinstance(rule.when, Always):
+        if rule.enabled and not (rule.examples.match or rule.examples.no_match or isinstance(rule.when, Always)):
             hint = "add a message that must match, and one that must not"
             yield Fault(_named_at(rule), "W501", f'the rule "{rule.id.value}" has no examples', hint)
 
@@ -245,10 +300,13 @@ def _unused_keywords(document: Document, templates: Templates) -> Iterator[Fault
     asked = [atom for rule in document.rules for atom in atoms(rule.when) if isinstance(atom, KeywordIs)]
     whole = {atom.category.value for atom in asked if not atom.names}
     single = {(atom.category.value, name.value) for atom in asked for name in atom.names}
+    words = (atom for rule in document.rules for atom in atoms(rule.when) if isinstance(atom, Words))
+    phrases = chain.from_iterable(atom.phrases for atom in words)
+    whole |= {found["category"] for phrase in phrases for found in _CATEGORIES.finditer(phrase.value)}
     written = set(chain.from_iterable(_WORD.findall(code) for code in _template_code(document, templates)))
     for keyword in document.keywords:
         category = keyword.category.value
-        if category not in whole | written and (category, keyword.name.value) not in single:
+        if category not in whole and category not in written and (category, keyword.name.value) not in single:
             message = f'no rule asks for the keyword "{keyword.name.value}" of "{category}"'
             yield Fault(keyword.name.at, "W502", message, "use it in a rule, or delete it")
 

@@ -7,15 +7,21 @@ of them, never for evaluating a message.
 import re
 from typing import assert_never
 
+from engine.core.events import ATTACHMENT_KINDS, MESSAGE_KINDS
 from engine.ruleset import shapes
+from engine.ruleset.places import within
 from engine.ruleset.reader import Mapping, Node, Scalar, Sequence
 from engine.ruleset.syntax import (
     Always,
+    AttachmentIs,
     ClientIs,
     Condition,
     Fault,
+    FollowUpIs,
     Group,
+    HoursIs,
     KeywordIs,
+    KindIs,
     Pattern,
     Place,
     SourceIs,
@@ -24,9 +30,19 @@ from engine.ruleset.syntax import (
 )
 
 GROUPS = ("all", "any", "none")
-ATOMS = ("words", "exact", "keywords", "pattern", "client", "source")
+ATOMS = (
+    "words",
+    "exact",
+    "keywords",
+    "pattern",
+    "client",
+    "source",
+    "attachment",
+    "kind",
+    "hours",
+    "follow_up",
+)
 KNOWN = (*ATOMS, *GROUPS)
-LATER_ATOMS = frozenset({"hours", "attachment", "kind", "follow_up"})
 CLIENT_FIELDS = ("tier", "tags", "name", "phone", "known")
 # How deep all, any and none may stand one inside the other.
 DEPTH_LIMIT = 5
@@ -40,9 +56,15 @@ _OTHER_NAMES = {
     "text": "words",
     "contains": "words",
     "phrases": "words",
+    "time": "hours",
+    "attachments": "attachment",
+    "media": "attachment",
 }
 _PHONE_PATTERN = re.compile(r"\+?[0-9*]+")
 _SHOWN = ", ".join(KNOWN)
+# The signs of a phrase that mean something: the end of a word left open, and a category of keywords.
+_OPEN_END = re.compile(r"[^\W_]\*\Z")
+CATEGORY = re.compile(r"\$(?P<category>[a-z][a-z0-9_]*)")
 
 
 def read_when(node: Node, faults: list[Fault]) -> Condition | None:
@@ -98,9 +120,6 @@ def _joined(parts: list[Condition], at: Place) -> Condition | None:
 
 def _meant(key: Scalar, faults: list[Fault]) -> str:
     """The condition that an unknown word was probably meant to be, so that what stands below it is looked at too."""
-    if key.value in LATER_ATOMS:
-        faults.append(shapes.not_yet(key.at, f'the condition "{key.value}"'))
-        return ""
     if key.value == "always":
         faults.append(_not_alone(key.at))
         return ""
@@ -147,30 +166,86 @@ def _no_condition(item: Scalar | Sequence) -> Fault:
 def _atom(name: str, node: Node, at: Place, faults: list[Fault]) -> Condition | None:
     match name:
         case "words" | "exact":
-            phrases = phrases_of(node, name, faults)
+            phrases = shapes.lines(node, name, faults)
+            for phrase in phrases:
+                _check_phrase(phrase, faults)
             return Words(phrases, name == "exact", at) if phrases else None
         case "keywords" | "client":
             return _fields(name, node, at, faults)
         case "pattern":
             regex = shapes.line(node, name, faults)
             return Pattern(regex, at) if regex else None
-        case _:
+        case "source":
             sources = shapes.lines(node, name, faults)
             return SourceIs(sources, at) if sources else None
+        case _:
+            return _fact(name, node, at, faults)
 
 
-def phrases_of(node: Node, name: str, faults: list[Fault], *, may_be_empty: bool = False) -> tuple[Text, ...]:
-    """A list of words and phrases, with a fault for each sign that only a later version understands."""
-    phrases = shapes.lines(node, name, faults, may_be_empty=may_be_empty)
-    for phrase in phrases:
-        if re.search(r"\w\*$", phrase.value):
-            faults.append(shapes.not_yet(phrase.at, 'the * at the end of a word ("begins with")'))
-        elif re.match(r"\$[^\W\d]", phrase.value):
-            faults.append(shapes.not_yet(phrase.at, "a word that begins with $ (all keywords of a category)"))
-        elif not re.search(r"[^\W_]", phrase.value):
-            message = f'"{phrase.value}" holds neither a letter nor a digit, so no message can match it'
-            faults.append(Fault(phrase.at, "E147", message, "write a word, or use pattern"))
-    return phrases
+def _fact(name: str, node: Node, at: Place, faults: list[Fault]) -> Condition | None:
+    """An atom over what is known about the event besides its words."""
+    match name:
+        case "attachment":
+            kinds = _kinds(node, name, (*ATTACHMENT_KINDS, "any"), "E152", faults)
+            chosen = () if any(kind.value == "any" for kind in kinds) else kinds
+            return AttachmentIs(chosen, at) if kinds else None
+        case "kind":
+            kinds = _kinds(node, name, MESSAGE_KINDS, "E153", faults)
+            return KindIs(kinds, at) if kinds else None
+        case "hours":
+            return _hours(node, at, faults)
+        case _:
+            value = shapes.flag(node, name, faults)
+            return None if value is None else FollowUpIs(value, at)
+
+
+def _kinds(node: Node, name: str, known: tuple[str, ...], code: str, faults: list[Fault]) -> tuple[Text, ...]:
+    written = shapes.one_or_more(node, name, faults)
+    return tuple(kind for kind in written if shapes.known_word(kind, name, known, code, faults))
+
+
+def _hours(node: Node, at: Place, faults: list[Fault]) -> Condition | None:
+    """`hours: NAME` or `hours: {not: NAME}`."""
+    if not isinstance(node, Mapping):
+        name = shapes.line(node, "hours", faults)
+        return HoursIs(name, inside=True, at=at) if name else None
+    values = shapes.fields(node, '"hours"', ("not",), (), faults)
+    shapes.required(values, '"hours"', ("not",), node.at, faults)
+    name = shapes.line(values["not"], "not", faults) if "not" in values else None
+    return HoursIs(name, inside=False, at=at) if name else None
+
+
+def _check_phrase(phrase: Text, faults: list[Fault]) -> None:
+    """Signs that mean nothing where they stand, and phrases without a word."""
+    at = 0
+    for part in re.split(r"(\s+)", phrase.value):
+        if "*" in (part[:-1] if _OPEN_END.search(part) else part):
+            star = at + part.index("*")
+            message = '* stands only at the end of a word, for "begins with"'
+            faults.append(Fault(within(phrase, star, star + 1), "E151", message, "leave it out, or use pattern"))
+        elif part.startswith("$") and not CATEGORY.fullmatch(part):
+            message = f'"{part}" is no category of keywords'
+            faults.append(Fault(within(phrase, at, at + len(part)), "E150", message, "write e.g. $product"))
+        at += len(part)
+    if not re.search(r"[^\W_]", phrase.value):
+        faults.append(_wordless(phrase))
+
+
+def spellings_of(node: Node, name: str, faults: list[Fault]) -> tuple[Text, ...]:
+    """The ways of writing a keyword, each written out."""
+    spellings = shapes.lines(node, name, faults, may_be_empty=True)
+    for spelling in spellings:
+        if _OPEN_END.search(spelling.value) or CATEGORY.search(spelling.value):
+            message = "a spelling of a keyword is written out; * and $ have no meaning here"
+            faults.append(Fault(spelling.at, "E150", message, "list each spelling, or use words in the rule"))
+        elif not re.search(r"[^\W_]", spelling.value):
+            faults.append(_wordless(spelling))
+    return spellings
+
+
+def _wordless(phrase: Text) -> Fault:
+    message = f'"{phrase.value}" holds neither a letter nor a digit, so no message can match it'
+    return Fault(phrase.at, "E147", message, "write a word, or use pattern")
 
 
 def _fields(name: str, node: Node, at: Place, faults: list[Fault]) -> Condition | None:

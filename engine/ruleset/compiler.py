@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar, assert_never
 
-from engine.core.decisions import Priority
-from engine.ruleset import conditions, directory, keywords, matcher, patterns, phrases, syntax
+from engine.core.decisions import FollowUpPolicy, Priority
+from engine.ruleset import calendars, conditions, directory, keywords, matcher, patterns, phrases, syntax
 from engine.ruleset.atoms import Atoms
 from engine.ruleset.conditions import ALWAYS, Condition, Kind, Leaf
+from engine.ruleset.facts import Facts
 from engine.ruleset.keywords import Spelling
 from engine.ruleset.matcher import Ruleset
 from engine.ruleset.templates import Templates, compile_summary
@@ -27,14 +28,17 @@ _Value = TypeVar("_Value")
 def compile_rules(document: syntax.Document, templates: Templates, sha: str) -> Ruleset:
     """The rule-set of a document in which `checker` found no error."""
     numbering = _Numbering()
-    trees = [numbering.tree(rule.when) for rule in document.rules]
+    enabled = [rule for rule in document.rules if rule.enabled]
+    trees = [numbering.tree(rule.when) for rule in enabled]
     defaults = matcher.Defaults(
         channel=document.defaults.channel.value if document.defaults.channel else "",
         priority=Priority.NORMAL if document.defaults.priority is None else document.defaults.priority,
         ack=_template(document.defaults.ack, "default"),
         tags=_values(document.defaults.tags),
+        mention=document.defaults.mention.value if document.defaults.mention else None,
+        follow_up=_policy(document.defaults.follow_up, FollowUpPolicy()),
     )
-    rules = tuple(_rule(rule, tree, defaults) for rule, tree in zip(document.rules, trees, strict=True))
+    rules = tuple(_rule(rule, tree, defaults) for rule, tree in zip(enabled, trees, strict=True))
     triggered: dict[int, list[int]] = {}
     for position, rule in enumerate(rules):
         for atom in conditions.triggers(rule.condition):
@@ -65,6 +69,20 @@ def _rule(rule: syntax.Rule, condition: Condition, defaults: matcher.Defaults) -
         ack=_template(rule.ack, defaults.ack),
         escalate=rule.escalate is not False,
         stop=rule.stop,
+        also=_values(rule.also),
+        mention=rule.mention.value if rule.mention else defaults.mention,
+        follow_up=_policy(rule.follow_up, defaults.follow_up),
+        shadow=rule.shadow,
+    )
+
+
+def _policy(said: syntax.FollowUp | None, otherwise: FollowUpPolicy) -> FollowUpPolicy:
+    if said is None:
+        return otherwise
+    return FollowUpPolicy(
+        within=said.within or otherwise.within,
+        new=otherwise.new if said.then is None else said.then.value == "new",
+        ack_again_after=said.ack_again_after or otherwise.ack_again_after,
     )
 
 
@@ -78,9 +96,9 @@ def _template(said: syntax.Text | None, otherwise: str | None) -> str | None:
 class _Asked:
     """What an atom asks, without its place: equal atoms of several rules are one."""
 
-    # words, exact, keywords, pattern, client, source or always
+    # The key of the atom, or always.
     kind: str
-    # The category of a keyword, the field of a client.
+    # The category of a keyword, the field of a client; "not" of hours outside of a window.
     of: str = ""
     values: tuple[str, ...] = ()
 
@@ -97,7 +115,7 @@ class _Numbering:
         return Leaf(self.numbers.setdefault(_asked(condition), len(self.numbers)))
 
 
-def _asked(atom: syntax.Atom) -> _Asked:
+def _asked(atom: syntax.Atom) -> _Asked:  # noqa: C901, PLR0911 - one line for each kind of atom
     match atom:
         case syntax.Words():
             return _Asked("exact" if atom.exact else "words", values=_values(atom.phrases))
@@ -109,6 +127,14 @@ def _asked(atom: syntax.Atom) -> _Asked:
             return _Asked("client", atom.field.value, _values(atom.values))
         case syntax.SourceIs():
             return _Asked("source", values=_values(atom.sources))
+        case syntax.AttachmentIs():
+            return _Asked("attachment", values=_values(atom.kinds))
+        case syntax.KindIs():
+            return _Asked("kind", values=_values(atom.kinds))
+        case syntax.HoursIs():
+            return _Asked("hours", "" if atom.inside else "not", (atom.name.value,))
+        case syntax.FollowUpIs():
+            return _Asked("follow_up", values=("true" if atom.value else "false",))
         case syntax.Always():
             return _Asked("always")
         case _:
@@ -121,12 +147,12 @@ def _describe(asked: _Asked) -> str:
     match asked.kind:
         case "always":
             return "always"
-        case "keywords":
-            return f"keywords {asked.of}: {' or '.join(asked.values) or 'any'}"
-        case "client":
-            return f"client {asked.of}: {' or '.join(asked.values)}"
+        case "keywords" | "client" | "attachment" | "kind":
+            return f"{f'{asked.kind} {asked.of}'.strip()}: {' or '.join(asked.values) or 'any'}"
         case "pattern":
             return f"pattern: {asked.values[0]}"
+        case "hours":
+            return f"hours: {f'{asked.of} {asked.values[0]}'.strip()}"
         case _:
             more = f" and {len(values) - _SHOWN_WORDS} more" if len(values) > _SHOWN_WORDS else ""
             return f"{asked.kind}: {', '.join(values[:_SHOWN_WORDS])}{more}"
@@ -144,16 +170,12 @@ def _atoms(document: syntax.Document, numbers: Mapping[_Asked, int]) -> Atoms:
 
     named: dict[tuple[str, str], list[tuple[int, str]]] = {}
     any_named: dict[str, list[tuple[int, str]]] = {}
-    sources: dict[str, list[int]] = {}
     for asked, atom in numbers.items():
         if asked.kind == "keywords":
             for name in asked.values:
                 named.setdefault((asked.of, name), []).append((atom, f"keywords {asked.of}: {name}"))
             if not asked.values:
                 any_named.setdefault(asked.of, []).append((atom, f"keywords {asked.of}: any"))
-        elif asked.kind == "source":
-            for source in asked.values:
-                sources.setdefault(source, []).append(atom)
     regexes = [(asked.values[0], atom) for asked, atom in numbers.items() if asked.kind == "pattern"]
     return Atoms(
         described=tuple(_describe(asked) for asked in numbers),
@@ -164,9 +186,36 @@ def _atoms(document: syntax.Document, numbers: Mapping[_Asked, int]) -> Atoms:
         any_named=_frozen(any_named),
         patterns=patterns.compile_patterns([regex for regex, _ in regexes]),
         pattern_atoms=tuple(atom for _, atom in regexes),
-        directory=directory.build(_entries(document), _questions(numbers)),
+        directory=directory.build(map(directory.entry, document.clients), _questions(numbers)),
         client_fields=MappingProxyType({atom: asked.of for asked, atom in numbers.items() if asked.kind == "client"}),
-        sources=_frozen(sources),
+        facts=_facts(document, numbers),
+    )
+
+
+def _facts(document: syntax.Document, numbers: Mapping[_Asked, int]) -> Facts:
+    by_value: dict[tuple[str, str], list[int]] = {}
+    for asked, atom in numbers.items():
+        for value in asked.values or ("any",):
+            by_value.setdefault((f"{asked.kind} {asked.of}".strip(), value), []).append(atom)
+
+    def of_kind(kind: str) -> Mapping[str, tuple[int, ...]]:
+        return _frozen({value: atoms for (of, value), atoms in by_value.items() if of == kind})
+
+    def of_value(kind: str, value: str) -> tuple[int, ...]:
+        return tuple(by_value.get((kind, value), ()))
+
+    windows = {hours.name.value: hours for hours in document.hours}
+    named = dict.fromkeys(asked.values[0] for asked in numbers if asked.kind == "hours")
+    return Facts(
+        sources=of_kind("source"),
+        attachments=of_kind("attachment"),
+        any_attachment=of_value("attachment", "any"),
+        kinds=of_kind("kind"),
+        follow_up=of_value("follow_up", "true"),
+        first=of_value("follow_up", "false"),
+        hours=tuple(
+            (calendars.build(windows[name]), of_value("hours", name), of_value("hours not", name)) for name in named
+        ),
     )
 
 
@@ -178,15 +227,6 @@ def _phrases(
             for written in asked.values:
                 for phrase in phrases.parse(written, spellings, exact=asked.kind == "exact"):
                     yield atom, phrase
-
-
-def _entries(document: syntax.Document) -> list[directory.Entry]:
-    return [
-        directory.Entry(
-            client.name.value, _values(client.phones), client.tier.value if client.tier else None, _values(client.tags)
-        )
-        for client in document.clients
-    ]
 
 
 def _questions(numbers: Mapping[_Asked, int]) -> list[tuple[int, directory.Question]]:

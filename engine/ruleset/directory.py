@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from engine.core import text
+from engine.ruleset.syntax import ClientEntry, ClientIs, Text
 
 _NOT_DIGITS = re.compile(r"[^0-9]")
 _NOT_IN_PATTERN = re.compile(r"[^0-9*]")
@@ -65,6 +66,17 @@ class Directory:
 _STRANGER = frozenset({("known", "false")})
 
 
+def entry(client: ClientEntry) -> Entry:
+    """What a rules file says about one client."""
+    tier = client.tier.value if client.tier else None
+    return Entry(client.name.value, _values(client.phones), tier, _values(client.tags))
+
+
+def question(atom: ClientIs) -> Question:
+    """What an atom asks."""
+    return Question(atom.field.value, _values(atom.values))
+
+
 def build(entries: Iterable[Entry], questions: Sequence[tuple[int, Question]]) -> Directory:
     """The directory with its questions, each known by the number of its atom."""
     facts: dict[str, frozenset[tuple[str, str]]] = {}
@@ -84,6 +96,10 @@ def build(entries: Iterable[Entry], questions: Sequence[tuple[int, Question]]) -
                 asked.setdefault((question.field, _folded(value)), []).append((atom, value))
     frozen = {fact: tuple(atoms) for fact, atoms in asked.items()}
     return Directory(MappingProxyType(facts), MappingProxyType(frozen), tuple(numbers))
+
+
+def _values(texts: Iterable[Text]) -> tuple[str, ...]:
+    return tuple(each.value for each in texts)
 
 
 def _folded(value: str) -> str:

@@ -7,7 +7,22 @@ certain; what a `none` forbids gives nothing.
 from collections.abc import Iterator, Mapping
 from typing import assert_never
 
-from engine.ruleset.syntax import Always, Atom, ClientIs, Condition, Group, KeywordIs, Pattern, SourceIs, Text, Words
+from engine.ruleset.syntax import (
+    Always,
+    Atom,
+    AttachmentIs,
+    ClientIs,
+    Condition,
+    FollowUpIs,
+    Group,
+    HoursIs,
+    KeywordIs,
+    KindIs,
+    Pattern,
+    SourceIs,
+    Text,
+    Words,
+)
 
 
 def guaranteed(condition: Condition, groups: Mapping[Text, frozenset[str]]) -> frozenset[str]:
@@ -22,6 +37,8 @@ def guaranteed(condition: Condition, groups: Mapping[Text, frozenset[str]]) -> f
         case Group(kind="any", parts=parts) if parts:
             return frozenset.intersection(*(guaranteed(part, groups) for part in parts))
         case Group() | Words() | ClientIs() | SourceIs() | Always():
+            return frozenset()
+        case AttachmentIs() | KindIs() | HoursIs() | FollowUpIs():
             return frozenset()
         case _:
             assert_never(condition)

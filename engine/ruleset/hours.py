@@ -1,20 +1,24 @@
 """The `hours:` section: named windows of the week, checked so that a typing error shows now and not one night.
 
-Called by `schema`. Rules cannot ask for hours yet; the section is read so that it can be kept ready.
+Called by `schema`. Whether a moment lies in a window is the work of `calendars`.
 """
 
 import re
 import zoneinfo
 from collections.abc import Mapping as Map
+from datetime import time
 
 from engine.ruleset import shapes
 from engine.ruleset.reader import Node, Scalar
-from engine.ruleset.syntax import Fault, Hours, Text
+from engine.ruleset.syntax import Fault, Hours, Text, Window
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_WINDOW = re.compile(r"(?P<first>\w+)(?:-(?P<last>\w+))? (?P<start>\d\d:\d\d)-(?P<end>\d\d:\d\d)")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+# As in "Mon-Fri 08:00-17:30".
+WINDOW = re.compile(r"(?P<first>\w+)(?:-(?P<last>\w+))? (?P<start>\d\d:\d\d)-(?P<end>\d\d:\d\d)", re.ASCII)
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
-_COUNTRY = re.compile(r"[A-Z]{2}")
+_MIDNIGHT = "24:00"
+# A country, or a part of it that has holidays of its own: KE, US-CA.
+COUNTRY = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?")
 
 
 def read_hours(name: Scalar, node: Node, faults: list[Fault]) -> Hours | None:
@@ -27,15 +31,14 @@ def read_hours(name: Scalar, node: Node, faults: list[Fault]) -> Hours | None:
     timezone = shapes.line(values["timezone"], "timezone", faults) if "timezone" in values else None
     weekly = shapes.lines(values["weekly"], "weekly", faults) if "weekly" in values else ()
     _check_zone(timezone, faults)
-    for window in weekly:
-        _check_window(window, faults)
+    windows = tuple(window for line in weekly if (window := _window(line, faults)))
     holidays = _holidays(values, faults)
-    return Hours(Text(name.value, name.at), timezone, weekly, holidays) if timezone and weekly else None
+    return Hours(Text(name.value, name.at), timezone, windows, holidays) if timezone and weekly else None
 
 
 def _holidays(values: Map[str, Node], faults: list[Fault]) -> Text | None:
     holidays = shapes.line(values["holidays"], "holidays", faults) if "holidays" in values else None
-    if holidays and not _COUNTRY.fullmatch(holidays.value):
+    if holidays and not COUNTRY.fullmatch(holidays.value):
         message = f'"{holidays.value}" is no country code'
         faults.append(Fault(holidays.at, "E143", message, "write two capital letters, e.g. KE"))
     return holidays
@@ -52,22 +55,33 @@ def _check_zone(zone: Text | None, faults: list[Fault]) -> None:
         faults.append(Fault(zone.at, "E141", f'there is no time zone "{zone.value}"', hint))
 
 
-def _check_window(window: Text, faults: list[Fault]) -> None:
-    found = _WINDOW.fullmatch(window.value)
+def _window(line: Text, faults: list[Fault]) -> Window | None:
+    found = WINDOW.fullmatch(line.value)
     if found is None:
         hint = 'write it as "Mon-Fri 08:00-17:30"'
-        faults.append(Fault(window.at, "E142", f'"{window.value}" is no days with hours', hint))
-        return
-    for day in filter(None, (found["first"], found["last"])):
-        if day not in _DAYS:
-            hint = shapes.suggest(day[:3], _DAYS) or f"days are: {', '.join(_DAYS)}"
-            faults.append(Fault(window.at, "E142", f'there is no day "{day}"', hint))
+        faults.append(Fault(line.at, "E142", f'"{line.value}" is no days with hours', hint))
+        return None
+    before = len(faults)
+    first, last = found["first"], found["last"] or found["first"]
+    for day in dict.fromkeys((first, last)):
+        if day not in DAYS:
+            hint = shapes.suggest(day[:3], DAYS) or f"days are: {', '.join(DAYS)}"
+            faults.append(Fault(line.at, "E142", f'there is no day "{day}"', hint))
     start, end = found["start"], found["end"]
-    faults.extend(
-        Fault(window.at, "E142", f"there is no time {time}", "write 00:00 to 24:00")
-        for time in (start, end)
-        if not _TIME.fullmatch(time) and time != "24:00"
-    )
+    if not _TIME.fullmatch(start):
+        faults.append(Fault(line.at, "E142", f"hours cannot begin at {start}", "write 00:00 to 23:59"))
+    if not _TIME.fullmatch(end) and end != _MIDNIGHT:
+        faults.append(Fault(line.at, "E142", f"there is no time {end}", "write 00:00 to 24:00"))
     if start == end:
         message, hint = "the hours end when they begin", 'write "00:00-24:00" for the whole day'
-        faults.append(Fault(window.at, "E142", message, hint))
+        faults.append(Fault(line.at, "E142", message, hint))
+    if len(faults) > before:
+        return None
+    ends = None if end == _MIDNIGHT else time.fromisoformat(end)
+    return Window(_days(first, last), time.fromisoformat(start), ends, line)
+
+
+def _days(first: str, last: str) -> frozenset[int]:
+    """From one day to the other, both included; "Sat-Mon" goes over the end of the week."""
+    start, end = DAYS.index(first), DAYS.index(last)
+    return frozenset((start + step) % 7 for step in range((end - start) % 7 + 1))

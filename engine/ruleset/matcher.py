@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.core import variables
-from engine.core.decisions import Because, Decision, Explanation, NotMatched, Priority
+from engine.core.decisions import Because, Decision, Explanation, FollowUpPolicy, NotMatched, Priority, Shadow
 from engine.core.events import Event, Message
 from engine.core.quotes import quote
 from engine.core.text import first_sentence
@@ -56,6 +56,13 @@ class Rule:
     ack: str | None
     escalate: bool
     stop: bool
+    # Channels that get a copy of the post.
+    also: tuple[str, ...]
+    # None: whoever is on call.
+    mention: str | None
+    follow_up: FollowUpPolicy
+    # Evaluated and recorded, nothing else.
+    shadow: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,8 @@ class Defaults:
     priority: Priority
     ack: str | None
     tags: tuple[str, ...]
+    mention: str | None
+    follow_up: FollowUpPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +92,21 @@ class Ruleset:
     triggered: Mapping[int, tuple[int, ...]] = field(repr=False)
     templates: Templates = field(repr=False)
 
-    def evaluate(self, event: Event) -> Decision:
-        """What the rules decide about one event."""
-        reading = self.atoms.read(event)
-        return self._decide(event, reading, self._matching(reading.hits))
+    def evaluate(self, event: Event, *, follow_up: bool = False) -> Decision:
+        """What the rules decide about one event; `follow_up` says that its conversation has an open incident."""
+        reading = self.atoms.read(event, follow_up=follow_up)
+        return self._decide(event, reading, *self._matching(reading.hits))
 
-    def explain(self, event: Event) -> Explanation:
+    def matches(self, rule: str, event: Event, *, follow_up: bool = False) -> bool:
+        """Whether a rule, one on trial included, is among those that match the event."""
+        matching, shadows = self._matching(self.atoms.read(event, follow_up=follow_up).hits)
+        return any(found.id == rule for found in matching) or any(found.rule == rule for found in shadows)
+
+    def explain(self, event: Event, *, follow_up: bool = False) -> Explanation:
         """The decision, and for every rule that did not match the first thing it missed, nearest rules first."""
-        reading = self.atoms.read(event)
-        matching = self._matching(reading.hits)
+        reading = self.atoms.read(event, follow_up=follow_up)
+        matching, shadows = self._matching(reading.hits)
+        on_trial = {shadow.rule for shadow in shadows}
         last = matching[-1] if matching else None
         ends = last if last and last.stop else None
         # Rules that a `stop` kept from being asked come after all that were asked and missed something.
@@ -100,12 +115,12 @@ class Ruleset:
         for rule in self.rules:
             if after and ends is not None:
                 missed.append((-1.0, NotMatched(rule.id, f"not asked: {ends.id} ends the search")))
-            elif rule not in matching:
+            elif rule not in matching and rule.id not in on_trial:
                 nearness = conditions.nearness(rule.condition, reading.hits)
                 missed.append((nearness, NotMatched(rule.id, _missing(rule.condition, reading))))
             after = after or rule is ends
         missed.sort(key=lambda each: -each[0])
-        decision = self._decide(event, reading, matching)
+        decision = self._decide(event, reading, matching, shadows)
         return Explanation(decision, tuple(not_matched for _, not_matched in missed))
 
     def fallback(self, event: Event, error: str) -> Decision:
@@ -125,6 +140,8 @@ class Ruleset:
             escalate=True,
             because=(),
             ruleset_sha=self.sha,
+            mention=self.defaults.mention,
+            follow_up=self.defaults.follow_up,
             error=error,
         )
 
@@ -136,19 +153,23 @@ class Ruleset:
         """Title and body of the engineers' post; see `core.plan.Wording`."""
         return self.templates.escalation(given)
 
-    def _matching(self, hits: set[int]) -> list[Rule]:
-        """The rules that match, in order, up to one that ends the search."""
+    def _matching(self, hits: set[int]) -> tuple[list[Rule], list[Shadow]]:
+        """The rules that match, in order, up to one that ends the search; and those on trial among them, apart."""
         reached = {position for atom in hits for position in self.triggered.get(atom, ())}
         found: list[Rule] = []
+        shadows: list[Shadow] = []
         for position in sorted(reached):
             rule = self.rules[position]
             if conditions.holds(rule.condition, hits):
+                if rule.shadow:
+                    shadows.append(Shadow(rule.id, decides=not found))
+                    continue
                 found.append(rule)
                 if rule.stop:
                     break
-        return found
+        return found, shadows
 
-    def _decide(self, event: Event, reading: Reading, matching: Sequence[Rule]) -> Decision:
+    def _decide(self, event: Event, reading: Reading, matching: Sequence[Rule], shadows: Sequence[Shadow]) -> Decision:
         if not matching:
             return self.fallback(event, "no rule matched")
         deciding = matching[0]
@@ -179,6 +200,10 @@ class Ruleset:
             escalate=deciding.escalate,
             because=tuple(_because(matching, reading)),
             ruleset_sha=self.sha,
+            also=tuple((channel, self.channels.get(channel)) for channel in deciding.also),
+            mention=deciding.mention,
+            follow_up=deciding.follow_up,
+            shadow=tuple(shadows),
         )
 
 

@@ -5,53 +5,33 @@ used, because it is the only place where a lead said what a rule is for.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from engine.core.decisions import Explanation
-from engine.core.events import Client, Event, Message
-from engine.ruleset.syntax import Condition, Document, Fault, Group, Rule, SourceIs, Text
+from engine.ruleset.circumstances import favourable
+from engine.ruleset.syntax import Document, Fault, Rule, Text
 
 if TYPE_CHECKING:
     from engine.ruleset.matcher import Ruleset
 
-# A Monday morning; rules cannot ask for the time yet, and an example must not depend on today.
-_WHEN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-# In no client directory: three digits are too few for a number.
-_CLIENT = Client(phone="+100", display_name="Example")
 # What of the evidence is quoted before it is cut.
 _SHOWN_EVIDENCE = 4
 
 
 def rehearse(document: Document, ruleset: "Ruleset") -> Iterator[Fault]:
-    """A fault for each example that does not do what it says."""
+    """A fault for each example that does not do what it says; a rule that is switched off is not tried."""
     for rule in document.rules:
-        source = _source_of(rule)
+        if not rule.enabled or not (rule.examples.match or rule.examples.no_match):
+            continue
+        around = favourable(rule, document)
         for example in rule.examples.match:
-            event = _event(example, source)
-            if rule.id.value not in ruleset.evaluate(event).matched:
-                yield _not_matched(rule, example, document, ruleset.explain(event))
+            event = around.event(example.value)
+            if not ruleset.matches(rule.id.value, event, follow_up=around.follow_up):
+                yield _not_matched(rule, example, document, ruleset.explain(event, follow_up=around.follow_up))
         for example in rule.examples.no_match:
-            event = _event(example, source)
-            if rule.id.value in ruleset.evaluate(event).matched:
-                yield _matched(rule, example, ruleset.explain(event))
-
-
-def _event(example: Text, source: str) -> Event:
-    return Event(source, _WHEN, "example", _CLIENT, Message("example", example.value))
-
-
-def _source_of(rule: Rule) -> str:
-    """The network that an example comes from: one that the rule asks for, else WhatsApp."""
-    return next(_sources(rule.when), "whatsapp")
-
-
-def _sources(condition: Condition) -> Iterator[str]:
-    if isinstance(condition, SourceIs):
-        yield condition.sources[0].value
-    elif isinstance(condition, Group) and condition.kind != "none":
-        for part in condition.parts:
-            yield from _sources(part)
+            event = around.event(example.value)
+            if ruleset.matches(rule.id.value, event, follow_up=around.follow_up):
+                yield _matched(rule, example, ruleset.explain(event, follow_up=around.follow_up))
 
 
 def _not_matched(rule: Rule, example: Text, document: Document, explanation: Explanation) -> Fault:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from engine.core import text as texts
 from engine.core import variables
 from engine.core.decisions import Priority
-from engine.ruleset import clauses, shapes
+from engine.ruleset import clauses, outcomes, shapes
 from engine.ruleset.hours import read_hours
 from engine.ruleset.reader import Mapping, Node, Scalar
 from engine.ruleset.syntax import (
@@ -32,9 +32,28 @@ from engine.ruleset.syntax import (
 
 SECTIONS = ("schema", "owner", "defaults", "keywords", "rules", "channels", "hours", "clients")
 LATER_SECTIONS = frozenset({"scenarios"})
-DEFAULT_KEYS = ("channel", "priority", "ack", "tags")
-RULE_KEYS = ("id", "title", "when", "priority", "tags", "channel", "summary", "ack", "escalate", "stop", "examples")
-LATER_RULE_KEYS = frozenset({"also", "status", "mention", "enabled", "reason", "follow_up"})
+DEFAULT_KEYS = ("channel", "priority", "ack", "tags", "mention", "follow_up")
+RULE_KEYS = (
+    "id",
+    "title",
+    "when",
+    "priority",
+    "tags",
+    "channel",
+    "also",
+    "mention",
+    "summary",
+    "ack",
+    "escalate",
+    "follow_up",
+    "stop",
+    "status",
+    "enabled",
+    "reason",
+    "examples",
+)
+# The setting that stands among the keywords of a category.
+TYPOS = "typos"
 
 # A category is a variable of the templates, so it must not hide one of theirs or a word of their language.
 RESERVED = variables.ALWAYS | variables.SOMETIMES | variables.DECIDED
@@ -105,6 +124,10 @@ def _merge_defaults(first: Defaults, second: Defaults, faults: list[Fault]) -> D
         set_twice.append(("ack", first.ack.at, second.ack.at))
     if first.tags and second.tags:
         set_twice.append(("tags", first.tags[0].at, second.tags[0].at))
+    if first.mention and second.mention:
+        set_twice.append(("mention", first.mention.at, second.mention.at))
+    if first.follow_up and second.follow_up:
+        set_twice.append(("follow_up", first.follow_up.at, second.follow_up.at))
     for name, earlier, later in set_twice:
         also = ((earlier, "the first one stands here"),)
         faults.append(Fault(later, "E214", f'the default for "{name}" is set a second time', "keep one of them", also))
@@ -113,6 +136,8 @@ def _merge_defaults(first: Defaults, second: Defaults, faults: list[Fault]) -> D
         priority=second.priority if first.priority is None else first.priority,
         ack=first.ack or second.ack,
         tags=first.tags or second.tags,
+        mention=first.mention or second.mention,
+        follow_up=first.follow_up or second.follow_up,
         at=first.at,
     )
 
@@ -135,12 +160,14 @@ def _defaults(node: Node, faults: list[Fault]) -> Defaults:
     found = shapes.mapping(node, "defaults", "keys with values", faults)
     if found is None:
         return Defaults()
-    values = shapes.fields(found, '"defaults"', DEFAULT_KEYS, LATER_RULE_KEYS, faults)
+    values = shapes.fields(found, '"defaults"', DEFAULT_KEYS, (), faults)
     return Defaults(
         channel=_line(values, "channel", faults),
         priority=_priority(values, faults),
         ack=_line(values, "ack", faults),
         tags=shapes.lines(values["tags"], "tags", faults, may_be_empty=True) if "tags" in values else (),
+        mention=outcomes.read_mention(values, faults),
+        follow_up=outcomes.read_follow_up(values, faults),
         at=found.at,
     )
 
@@ -153,13 +180,18 @@ def _keywords(node: Node, faults: list[Fault]) -> Iterable[Keyword]:
             message = f'"{key.value}" cannot be a category, because templates use this word themselves'
             faults.append(Fault(key.at, "E140", message, "choose another word"))
         inner = shapes.mapping(names, key.value, "keywords, each with the ways people write it", faults)
-        for name, spellings in inner.entries if inner else ():
+        entries = inner.entries if inner else ()
+        settings = {name.value: node for name, node in entries if name.value == TYPOS}
+        typos = bool(settings) and shapes.flag(settings[TYPOS], TYPOS, faults) is True
+        for name, spellings in entries:
+            if name.value == TYPOS:
+                continue
             if name.value == "any":
                 message = '"any" cannot be a keyword, because in a rule it means any of them'
                 faults.append(Fault(name.at, "E140", message, "choose another word"))
-            phrases = clauses.phrases_of(spellings, name.value, faults, may_be_empty=True)
+            phrases = clauses.spellings_of(spellings, name.value, faults)
             if name.value.strip():
-                yield Keyword(category, Text(name.value, name.at), phrases)
+                yield Keyword(category, Text(name.value, name.at), phrases, typos)
             else:
                 faults.append(shapes.empty(name, key.value))
 
@@ -171,10 +203,11 @@ def _rules(node: Node, faults: list[Fault]) -> tuple[Rule, ...]:
 
 
 def _rule(node: Mapping, faults: list[Fault]) -> Rule:
-    values = shapes.fields(node, "a rule", RULE_KEYS, LATER_RULE_KEYS, faults)
+    values = shapes.fields(node, "a rule", RULE_KEYS, (), faults)
     shapes.required(values, "a rule", ("id", "when"), node.at, faults)
     when = clauses.read_when(values["when"], faults) if "when" in values else None
     stop = shapes.flag(values["stop"], "stop", faults) if "stop" in values else None
+    enabled, reason = outcomes.read_enabled(values, faults)
     return Rule(
         # A rule without a usable id still counts in its place; the empty id says that nothing may refer to it.
         id=_id(values["id"], faults) if "id" in values else Text("", node.at),
@@ -188,6 +221,12 @@ def _rule(node: Mapping, faults: list[Fault]) -> Rule:
         ack=_line(values, "ack", faults),
         escalate=shapes.flag(values["escalate"], "escalate", faults) if "escalate" in values else None,
         stop=bool(stop),
+        also=shapes.one_or_more(values["also"], "also", faults) if "also" in values else (),
+        mention=outcomes.read_mention(values, faults),
+        follow_up=outcomes.read_follow_up(values, faults),
+        shadow=outcomes.read_shadow(values, faults),
+        enabled=enabled,
+        reason=reason,
         examples=_examples(values["examples"], faults) if "examples" in values else Examples(),
     )
 

@@ -8,8 +8,10 @@ import difflib
 import re
 from collections.abc import Iterable
 from collections.abc import Mapping as Map
+from datetime import timedelta
 from typing import assert_never
 
+from engine.core import durations
 from engine.ruleset.reader import Mapping, Node, Scalar, Sequence
 from engine.ruleset.syntax import Fault, Place, Text
 
@@ -104,6 +106,35 @@ def flag(node: Node, name: str, faults: list[Fault]) -> bool | None:
     meant = folded if folded in {"true", "false"} else _MEANT_BOOLEAN.get(folded)
     hint = f"write {meant}" if meant else "write true or false"
     faults.append(Fault(found.at, "E137", f'"{name}" is either true or false, not "{found.value}"', hint))
+    return None
+
+
+def word(node: Node, name: str, known: Iterable[str], code: str, faults: list[Fault]) -> Text | None:
+    """One of a few words; any other is a fault with that code."""
+    found = line(node, name, faults)
+    return found if found and known_word(found, name, known, code, faults) else None
+
+
+def known_word(found: Text, name: str, known: Iterable[str], code: str, faults: list[Fault]) -> bool:
+    """Whether a text is one of a few words; if not, that is reported."""
+    known = tuple(known)
+    if found.value in known:
+        return True
+    hint = suggest(found.value, known) or f"write one of: {', '.join(known)}"
+    faults.append(Fault(found.at, code, f'"{name}" cannot be "{found.value}"', hint))
+    return False
+
+
+def span(node: Node, name: str, faults: list[Fault]) -> timedelta | None:
+    """A span of time such as 30m, longer than nothing."""
+    found = line(node, name, faults)
+    if found is None:
+        return None
+    parsed = durations.parse(found.value)
+    if parsed:
+        return parsed
+    hint = f'did you mean "{found.value}h"?' if found.value.isdecimal() and parsed is None else "write e.g. 30m, 4h, 2d"
+    faults.append(Fault(found.at, "E156", f'"{name}" wants a span of time, not "{found.value}"', hint))
     return None
 
 

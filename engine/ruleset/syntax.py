@@ -5,6 +5,7 @@ categories and templates are still only names.
 """
 
 from dataclasses import dataclass, field
+from datetime import time, timedelta
 
 from engine.core.decisions import Priority
 
@@ -88,6 +89,39 @@ class SourceIs:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachmentIs:
+    """An `attachment:` atom; `any` is written as an empty tuple."""
+
+    kinds: tuple[Text, ...]
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class KindIs:
+    """A `kind:` atom: what the message is, e.g. an edit."""
+
+    kinds: tuple[Text, ...]
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class HoursIs:
+    """An `hours:` atom: the time lies in a named window or, with `inside` false, outside of it."""
+
+    name: Text
+    inside: bool
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpIs:
+    """A `follow_up:` atom: the conversation has an open incident, or has none."""
+
+    value: bool
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Always:
     """The `when: always` of the last rule."""
 
@@ -104,7 +138,7 @@ class Group:
     at: Place
 
 
-Atom = Words | KeywordIs | Pattern | ClientIs | SourceIs | Always
+Atom = Words | KeywordIs | Pattern | ClientIs | SourceIs | AttachmentIs | KindIs | HoursIs | FollowUpIs | Always
 Condition = Atom | Group
 
 
@@ -114,6 +148,19 @@ class Examples:
 
     match: tuple[Text, ...] = ()
     no_match: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """`follow_up:` as an outcome: what happens to further messages; None where nothing is said."""
+
+    # For how long after the last message an incident takes further ones.
+    within: timedelta | None
+    # append or new
+    then: Text | None
+    # After how long without an acknowledgement the same incident acknowledges again.
+    ack_again_after: timedelta | None
+    at: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +179,16 @@ class Rule:
     ack: Text | None = None
     escalate: bool | None = None
     stop: bool = False
+    # Channels that get a copy of the post.
+    also: tuple[Text, ...] = ()
+    # Whom the post calls instead of whoever is on call.
+    mention: Text | None = None
+    follow_up: FollowUp | None = None
+    # `status: shadow`: evaluated and recorded, nothing else.
+    shadow: bool = False
+    # `enabled: false`: checked and not used, for a reason.
+    enabled: bool = True
+    reason: Text | None = None
     examples: Examples = field(default_factory=Examples)
 
 
@@ -142,6 +199,8 @@ class Keyword:
     category: Text
     name: Text
     spellings: tuple[Text, ...]
+    # Long words of it also match with one typing error.
+    typos: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +213,27 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """One line of a week: from a time of day to another on each of the days; past midnight when it ends earlier."""
+
+    # 0 is Monday.
+    days: frozenset[int]
+    start: time
+    # None: the end of the day.
+    end: time | None
+    # As it was written.
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
 class Hours:
     """A named window of the week."""
 
     name: Text
+    # IANA.
     timezone: Text
-    weekly: tuple[Text, ...]
+    weekly: tuple[Window, ...]
+    # ISO 3166 country, or country and subdivision joined by a hyphen, whose public holidays are outside.
     holidays: Text | None
 
 
@@ -182,6 +256,8 @@ class Defaults:
     priority: Priority | None = None
     ack: Text | None = None
     tags: tuple[Text, ...] = ()
+    mention: Text | None = None
+    follow_up: FollowUp | None = None
     # Where the section stands; None when no file has one.
     at: Place | None = None
 

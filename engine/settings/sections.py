@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from engine.core import durations
 from engine.ruleset.reader import Mapping, Node, Scalar
 from engine.ruleset.syntax import Fault, Place
 
@@ -23,15 +24,6 @@ LATER = "E905"
 NAME = "E906"
 CODES = frozenset({UNKNOWN_KEY, MISSING, SHAPE, VALUE, LATER, NAME})
 
-_SPAN = re.compile(r"([0-9]{1,6})\s?(ms|s|m|h|d|w)", re.ASCII)
-_UNITS = {
-    "ms": timedelta(milliseconds=1),
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-}
 _SIZE = re.compile(r"([0-9]{1,12})\s?(|KiB|MiB)", re.ASCII)
 _FACTORS = {"": 1, "KiB": 1024, "MiB": 1024 * 1024}
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)
@@ -142,12 +134,12 @@ class Section:
         text = self.text(key)
         if text is None:
             return default
-        found = _SPAN.fullmatch(text)
+        found = durations.parse(text)
         if found is None:
             hint = f'did you mean "{text}s"?' if text.isdecimal() else ""
             self.fault(key, VALUE, f'"{key}" is a length of time such as 90s, 5m, 4h or 30d', hint)
             return default
-        return int(found[1]) * _UNITS[found[2]]
+        return found
 
     def count(self, key: str, default: int) -> int:
         """A whole number, at least 1."""
