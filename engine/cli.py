@@ -30,6 +30,7 @@ _MODULES = {
     "help": "help_code",
     "init": "init",
     "run": "run",
+    "schema": "schema",
     "validate": "validate",
 }
 _FIRST_STEPS = """\
@@ -109,6 +110,7 @@ def _add_rules(commands: "_Commands") -> None:
     explain.add_argument("--at", help="when it is received, e.g. 2026-02-12T22:15:00+03:00 (default: now)")
     explain.add_argument("--source", default="whatsapp", help="default: whatsapp")
     explain.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    commands.add_parser("schema", help="print the rule language for editors, as JSON Schema")
     codes = commands.add_parser("help", help="explain the code of a finding, e.g. `engine help E112`; or list all")
     codes.add_argument("codes", nargs="*", help="as `engine validate` prints them", metavar="CODE")
 

@@ -60,7 +60,7 @@ _OTHER_NAMES = {
     "attachments": "attachment",
     "media": "attachment",
 }
-_PHONE_PATTERN = re.compile(r"\+?[0-9*]+")
+PHONE_PATTERN = re.compile(r"\+?[0-9*]+")
 _SHOWN = ", ".join(KNOWN)
 # The signs of a phrase that mean something: the end of a word left open, and a category of keywords.
 _OPEN_END = re.compile(r"[^\W_]\*\Z")
@@ -283,6 +283,6 @@ def _client(key: Scalar, node: Node, faults: list[Fault]) -> Condition | None:
         faults.extend(
             Fault(phone.at, "E144", "this is no phone number", 'write it as "+254…", with * for the rest')
             for phone in values
-            if not _PHONE_PATTERN.fullmatch(phone.value)
+            if not PHONE_PATTERN.fullmatch(phone.value)
         )
     return ClientIs(field, values, key.at) if values else None

@@ -12,11 +12,12 @@ from engine.ruleset import shapes
 from engine.ruleset.reader import Node, Scalar
 from engine.ruleset.syntax import Fault, Hours, Text, Window
 
+HOURS_KEYS = ("timezone", "weekly", "holidays")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # As in "Mon-Fri 08:00-17:30".
 WINDOW = re.compile(r"(?P<first>\w+)(?:-(?P<last>\w+))? (?P<start>\d\d:\d\d)-(?P<end>\d\d:\d\d)", re.ASCII)
-_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
-_MIDNIGHT = "24:00"
+TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
+MIDNIGHT = "24:00"
 # A country, or a part of it that has holidays of its own: KE, US-CA.
 COUNTRY = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?")
 
@@ -26,7 +27,7 @@ def read_hours(name: Scalar, node: Node, faults: list[Fault]) -> Hours | None:
     found = shapes.mapping(node, name.value, "timezone and weekly", faults)
     if found is None:
         return None
-    values = shapes.fields(found, "a window of hours", ("timezone", "weekly", "holidays"), (), faults)
+    values = shapes.fields(found, "a window of hours", HOURS_KEYS, (), faults)
     shapes.required(values, f'"{name.value}"', ("timezone", "weekly"), name.at, faults)
     timezone = shapes.line(values["timezone"], "timezone", faults) if "timezone" in values else None
     weekly = shapes.lines(values["weekly"], "weekly", faults) if "weekly" in values else ()
@@ -68,16 +69,16 @@ def _window(line: Text, faults: list[Fault]) -> Window | None:
             hint = shapes.suggest(day[:3], DAYS) or f"days are: {', '.join(DAYS)}"
             faults.append(Fault(line.at, "E142", f'there is no day "{day}"', hint))
     start, end = found["start"], found["end"]
-    if not _TIME.fullmatch(start):
+    if not TIME.fullmatch(start):
         faults.append(Fault(line.at, "E142", f"hours cannot begin at {start}", "write 00:00 to 23:59"))
-    if not _TIME.fullmatch(end) and end != _MIDNIGHT:
+    if not TIME.fullmatch(end) and end != MIDNIGHT:
         faults.append(Fault(line.at, "E142", f"there is no time {end}", "write 00:00 to 24:00"))
     if start == end:
         message, hint = "the hours end when they begin", 'write "00:00-24:00" for the whole day'
         faults.append(Fault(line.at, "E142", message, hint))
     if len(faults) > before:
         return None
-    ends = None if end == _MIDNIGHT else time.fromisoformat(end)
+    ends = None if end == MIDNIGHT else time.fromisoformat(end)
     return Window(_days(first, last), time.fromisoformat(start), ends, line)
 
 
