@@ -8,7 +8,7 @@ import re
 from typing import assert_never
 
 from engine.core.events import ATTACHMENT_KINDS, MESSAGE_KINDS
-from engine.ruleset import shapes
+from engine.ruleset import guesses, shapes
 from engine.ruleset.places import within
 from engine.ruleset.reader import Mapping, Node, Scalar, Sequence
 from engine.ruleset.syntax import (
@@ -74,6 +74,8 @@ def read_when(node: Node, faults: list[Fault]) -> Condition | None:
             return Always(node.at)
         case Scalar(value=""):
             faults.append(shapes.empty(node, "when"))
+            return None
+        case Scalar() if guesses.switch(node, "when", faults):
             return None
         case Scalar(value=value):
             hint = shapes.suggest(value, ["always"]) or f"conditions are: {_SHOWN}"

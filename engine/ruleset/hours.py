@@ -8,7 +8,7 @@ import zoneinfo
 from collections.abc import Mapping as Map
 from datetime import time
 
-from engine.ruleset import shapes
+from engine.ruleset import guesses, shapes
 from engine.ruleset.reader import Node, Scalar
 from engine.ruleset.syntax import Fault, Hours, Text, Window
 
@@ -38,7 +38,9 @@ def read_hours(name: Scalar, node: Node, faults: list[Fault]) -> Hours | None:
 
 
 def _holidays(values: Map[str, Node], faults: list[Fault]) -> Text | None:
-    holidays = shapes.line(values["holidays"], "holidays", faults) if "holidays" in values else None
+    if "holidays" not in values or guesses.switch(values["holidays"], "holidays", faults):
+        return None
+    holidays = shapes.line(values["holidays"], "holidays", faults)
     if holidays and not COUNTRY.fullmatch(holidays.value):
         message = f'"{holidays.value}" is no country code'
         faults.append(Fault(holidays.at, "E143", message, "write two capital letters, e.g. KE"))
@@ -60,7 +62,8 @@ def _window(line: Text, faults: list[Fault]) -> Window | None:
     found = WINDOW.fullmatch(line.value)
     if found is None:
         hint = 'write it as "Mon-Fri 08:00-17:30"'
-        faults.append(Fault(line.at, "E142", f'"{line.value}" is no days with hours', hint))
+        unread = Fault(line.at, "E142", f'"{line.value}" is no days with hours', hint)
+        faults.append(guesses.time_without_days(line) or unread)
         return None
     before = len(faults)
     first, last = found["first"], found["last"] or found["first"]

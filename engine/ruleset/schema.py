@@ -13,7 +13,7 @@ from typing import TypeVar
 from engine.core import text as texts
 from engine.core import variables
 from engine.core.decisions import Priority
-from engine.ruleset import clauses, outcomes, shapes
+from engine.ruleset import clauses, guesses, outcomes, shapes
 from engine.ruleset.hours import read_hours
 from engine.ruleset.reader import Mapping, Node, Scalar
 from engine.ruleset.syntax import (
@@ -165,9 +165,9 @@ def _defaults(node: Node, faults: list[Fault]) -> Defaults:
         return Defaults()
     values = shapes.fields(found, '"defaults"', DEFAULT_KEYS, (), faults)
     return Defaults(
-        channel=_line(values, "channel", faults),
+        channel=_named_line(values, "channel", faults),
         priority=_priority(values, faults),
-        ack=_line(values, "ack", faults),
+        ack=_named_line(values, "ack", faults),
         tags=shapes.lines(values["tags"], "tags", faults, may_be_empty=True) if "tags" in values else (),
         mention=outcomes.read_mention(values, faults),
         follow_up=outcomes.read_follow_up(values, faults),
@@ -219,9 +219,9 @@ def _rule(node: Mapping, faults: list[Fault]) -> Rule:
         title=_line(values, "title", faults),
         priority=_priority(values, faults),
         tags=shapes.lines(values["tags"], "tags", faults, may_be_empty=True) if "tags" in values else (),
-        channel=_line(values, "channel", faults),
+        channel=_named_line(values, "channel", faults),
         summary=_line(values, "summary", faults),
-        ack=_line(values, "ack", faults),
+        ack=_named_line(values, "ack", faults),
         escalate=shapes.flag(values["escalate"], "escalate", faults) if "escalate" in values else None,
         stop=bool(stop),
         also=shapes.one_or_more(values["also"], "also", faults) if "also" in values else (),
@@ -277,8 +277,7 @@ def _client(node: Node, faults: list[Fault]) -> ClientEntry | None:
     phones = shapes.lines(values["phones"], "phones", faults) if "phones" in values else ()
     for phone in phones:
         if not PHONE.fullmatch(phone.value):
-            hint = "write it with + and the country code, without blanks"
-            faults.append(Fault(phone.at, "E144", "this is no phone number in the international form", hint))
+            faults.append(guesses.phone(phone, PHONE))
     language = _line(values, "language", faults)
     if language and not LANGUAGE.fullmatch(language.value):
         message = f'"{language.value}" is no language code'
@@ -289,6 +288,11 @@ def _client(node: Node, faults: list[Fault]) -> ClientEntry | None:
 
 def _line(values: Map[str, Node], key: str, faults: list[Fault]) -> Text | None:
     return shapes.line(values[key], key, faults) if key in values else None
+
+
+def _named_line(values: Map[str, Node], key: str, faults: list[Fault]) -> Text | None:
+    """A text that names something, which a yes or no cannot."""
+    return None if key in values and guesses.switch(values[key], key, faults) else _line(values, key, faults)
 
 
 def _priority(values: Map[str, Node], faults: list[Fault]) -> Priority | None:

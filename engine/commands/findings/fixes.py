@@ -11,9 +11,18 @@ from engine.ruleset.traps import quoted
 
 _MEANT = re.compile(r'did you mean "(?P<name>[^"\n]+)"\?')
 _WRITE = re.compile(r"write (?P<text>\S.*)", re.DOTALL)
-# Their advice "write …" is the marked text as it should stand in the file.
-_LITERAL = frozenset({"E109", "E110", "E117", "E170", "E171", "E172", "E173", "E174", "E175", "E176"})
-_SWITCHES = frozenset({"true", "false"})
+# The advice "write …" of these codes is the marked text as it should stand in the file, when it has this form.
+_LITERAL = {
+    **dict.fromkeys(
+        ("E109", "E110", "E117", "E170", "E171", "E172", "E173", "E174", "E175", "E176"),
+        re.compile(r"(?P<quote>['\"]).*(?P=quote)", re.DOTALL),
+    ),
+    "E132": re.compile(r"\[.*\]"),
+    "E137": re.compile(r"true|false"),
+    "E144": re.compile(r'"\+\d+"'),
+    "E180": re.compile(r"none|live|default"),
+    "E182": re.compile(r'"\+\d+"'),
+}
 # What needs no quotes wherever it stands.
 _BARE = re.compile(r"[^\W_][\w./+-]*(?: [\w./+-]+)*")
 
@@ -25,9 +34,8 @@ def replacement(found: Diagnostic) -> str | None:
         return None
     written = _WRITE.fullmatch(found.hint)
     if written:
-        text = written["text"]
-        literal = found.code in _LITERAL or (found.code == "E137" and text in _SWITCHES)
-        return text if literal else None
+        form = _LITERAL.get(found.code)
+        return written["text"] if form and form.fullmatch(written["text"]) else None
     meant = _MEANT.fullmatch(found.hint)
     bare = marked[1:-1] if len(marked) > 1 and marked[0] in "'\"" and marked[-1] == marked[0] else marked
     # Only where the whole of what is marked is the name that the sentence speaks of.
