@@ -1,47 +1,22 @@
 """A message's words become the canonical keywords that stand in it, by category.
 
-The only module that knows spaCy. Its tokenizer would keep every new word for ever (251 MB after 200,000 messages), so
+The only module that uses spaCy. Its tokenizer would keep every new word for ever (251 MB after 200,000 messages), so
 the words come from `core.text`, and spaCy sees only runs of words that some spelling contains: no spelling reaches
 across another word. One matcher serves all categories; its time hardly depends on their number (22 to 31 µs from 10 to
 10,000 spellings). Runs are short and come again, so what the last few thousand of them held is remembered.
-Importing spaCy takes most of a second, so nothing that `engine --help` needs may import this module.
+Importing spaCy takes a third of a second (see `spacy_core`), so nothing that `engine --help` needs may import this.
 """
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
-from types import ModuleType
 from typing import NamedTuple
 
 from engine.core import text
 from engine.ruleset import typos
+from engine.ruleset.spacy_core import ORTH, Doc, PhraseMatcher, Vocab
 from engine.ruleset.typos import Spelled, Typos
-
-
-@contextmanager
-def _without_command_line() -> Iterator[None]:
-    """Spare spaCy's import its command line, with downloads and training: 0.8 instead of 1.1 s (spaCy 3.8.18).
-
-    `import spacy` asks for nothing but a function named `info` of it. Whoever imports it later gets the real one.
-    """
-    names = () if "spacy" in sys.modules else ("spacy.cli", "spacy.cli.info")
-    for name in names:
-        sys.modules[name] = ModuleType(name)
-        sys.modules[name].__dict__["info"] = None
-    try:
-        yield
-    finally:
-        for name in names:
-            del sys.modules[name]
-
-
-with _without_command_line():
-    from spacy.matcher import PhraseMatcher
-    from spacy.tokens import Doc
-    from spacy.vocab import Vocab
 
 # So many runs are remembered, none longer than this: a few megabytes whatever clients write.
 _REMEMBERED_RUNS = 4096
@@ -128,7 +103,7 @@ def compile_keywords(spellings: Iterable[Spelling]) -> Keywords:
     if not meanings:
         return Keywords()
     vocab = Vocab()
-    matcher = PhraseMatcher(vocab, attr="ORTH")
+    matcher = PhraseMatcher(vocab, attr=ORTH)
     by_id: dict[int, tuple[tuple[str, str], ...]] = {}
     for words, pairs in meanings.items():
         key = " ".join(words)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from bench.rule_sets import Asked, symptoms, topics
+from bench.workloads import Asked, symptoms, topics
 
 Contestant = Callable[[str], list[str]]
 _WORD = re.compile(r"\w+")

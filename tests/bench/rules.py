@@ -23,7 +23,7 @@ from typing import TypeVar
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from bench import charts, contestants, rule_sets
+from bench import charts, contestants, workloads
 
 from engine.app import SystemClock
 from engine.core.events import Address, Event, Inbound
@@ -77,11 +77,11 @@ def main() -> None:
 def measure(messages: int, *, peers: bool) -> Figures:
     """Every contestant at every size."""
     figures = Figures()
-    rounds = [rule_sets.events(messages, 100 + number) for number in range(_ROUNDS)]
+    rounds = [workloads.events(messages, 100 + number) for number in range(_ROUNDS)]
     for size in SIZES:
-        asked = rule_sets.rules(size)
+        asked = workloads.rules(size)
         started = time.perf_counter()
-        ruleset = rule_sets.compiled(size)
+        ruleset = workloads.compiled(size)
         figures.compile_s[size] = time.perf_counter() - started
         _note(figures, OURS, size, [_median(ruleset.match, events) for events in rounds])
         figures.decided[size] = min(_median(_deciding(ruleset), events) for events in rounds)
@@ -102,7 +102,7 @@ def count(figures: Figures, ruleset: Ruleset, size: int, events: Iterable[Event]
     """How many rules are looked at and how many regexes are run for each message, without a clock."""
     figures.candidates[size], figures.checks[size], figures.fired[size] = [], [], []
     for event in events:
-        seen = rule_sets.work(ruleset, event)
+        seen = workloads.work(ruleset, event)
         figures.candidates[size].append(seen.candidates)
         figures.checks[size].append(seen.checks)
         figures.fired[size].append(seen.fired)
@@ -151,11 +151,11 @@ def picture(figures: Figures) -> str:
 
 def memory(messages: int) -> str:
     """What unseen messages leave behind in the process."""
-    ruleset = rule_sets.compiled(1_000)
+    ruleset = workloads.compiled(1_000)
     seen = 0
     marks: list[int] = []
     while seen < messages:
-        for event in rule_sets.events(10_000, seen):
+        for event in workloads.events(10_000, seen):
             ruleset.evaluate(event)
         seen += 10_000
         gc.collect()
