@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - letters that look alike are what is tested here
 import re
 
 import pytest

@@ -1,10 +1,10 @@
-# ruff: noqa: RUF001 - letters that look alike are what is tested here
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from standins.documents import document, event, group, keyword, rule, text, texts
+from standins.literally import distance
 
 from engine.core.decisions import Because
 from engine.core.text import normalise
@@ -116,20 +116,6 @@ def test_an_explanation_shows_what_was_typed() -> None:
         Because("r", 'keywords thing: any (typed "Yaelink", one letter off)', "Yaelink", 3, 10),
     )
     assert decision.keywords == (("thing", ("VoIP phone",)),)
-
-
-def distance(one: str, other: str) -> int:
-    """Edits between two words with swaps of neighbours (optimal string alignment), by the book."""
-    rows = [list(range(len(other) + 1))]
-    for i in range(1, len(one) + 1):
-        row = [i]
-        for j in range(1, len(other) + 1):
-            cost = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (one[i - 1] != other[j - 1]))
-            if i > 1 and j > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
-                cost = min(cost, rows[-2][j - 2] + 1)
-            row.append(cost)
-        rows.append(row)
-    return rows[-1][-1]
 
 
 _LETTERS = st.text("abж", min_size=5, max_size=8)
