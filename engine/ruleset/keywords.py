@@ -15,7 +15,6 @@ from typing import NamedTuple
 from engine.core import text
 from engine.ruleset.spacy_core import ORTH, Doc, PhraseMatcher, Vocab
 
-
 # No word of a message looks like this, because words hold only letters and digits.
 _UNKNOWN = "\ufffd"
 

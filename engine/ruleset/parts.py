@@ -5,9 +5,9 @@ known of a file is kept as it was typed, in the memory of the process: 10,000 ru
 back from compact bytes would take a third of the time that reading them takes (measured 2026-11). Nothing is kept on
 disk, so nothing there has to be trusted.
 
-The examples of an unchanged file need not be tried again either, as long as nothing has changed that can make a rule of
-it match or not: its own text; the keywords, clients and hours; and the rules with `stop` before it, which end the search.
-All of that stands in files; `Parts.surroundings` is the hash of those that have any of it.
+The examples of an unchanged file need not be tried again either, as long as nothing has changed that can make a rule
+of it match or not: its own text; the keywords, clients and hours; and the rules with `stop` before it, which end the
+search. All of that stands in files; `Parts.surroundings` is the hash of those that have any of it.
 """
 
 import hashlib
@@ -59,7 +59,9 @@ class Parts:
 
     def tried(self, surroundings: str) -> "Parts":
         """The same after all examples have done what they say."""
-        files = tuple(part if part.tried_in == surroundings else replace(part, tried_in=surroundings) for part in self.files)
+        files = tuple(
+            part if part.tried_in == surroundings else replace(part, tried_in=surroundings) for part in self.files
+        )
         return _parts(files)
 
     def read(self, files: Iterable[tuple[str, bytes]]) -> "Parts":

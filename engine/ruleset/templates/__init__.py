@@ -110,11 +110,7 @@ class Templates:
         if extra is None:
             return ()
         known = variables.ALWAYS | variables.SOMETIMES | frozenset(extra)
-        return tuple(
-            _unknown(_part(summary, used), used, known)
-            for used in _used(shape)
-            if used not in known
-        )
+        return tuple(_unknown(_part(summary, used), used, known) for used in _used(shape) if used not in known)
 
     def unguarded(self, summary: Text) -> frozenset[str]:
         """The variables that a summary uses without asking whether they are there; none for a broken one."""
