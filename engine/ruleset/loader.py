@@ -21,8 +21,8 @@ from engine.ruleset.templates import Templates
 if TYPE_CHECKING:
     from engine.ruleset.matcher import Ruleset
 
-# A longer line is not quoted below a finding.
-_SHOWN_LINE = 500
+# A longer line is not quoted below a finding, or a thousand findings of one line would fill the memory.
+_SHOWN_LINE = 20_000
 
 
 @dataclass(frozen=True, slots=True)

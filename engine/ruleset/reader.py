@@ -282,9 +282,9 @@ class _Builder:
             self._fault(at, "E124", f"more than {_DEPTH_LIMIT} lists and keys stand one inside the other here")
             return False
         if event.anchor is not None:
-            self._fault(at, "E109", f"anchors such as &{event.anchor} are not used here", "leave it out")
+            self._fault(at, "E172", f"anchors such as &{event.anchor} are not used here", "leave it out")
         elif event.tag is not None:
-            self._fault(at, "E109", "tags that begin with ! are not used here", "leave it out")
+            self._fault(at, "E173", "tags that begin with ! are not used here", "leave it out")
         return True
 
     def _close(self, frame: _Frame, node: Node) -> None:
@@ -298,7 +298,7 @@ class _Builder:
         if meant is None:
             return self._bare(_range(event), traps.needs_quotes)
         hint = f"write out what stands in line {meant.at.line}"
-        self._fault(_range(event), "E109", f"aliases such as *{event.anchor} are not used here", hint)
+        self._fault(_range(event), "E171", f"aliases such as *{event.anchor} are not used here", hint)
         # Only what is flat: lists of aliases of lists of aliases grow without bound.
         flat = isinstance(meant, Sequence) and all(isinstance(item, Scalar) for item in meant.items)
         return meant if flat else Scalar("", meant.at, quoted=True)

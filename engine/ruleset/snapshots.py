@@ -27,6 +27,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """How both folders stand, without a look inside the files: equal as long as nothing was written."""
+
+    # Each file that counts, as findings show it, with a stamp that changes when the file does.
+    files: tuple[tuple[str, tuple[int, int, int]], ...]
+    # What keeps a folder from being listed, or a file from being counted.
+    faults: tuple[Fault, ...]
+
+    @property
+    def missing(self) -> bool:
+        """Whether a folder cannot be listed."""
+        return any(fault.code == "E210" for fault in self.faults)
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """A file that counts."""
 
@@ -65,6 +80,12 @@ def _changed(before: list[_Found], after: list[_Found]) -> list[Fault]:
     labels = sorted(label for label in stamps | stamps_after if stamps.get(label) != stamps_after.get(label))
     hint = "wait until whatever writes it is done, then try again"
     return [Fault(Place(name, 0, 0), "E216", "this file keeps changing while it is read", hint) for name in labels]
+
+
+def listing(rules: Path, templates: Path) -> Listing:
+    """How the folders stand now; no file is opened."""
+    found, faults = _listing(rules, templates)
+    return Listing(tuple((one.label, one.stamp) for one in found), tuple(faults))
 
 
 def label(name: str, rules: str, templates: str) -> str:
