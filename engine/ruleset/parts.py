@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from engine.ruleset import reader, schema
+from engine.ruleset import checker, reader, schema
 from engine.ruleset.syntax import Document, Fault
 
 _DIGEST_BYTES = 20
@@ -82,7 +82,7 @@ def _read(label: str, digest: bytes, raw: bytes) -> Part:
     if node is None and unread:
         return Part(label, digest, Document(), unread, complete=False)
     document, wrong = schema.build(label, node)
-    return Part(label, digest, document, (*unread, *wrong), complete=True)
+    return Part(label, digest, document, (*unread, *wrong, *checker.check_alone(document)), complete=True)
 
 
 def _reaches_others(document: Document) -> bool:
