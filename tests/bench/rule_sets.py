@@ -182,17 +182,14 @@ def texts(count: int, seed: int) -> Iterator[str]:
             topic = known[min(int(chance.paretovariate(0.4)) - 1, len(known) - 1) % len(known)]
             said = chance.choice((topic.name, *topic.spellings))
             wrong = chance.choice([spelling for several in _SYMPTOMS.values() for spelling in several])
-            parts.append(
-                chance.choice(
-                    (
-                        f"our {said} is {wrong}",
-                        f"{wrong} on {said} since {chance.randrange(1, 13)}:{chance.randrange(60):02}",
-                        f"{said} error {chance.randrange(400, 700)}",
-                        f"need {chance.choice(_REQUESTS)} for {said}",
-                        f"{said} {wrong} ofisi ya {_invented(chance)}",
-                    )
-                )  # fmt: skip
+            sentences = (
+                f"our {said} is {wrong}",
+                f"{wrong} on {said} since {chance.randrange(1, 13)}:{chance.randrange(60):02}",
+                f"{said} error {chance.randrange(400, 700)}",
+                f"need {chance.choice(_REQUESTS)} for {said}",
+                f"{said} {wrong} ofisi ya {_invented(chance)}",
             )
+            parts.append(chance.choice(sentences))
         if chance.random() < 0.3:
             parts.append(f"ref {chance.choice('abcdefgh')}{chance.choice('klmnprst')}{chance.randrange(10**5)}")
         if chance.random() < 0.2:
@@ -238,10 +235,29 @@ def compiled(count: int) -> Ruleset:
     return compile_rules(document(rules(count)), made, "bench")
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one message made the engine do."""
+
+    # Rules looked at, regular expressions run, rules that match.
+    candidates: int
+    checks: int
+    fired: int
+
+
+def work(ruleset: Ruleset, event: Event) -> Work:
+    """The work of one message, counted on the very objects that a decision uses."""
+    reading = ruleset.atoms.read(event, follow_up=False)
+    candidates = len(ruleset.candidates(reading))
+    matching, _ = ruleset._matching(reading)
+    return Work(candidates, len(reading.located), len(matching))
+
+
 _AT = Place("rules/10.yaml", 1, 1)
 _TEMPLATES = {
-    "ack/default": "Hello{% if client_name is defined %} {{ client_name }}{% endif %}, I am sorry for what you are facing "
-    "at the moment. Please note that we have received your request, and one of our engineers will get back to you shortly.",
+    "ack/default": "Hello{% if client_name is defined %} {{ client_name }}{% endif %}, I am sorry for what you are "
+    "facing at the moment. Please note that we have received your request, and one of our engineers will get back to "
+    "you shortly.",
     "escalation/default": "New WhatsApp Client Request\n\nClient: {{ client_name }} ({{ client_phone }})\n"
     'Issue Summary: {{ issue_summary }}\nOriginal Message: "{{ raw_text }}"\n'
     "Action: {{ oncall }} please check WhatsApp and respond to the client now.",
