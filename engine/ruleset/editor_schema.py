@@ -42,7 +42,7 @@ _RULE = {
     "channel": "The Mattermost channel of the post; one of those under `channels`.",
     "also": "More channels, which get a copy of the post.",
     "mention": 'Whom the post calls instead of whoever is on call, e.g. "@network-team".',
-    "summary": 'One line for the engineers, e.g. "{{ product }} calls failing". Without it: the client\'s first sentence.',
+    "summary": "One line for the engineers; {{ product }} puts in what was found. Else it is the first sentence.",
     "ack": "What the client is told at once: a file in templates/ack, without .j2. `none` stays silent.",
     "escalate": "false: no post to the engineers.",
     "follow_up": "What happens to further messages while the incident is open.",
@@ -213,7 +213,7 @@ def _follow_up() -> Schema:
 
 
 def _keywords() -> Schema:
-    taken: list[Json] = sorted(schema.RESERVED | schema.TEMPLATE_WORDS)
+    taken: list[Json] = [*sorted(schema.RESERVED | schema.TEMPLATE_WORDS)]
     category: Schema = {
         "type": "object",
         "description": "Each name with the ways people write it.",
