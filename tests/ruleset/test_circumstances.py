@@ -6,7 +6,8 @@ import pytest
 
 from engine.core.events import Attachment, Client
 from engine.ruleset import reader, schema
-from engine.ruleset.circumstances import Circumstances, favourable
+from engine.ruleset.circumstances import Circumstances, favourable, necessary
+from engine.ruleset.syntax import Document, Rule
 
 SECTIONS = """\
 schema: 1
@@ -22,11 +23,15 @@ MONDAY = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 EXAMPLE = Client("+100", "Example")
 
 
-def _favourable(when: str) -> Circumstances:
+def _rule(when: str) -> tuple[Rule, Document]:
     node, _ = reader.read("f.yaml", f"{SECTIONS}  - {{id: x, when: {when}}}\n".encode())
     document, faults = schema.build("f.yaml", node)
     assert faults == ()
-    return favourable(document.rules[0], document)
+    return document.rules[0], document
+
+
+def _favourable(when: str) -> Circumstances:
+    return favourable(*_rule(when))
 
 
 def test_a_rule_that_asks_for_words_only_gets_an_ordinary_message() -> None:
@@ -79,3 +84,32 @@ def test_every_other_fact_is_as_the_rule_asks() -> None:
     guarded = _favourable("{none: [{source: [desk]}, {attachment: any}, {follow_up: false}]}")
     assert (guarded.source, guarded.attachments, guarded.follow_up) == ("whatsapp", (), True)
     assert not _favourable("{follow_up: false}").follow_up
+
+
+@pytest.mark.parametrize(
+    ("when", "client", "follow_up"),
+    [
+        pytest.param("[{client: {tier: gold}}, {words: [call]}]", "Acme", False, id="needed"),
+        pytest.param("{any: [{client: {tier: gold}}, {words: [call]}]}", "Example", False, id="alternative"),
+        pytest.param("{any: [{all: [{client: {tier: gold}}, {words: [call]}]}]}", "Acme", False, id="only-one"),
+        pytest.param("{words: [call], none: [{client: {known: false}}, {words: [a]}]}", "Acme", False, id="forbidden"),
+        pytest.param(
+            "{words: [call], none: [{all: [{client: {known: false}}, {follow_up: false}]}]}",
+            "Example",
+            False,
+            id="not-both",
+        ),
+        pytest.param(
+            "{words: [call], none: [{none: [{client: {known: true}}, {follow_up: true}]}]}",
+            "Example",
+            False,
+            id="not-none",
+        ),
+        pytest.param("{words: [call], none: [{any: [{follow_up: false}]}]}", "Example", True, id="not-any"),
+        pytest.param("{client: {tier: gold}}", "Example", False, id="no-words"),
+    ],
+)
+def test_only_what_a_rule_cannot_do_without_is_necessary(when: str, client: str, *, follow_up: bool) -> None:
+    """Where words are one of several alternatives, the others are not the case: else the words would go untested."""
+    found = necessary(*_rule(when))
+    assert (found.client.display_name, found.follow_up) == (client, follow_up)
