@@ -17,7 +17,7 @@ def wants_colour(environ: Mapping[str, str], *, terminal: bool) -> bool:
     return bool(environ.get("FORCE_COLOR")) or (terminal and environ.get("TERM") != "dumb")
 
 
-def show(report: Report, *, coloured: bool) -> str:
+def show(report: Report, *, coloured: bool = False) -> str:
     """All findings, an empty line, the count and the next step."""
     shown = [_coloured(found) if coloured else render(found) for found in report.diagnostics]
     last = summary(report)
