@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     if not path.is_dir():
         problem = "is a file: name the folder that it stands in" if path.exists() else "does not exist"
         raise UsageError(f"{path} {problem}")
-    loaded = load(path, options.templates or templates_beside(path))
+    loaded = load(path, options.templates or templates_beside(path), tests=True)
     if options.format == "json":
         sys.stdout.write(_json(loaded))
     else:

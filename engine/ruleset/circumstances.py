@@ -21,9 +21,12 @@ from engine.ruleset.syntax import (
     FollowUpIs,
     Group,
     HoursIs,
+    KeywordIs,
     KindIs,
+    Pattern,
     Rule,
     SourceIs,
+    Words,
 )
 
 # A Monday morning: an example must not depend on today.
@@ -52,9 +55,13 @@ class Circumstances:
         return Event(self.source, self.received_at, "example", self.client, message)
 
 
-def favourable(rule: Rule, document: Document) -> Circumstances:
-    """The circumstances that a rule asks for, as far as they can be had together; the usual ones for the rest."""
-    asked = tuple(_asked(rule.when, wanted=True))
+def favourable(rule: Rule, document: Document, *, needed: bool = False) -> Circumstances:
+    """The circumstances that a rule asks for, as far as they can be had together; the usual ones for the rest.
+
+    With `needed` only those that it cannot do without: where words are enough, an example that must not match would
+    prove nothing about them.
+    """
+    asked = tuple(_asked(rule.when, wanted=True, needed=needed))
     wanted = [atom for atom, is_wanted in asked if is_wanted]
     sources = [atom.sources[0].value for atom in wanted if isinstance(atom, SourceIs)]
     kinds = [atom.kinds[0].value for atom in wanted if isinstance(atom, KindIs)]
@@ -75,13 +82,22 @@ def favourable(rule: Rule, document: Document) -> Circumstances:
 _Asked = Sequence[tuple[Atom, bool]]
 
 
-def _asked(condition: Condition, *, wanted: bool) -> Iterator[tuple[Atom, bool]]:
+def _asked(condition: Condition, *, wanted: bool, needed: bool) -> Iterator[tuple[Atom, bool]]:
     """Every atom, and whether it should hold; of what stands under `none` the opposite."""
     if not isinstance(condition, Group):
         yield condition, wanted
         return
+    if needed and condition.kind == "any" and any(map(_is_about_words, condition.parts)):
+        return
     for part in condition.parts:
-        yield from _asked(part, wanted=wanted is not (condition.kind == "none"))
+        yield from _asked(part, wanted=wanted is not (condition.kind == "none"), needed=needed)
+
+
+def _is_about_words(condition: Condition) -> bool:
+    """Whether a text alone can meet it."""
+    if isinstance(condition, Group):
+        return all(map(_is_about_words, condition.parts))
+    return isinstance(condition, Words | KeywordIs | Pattern)
 
 
 def _moment(asked: _Asked, document: Document) -> datetime:

@@ -6,14 +6,14 @@ that a lead may have written makes either of them raise. No network, no clock.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.core.diagnostics import Diagnostic, Related, Severity, order
-from engine.ruleset import checker, codes, reader, rehearsal, schema, snapshots
+from engine.ruleset import checker, codes, reader, rehearsal, scenario_names, schema, snapshots
 from engine.ruleset.snapshots import Snapshot
-from engine.ruleset.syntax import Document, Fault, Place
+from engine.ruleset.syntax import Document, Fault, Place, Scenario
 from engine.ruleset.templates import Templates
 
 if TYPE_CHECKING:
@@ -38,21 +38,29 @@ class Loaded:
     # How many rules and examples were looked at.
     rules: int = 0
     examples: int = 0
+    # What the files say, for whoever looks closer; of no use when there is an error but in an example.
+    document: Document = field(default_factory=Document, repr=False)
+    templates: Templates | None = field(default=None, repr=False)
 
 
-def load(rules: Path, templates: Path) -> Loaded:
-    """Reads both folders and checks all that is in them."""
-    return check(snapshots.snapshot(rules, templates), str(rules), str(templates))
+def load(rules: Path, templates: Path, *, tests: bool = False) -> Loaded:
+    """Reads both folders and checks all that is in them; with `tests` also the scenarios in the folder of tests."""
+    return check(snapshots.snapshot(rules, templates, tests=tests), str(rules), str(templates))
 
 
 def check(taken: Snapshot, rules: str, templates: str) -> Loaded:
     """All findings of a snapshot, and the compiled rules when none is an error; the names are those shown in places."""
     labels = {name: snapshots.label(name, rules, templates) for name in taken.files}
     document, unsound, complete = _read_rules(taken, labels)
+    scenarios, untestable = _read_tests(taken, labels)
+    document = replace(document, scenarios=(*document.scenarios, *scenarios))
     sources, unreadable = _read_templates(taken, labels)
     texts, broken = Templates.load(sources, templates)
-    found = [*taken.faults, *unsound, *unreadable, *broken]
-    found += checker.check(document, texts, complete=complete and not taken.faults and not unreadable)
+    found = [*taken.faults, *unsound, *untestable, *unreadable, *broken]
+    complete = complete and not taken.faults and not unreadable
+    found += checker.check(document, texts, complete=complete)
+    if complete:
+        found += scenario_names.check(document, texts)
     if not document.rules and not _has_errors(found):
         hint = "`engine init` writes rules to start from"
         found.append(Fault(Place(rules, 0, 0), "E209", "no rule stands in any *.yaml file of this folder", hint))
@@ -73,6 +81,8 @@ def check(taken: Snapshot, rules: str, templates: str) -> Loaded:
         sha=sha,
         rules=len(document.rules),
         examples=sum(len(rule.examples.match) + len(rule.examples.no_match) for rule in document.rules),
+        document=document,
+        templates=texts,
     )
 
 
@@ -82,7 +92,7 @@ def _read_rules(taken: Snapshot, labels: Mapping[str, str]) -> tuple[Document, l
     faults: list[Fault] = []
     complete = True
     for name in sorted(taken.files):
-        if not name.startswith("rules/"):
+        if not name.startswith("rules/") or snapshots.is_test(name):
             continue
         node, unread = reader.read(labels[name], taken.files[name])
         faults += unread
@@ -94,6 +104,19 @@ def _read_rules(taken: Snapshot, labels: Mapping[str, str]) -> tuple[Document, l
         faults += wrong
     whole, clashes = schema.merge(documents)
     return whole, [*faults, *clashes], complete
+
+
+def _read_tests(taken: Snapshot, labels: Mapping[str, str]) -> tuple[list[Scenario], list[Fault]]:
+    scenarios: list[Scenario] = []
+    faults: list[Fault] = []
+    for name in sorted(filter(snapshots.is_test, taken.files)):
+        node, unread = reader.read(labels[name], taken.files[name])
+        faults += unread
+        if node is not None or not unread:
+            document, wrong = schema.build(labels[name], node, tests=True)
+            scenarios += document.scenarios
+            faults += wrong
+    return scenarios, faults
 
 
 def _read_templates(taken: Snapshot, labels: Mapping[str, str]) -> tuple[dict[str, str], list[Fault]]:

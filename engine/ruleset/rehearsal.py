@@ -28,6 +28,7 @@ def rehearse(document: Document, ruleset: "Ruleset") -> Iterator[Fault]:
             event = around.event(example.value)
             if not ruleset.matches(rule.id.value, event, follow_up=around.follow_up):
                 yield _not_matched(rule, example, document, ruleset.explain(event, follow_up=around.follow_up))
+        around = favourable(rule, document, needed=True)
         for example in rule.examples.no_match:
             event = around.event(example.value)
             if ruleset.matches(rule.id.value, event, follow_up=around.follow_up):
