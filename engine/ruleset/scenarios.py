@@ -20,7 +20,7 @@ SCENARIO_KEYS = ("name", "at", "timezone", "clients", "steps", "expect")
 STEP_KEYS = ("from", "says", "after", "at", "wait", "attachments", "kind", "source", "expect")
 SENDER_KEYS = ("name", "phone")
 # What an `expect:` may ask, by the form of the answer.
-NAMES = ("rule", "priority", "channel", "mention", "language")
+NAMES = ("rule", "priority", "channel", "mention")
 TEXTS = ("summary", "ack", "post", "reply")
 LISTS = ("tags", "matched", "also")
 FLAGS = ("follow_up",)
@@ -185,8 +185,7 @@ def _expectation(fact: Text, node: Node, faults: list[Fault]) -> Expectation | N
     if name in COUNTS:
         return _count(fact, node, faults)
     if name in FLAGS:
-        flag = shapes.flag(node, name, faults)
-        return None if flag is None else Expectation(fact, "is", (Text("true" if flag else "false", node.at),))
+        return _flag(fact, node, faults)
     if name in NAMES:
         found = shapes.line(node, name, faults)
         if found and name == "priority":
@@ -197,11 +196,20 @@ def _expectation(fact: Text, node: Node, faults: list[Fault]) -> Expectation | N
     if name in LISTS:
         listed = _listed(node, name, faults)
         return Expectation(fact, "contains" if listed else "exactly", listed)
-    text = shapes.text(node, name, faults)
+    return _plain_text(fact, node, faults)
+
+
+def _plain_text(fact: Text, node: Node, faults: list[Fault]) -> Expectation | None:
+    text = shapes.text(node, fact.value, faults)
     if text is None:
         return None
-    plain_none = text.value == NONE and name != "summary"
-    return Expectation(fact, "none" if plain_none else "is", (text,))
+    nothing = text.value == NONE and fact.value != "summary"
+    return Expectation(fact, "none" if nothing else "is", (text,))
+
+
+def _flag(fact: Text, node: Node, faults: list[Fault]) -> Expectation | None:
+    flag = shapes.flag(node, fact.value, faults)
+    return None if flag is None else Expectation(fact, "is", (Text("true" if flag else "false", node.at),))
 
 
 def _form(fact: Text, node: Mapping, faults: list[Fault]) -> Expectation | None:
