@@ -88,7 +88,7 @@ def spelling_key(category: str, written: str) -> Key:
     return ("spelling", category, " ".join(texts.words(written)))
 
 
-def spellings(document: Document) -> Mapping[str, Mapping[str, tuple[Text, ...]]]:
+def _spellings(document: Document) -> Mapping[str, Mapping[str, tuple[Text, ...]]]:
     """Category -> name -> its spellings, the name first, each different one once."""
     found: dict[str, dict[str, tuple[Text, ...]]] = {}
     for keyword in document.keywords:
@@ -100,8 +100,17 @@ def spellings(document: Document) -> Mapping[str, Mapping[str, tuple[Text, ...]]
     return found
 
 
+def written_spellings(document: Document) -> Iterable[tuple[Keyword, Text]]:
+    """Every way of writing a keyword that its list has, each different one once; the name where there is no list."""
+    for keyword in document.keywords:
+        different: dict[tuple[str, ...], Text] = {}
+        for text in keyword.spellings or (keyword.name,):
+            different.setdefault(texts.words(text.value), text)
+        yield from ((keyword, text) for words, text in different.items() if words)
+
+
 def _probe(document: Document, cuts: Sequence[Cut], templates: Templates) -> Probe:
-    spelled = spellings(document)
+    spelled = _spellings(document)
     atoms: dict[Key, Atom] = {}
     for cut in cuts:
         for part in cut.parts:

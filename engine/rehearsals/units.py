@@ -181,8 +181,8 @@ def _units(atom: Atom) -> Iterator[Unit]:
         case ClientIs():
             field = atom.field.value
             for text in atom.values:
-                one = replace(atom, values=(text,), at=text.at)
-                yield _unit(("client", field, text.value), one, f"client {field}: {text.value}")
+                field_is = replace(atom, values=(text,), at=text.at)
+                yield _unit(("client", field, text.value), field_is, f"client {field}: {text.value}")
         case Pattern():
             yield _unit(("pattern", atom.regex.value), replace(atom, at=atom.regex.at), f"pattern {atom.regex.value}")
         case _:
