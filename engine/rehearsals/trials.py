@@ -4,7 +4,7 @@ One rule-set is compiled in which each unit is a rule of its own and each spelli
 is given to it once. Whatever is asked afterwards is asked of sets. Called by `coverage` and `mutants`; pure.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.core import text as texts
@@ -12,12 +12,14 @@ from engine.core.events import Event
 from engine.rehearsals import plays
 from engine.rehearsals.units import Cut, Key
 from engine.ruleset import compiler, conditions
-from engine.ruleset.circumstances import favourable
+from engine.ruleset.circumstances import tried
 from engine.ruleset.conditions import ALWAYS
 from engine.ruleset.matcher import Ruleset
 from engine.ruleset.syntax import Always, Atom, Document, Keyword, KeywordIs, Place, Rule, Text
 from engine.ruleset.templates import Templates
 
+# By rule: each unit's number with its key.
+_Numbers = Mapping[str, tuple[tuple[int, Key], ...]]
 _NOWHERE = Place("", 0, 0)
 
 
@@ -61,14 +63,13 @@ class Table:
     cuts: tuple[Cut, ...]
     trials: tuple[Trial, ...]
     probe: Probe
-    _numbers: Mapping[str, tuple[tuple[int, Key], ...]] = field(repr=False)
+    _numbers: _Numbers = field(repr=False)
 
-    def hits(self, cut: Cut, met: Iterable[Key]) -> frozenset[int]:
+    def hits(self, cut: Cut, met: Collection[Key]) -> frozenset[int]:
         """The units of a rule that a message meets."""
-        known = met if isinstance(met, Mapping | set | frozenset) else set(met)
-        return frozenset((ALWAYS, *(number for number, key in self._numbers[cut.rule.id.value] if key in known)))
+        return _hits(self._numbers[cut.rule.id.value], met)
 
-    def holds(self, cut: Cut, met: Iterable[Key]) -> bool:
+    def holds(self, cut: Cut, met: Collection[Key]) -> bool:
         """Whether a rule matches what a message meets."""
         return conditions.holds(cut.condition, self.hits(cut, met))
 
@@ -76,11 +77,15 @@ class Table:
 def table(document: Document, ruleset: Ruleset, cuts: Sequence[Cut], templates: Templates) -> Table:
     """Every message of the document's tests, tried."""
     probe = _probe(document, cuts, templates)
-    trials = (*_examples(document, cuts, probe), *_scenarios(document, ruleset, probe))
     numbers = {
         cut.rule.id.value: tuple((unit.number, unit.key) for part in cut.parts for unit in part.units) for cut in cuts
     }
+    trials = (*_examples(document, cuts, numbers, probe), *_scenarios(document, ruleset, probe))
     return Table(document, tuple(cuts), trials, probe, numbers)
+
+
+def _hits(units: tuple[tuple[int, Key], ...], met: Collection[Key]) -> frozenset[int]:
+    return frozenset((ALWAYS, *(number for number, key in units if key in met)))
 
 
 def spelling_key(category: str, written: str) -> Key:
@@ -151,14 +156,18 @@ def _split(keywords: Iterable[Keyword], spelled: Mapping[str, Mapping[str, tuple
             yield Keyword(keyword.category, name, (), keyword.typos)
 
 
-def _examples(document: Document, cuts: Sequence[Cut], probe: Probe) -> Iterable[Trial]:
-    for rule in (cut.rule for cut in cuts):
-        for matches, examples in ((True, rule.examples.match), (False, rule.examples.no_match)):
-            around = favourable(rule, document, needed=not matches)
-            for example in examples:
-                event = around.event(example.value)
-                met = probe.meet(event, follow_up=around.follow_up)
-                yield Trial(event, around.follow_up, rule.id.value, matches, -1, met)
+def _examples(document: Document, cuts: Sequence[Cut], numbers: _Numbers, probe: Probe) -> Iterable[Trial]:
+    for cut in cuts:
+        name, examples = cut.rule.id.value, cut.rule.examples
+        for matches, texts_ in ((True, examples.match), (False, examples.no_match)):
+            tries = tried(cut.rule, document, matches=matches)
+            for example in texts_:
+                for around in tries:
+                    event = around.event(example.value)
+                    met = probe.meet(event, follow_up=around.follow_up)
+                    if conditions.holds(cut.condition, _hits(numbers[name], met)) or around is tries[-1]:
+                        yield Trial(event, around.follow_up, name, matches, -1, met)
+                        break
 
 
 def _scenarios(document: Document, ruleset: Ruleset, probe: Probe) -> Iterable[Trial]:

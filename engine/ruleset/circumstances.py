@@ -55,11 +55,20 @@ class Circumstances:
         return Event(self.source, self.received_at, "example", self.client, message)
 
 
+def tried(rule: Rule, document: Document, *, matches: bool) -> tuple[Circumstances, ...]:
+    """The circumstances in which an example is tried, one after the other until the rule matches.
+
+    First those that a rule cannot do without: where words are enough, an example would prove nothing about them if
+    they were not needed. One that is to match may then have all that the rule asks for.
+    """
+    needed = favourable(rule, document, needed=True)
+    return tuple(dict.fromkeys((needed, favourable(rule, document)))) if matches else (needed,)
+
+
 def favourable(rule: Rule, document: Document, *, needed: bool = False) -> Circumstances:
     """The circumstances that a rule asks for, as far as they can be had together; the usual ones for the rest.
 
-    With `needed` only those that it cannot do without: where words are enough, an example that must not match would
-    prove nothing about them.
+    With `needed` only those without which no words make it match.
     """
     asked = tuple(_asked(rule.when, wanted=True, needed=needed))
     wanted = [atom for atom, is_wanted in asked if is_wanted]

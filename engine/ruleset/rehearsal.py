@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.core.decisions import Explanation
-from engine.ruleset.circumstances import favourable
+from engine.ruleset import circumstances
+from engine.ruleset.circumstances import Circumstances
 from engine.ruleset.syntax import Document, Fault, Rule, Text
 
 if TYPE_CHECKING:
@@ -23,16 +24,20 @@ def rehearse(document: Document, ruleset: "Ruleset") -> Iterator[Fault]:
     for rule in document.rules:
         if not rule.enabled or not (rule.examples.match or rule.examples.no_match):
             continue
-        around = favourable(rule, document)
-        for example in rule.examples.match:
-            event = around.event(example.value)
-            if not ruleset.matches(rule.id.value, event, follow_up=around.follow_up):
-                yield _not_matched(rule, example, document, ruleset.explain(event, follow_up=around.follow_up))
-        around = favourable(rule, document, needed=True)
-        for example in rule.examples.no_match:
-            event = around.event(example.value)
-            if ruleset.matches(rule.id.value, event, follow_up=around.follow_up):
-                yield _matched(rule, example, ruleset.explain(event, follow_up=around.follow_up))
+        for matches, examples in ((True, rule.examples.match), (False, rule.examples.no_match)):
+            tries = circumstances.tried(rule, document, matches=matches)
+            for example in examples:
+                if any(_matches(rule, example, around, ruleset) for around in tries) is not matches:
+                    last = tries[-1]
+                    explanation = ruleset.explain(last.event(example.value), follow_up=last.follow_up)
+                    if matches:
+                        yield _not_matched(rule, example, document, explanation)
+                    else:
+                        yield _matched(rule, example, explanation)
+
+
+def _matches(rule: Rule, example: Text, around: Circumstances, ruleset: "Ruleset") -> bool:
+    return ruleset.matches(rule.id.value, around.event(example.value), follow_up=around.follow_up)
 
 
 def _not_matched(rule: Rule, example: Text, document: Document, explanation: Explanation) -> Fault:
