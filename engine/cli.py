@@ -30,6 +30,7 @@ _MODULES = {
     "help": "help_code",
     "init": "init",
     "run": "run",
+    "schema": "schema",
     "test": "rehearse",
     "validate": "validate",
 }
@@ -98,7 +99,10 @@ def _add_rules(commands: "_Commands") -> None:
     validate.add_argument("path", type=Path, help="the rules folder")
     validate.add_argument("--templates", type=Path, help="the templates folder (default: beside the rules)")
     validate.add_argument("--strict", action="store_true", help="warnings fail too")
-    validate.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    forms = ["text", "json", "github", "sarif", "junit"]
+    validate.add_argument("--format", choices=forms, default="text", help="default: text")
+    validate.add_argument("--output", type=Path, help="write to this file", metavar="FILE")
+    validate.add_argument("--watch", action="store_true", help="check again whenever a file changes, until Ctrl-C")
     test = commands.add_parser("test", help="run the rules' examples and scenarios, and see what they leave out")
     test.add_argument("rules", type=Path, nargs="?", default=Path("rules"), help="the rules folder (default: rules)")
     test.add_argument("--templates", type=Path, help="the templates folder (default: beside the rules)")
@@ -117,8 +121,9 @@ def _add_rules(commands: "_Commands") -> None:
     explain.add_argument("--at", help="when it is received, e.g. 2026-02-12T22:15:00+03:00 (default: now)")
     explain.add_argument("--source", default="whatsapp", help="default: whatsapp")
     explain.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
-    code = commands.add_parser("help", help="explain the code of a finding, e.g. `engine help E112`")
-    code.add_argument("code", help="as `engine validate` prints it")
+    commands.add_parser("schema", help="print the rule language for editors, as JSON Schema")
+    codes = commands.add_parser("help", help="explain the code of a finding, e.g. `engine help E112`; or list all")
+    codes.add_argument("codes", nargs="*", help="as `engine validate` prints them", metavar="CODE")
 
 
 def _add_daemon(commands: "_Commands") -> None:

@@ -57,7 +57,7 @@ def run(document: Document, ruleset: Ruleset, containing: str = "") -> tuple[Res
 
 
 def _examples(document: Document, ruleset: Ruleset) -> Iterator[Result]:
-    faults = {fault.at: fault for fault in rehearsal.rehearse(document, ruleset)}
+    faults = {fault.at: fault for fault in rehearsal.rehearse(document, ruleset, document.rules)}
     for rule in document.rules:
         if rule.enabled:
             for example in (*rule.examples.match, *rule.examples.no_match):

@@ -11,7 +11,7 @@ from engine.core import text as texts
 from engine.rehearsals.trials import Table, Trial, spelling_key
 from engine.rehearsals.units import Cut, Part, Unit
 from engine.ruleset import conditions
-from engine.ruleset.circumstances import favourable
+from engine.ruleset.circumstances import favourable, necessary
 from engine.ruleset.syntax import Keyword, KeywordIs, Text, Words
 
 # How many messages are tried for one atom.
@@ -25,7 +25,7 @@ def for_unit(cut: Cut, part: Part, unit: Unit, table: Table) -> str:
     if not written:
         return ""
     examples = [trial for trial in table.trials if trial.rule == cut.rule.id.value and trial.matches]
-    around = favourable(cut.rule, table.document, needed=part.guard)
+    around = necessary(cut.rule, table.document) if part.guard else favourable(cut.rule, table.document)
     for message in islice(_messages(examples, part, written), _ATTEMPTS):
         met = table.probe.meet(around.event(message), follow_up=around.follow_up)
         hits = table.hits(cut, met)

@@ -12,7 +12,7 @@ from engine.core.events import Event
 from engine.rehearsals import plays
 from engine.rehearsals.units import Cut, Key
 from engine.ruleset import compiler, conditions
-from engine.ruleset.circumstances import tried
+from engine.ruleset.circumstances import favourable, necessary
 from engine.ruleset.conditions import ALWAYS
 from engine.ruleset.matcher import Ruleset
 from engine.ruleset.syntax import Always, Atom, Document, Keyword, KeywordIs, Place, Rule, Text
@@ -160,7 +160,8 @@ def _examples(document: Document, cuts: Sequence[Cut], numbers: _Numbers, probe:
     for cut in cuts:
         name, examples = cut.rule.id.value, cut.rule.examples
         for matches, texts_ in ((True, examples.match), (False, examples.no_match)):
-            tries = tried(cut.rule, document, matches=matches)
+            needed = necessary(cut.rule, document)
+            tries = (needed, favourable(cut.rule, document)) if matches else (needed,)
             for example in texts_:
                 for around in tries:
                     event = around.event(example.value)

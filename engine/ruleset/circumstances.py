@@ -55,67 +55,75 @@ class Circumstances:
         return Event(self.source, self.received_at, "example", self.client, message)
 
 
-def tried(rule: Rule, document: Document, *, matches: bool) -> tuple[Circumstances, ...]:
-    """The circumstances in which an example is tried, one after the other until the rule matches.
+USUAL = Circumstances("whatsapp", _WHEN, _STRANGER, "message", (), follow_up=False)
 
-    First those that a rule cannot do without: where words are enough, an example would prove nothing about them if
-    they were not needed. One that is to match may then have all that the rule asks for.
+
+def favourable(rule: Rule, document: Document) -> Circumstances:
+    """The circumstances that a rule asks for, as far as they can be had together; the usual ones for the rest."""
+    return _circumstances(tuple(_asked(rule.when)), document)
+
+
+def necessary(rule: Rule, document: Document) -> Circumstances:
+    """Only what a rule cannot do without: of several alternatives none is the case, so that its words are put to the
+    test. The usual circumstances for a rule that asks for no words at all.
     """
-    needed = favourable(rule, document, needed=True)
-    return tuple(dict.fromkeys((needed, favourable(rule, document)))) if matches else (needed,)
+    asked = tuple(_asked(rule.when))
+    if not any(isinstance(each.atom, Words | KeywordIs | Pattern) for each in asked):
+        return USUAL
+    return _circumstances(tuple(each for each in asked if each.is_needed), document)
 
 
-def favourable(rule: Rule, document: Document, *, needed: bool = False) -> Circumstances:
-    """The circumstances that a rule asks for, as far as they can be had together; the usual ones for the rest.
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    """An atom of a rule, and the part it plays there."""
 
-    With `needed` only those without which no words make it match.
-    """
-    asked = tuple(_asked(rule.when, wanted=True, needed=needed))
-    wanted = [atom for atom, is_wanted in asked if is_wanted]
+    atom: Atom
+    # False for what stands under `none`.
+    is_wanted: bool
+    # False for one of several alternatives.
+    is_needed: bool
+
+
+def _circumstances(asked: "_Asked", document: Document) -> Circumstances:
+    wanted = [each.atom for each in asked if each.is_wanted]
     sources = [atom.sources[0].value for atom in wanted if isinstance(atom, SourceIs)]
     kinds = [atom.kinds[0].value for atom in wanted if isinstance(atom, KindIs)]
     return Circumstances(
-        source=next(iter(sources), "whatsapp"),
+        source=next(iter(sources), USUAL.source),
         received_at=_moment(asked, document),
         client=_client(asked, document.clients),
-        kind=next(iter(kinds), "message"),
+        kind=next(iter(kinds), USUAL.kind),
         attachments=tuple(
             Attachment(atom.kinds[0].value if atom.kinds else "image")
             for atom in wanted
             if isinstance(atom, AttachmentIs)
         ),
-        follow_up=any(atom.value is is_wanted for atom, is_wanted in asked if isinstance(atom, FollowUpIs)),
+        follow_up=any(each.atom.value is each.is_wanted for each in asked if isinstance(each.atom, FollowUpIs)),
     )
 
 
-_Asked = Sequence[tuple[Atom, bool]]
+_Asked = Sequence[_Fact]
 
 
-def _asked(condition: Condition, *, wanted: bool, needed: bool) -> Iterator[tuple[Atom, bool]]:
-    """Every atom, and whether it should hold; of what stands under `none` the opposite."""
+def _asked(condition: Condition, *, wanted: bool = True, needed: bool = True) -> Iterator[_Fact]:
+    """Every atom; of what stands under `none` the opposite is wanted."""
     if not isinstance(condition, Group):
-        yield condition, wanted
+        yield _Fact(condition, wanted, needed)
         return
-    if needed and condition.kind == "any" and any(map(_is_about_words, condition.parts)):
-        return
+    # Not (a or b) needs both not to be; not (a and b) needs only one of them not to be.
+    either = (condition.kind == "any") is wanted if condition.kind != "none" else not wanted
+    inside = needed and not (either and len(condition.parts) > 1)
     for part in condition.parts:
-        yield from _asked(part, wanted=wanted is not (condition.kind == "none"), needed=needed)
-
-
-def _is_about_words(condition: Condition) -> bool:
-    """Whether a text alone can meet it."""
-    if isinstance(condition, Group):
-        return all(map(_is_about_words, condition.parts))
-    return isinstance(condition, Words | KeywordIs | Pattern)
+        yield from _asked(part, wanted=wanted is not (condition.kind == "none"), needed=inside)
 
 
 def _moment(asked: _Asked, document: Document) -> datetime:
     """The first moment at which most of the hours are as they should be."""
     windows = {hours.name.value: calendars.build(hours) for hours in document.hours}
     wanted = [
-        (windows[atom.name.value], atom.inside is is_wanted)
-        for atom, is_wanted in asked
-        if isinstance(atom, HoursIs) and atom.name.value in windows
+        (windows[each.atom.name.value], each.atom.inside is each.is_wanted)
+        for each in asked
+        if isinstance(each.atom, HoursIs) and each.atom.name.value in windows
     ]
     if not wanted:
         return _WHEN
@@ -125,7 +133,7 @@ def _moment(asked: _Asked, document: Document) -> datetime:
 
 def _client(asked: _Asked, clients: Sequence[ClientEntry]) -> Client:
     """Somebody about whom most is as it should be: a stranger, a client of the directory, or a made-up number."""
-    wanted = [(atom, is_wanted) for atom, is_wanted in asked if isinstance(atom, ClientIs)]
+    wanted = [(each.atom, each.is_wanted) for each in asked if isinstance(each.atom, ClientIs)]
     if not wanted:
         return _STRANGER
     questions = [(number, directory.question(atom)) for number, (atom, _) in enumerate(wanted)]

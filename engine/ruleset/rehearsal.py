@@ -4,12 +4,11 @@ Called by `loader` once a set has no other errors. An example that does not do w
 used, because it is the only place where a lead said what a rule is for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from engine.core.decisions import Explanation
-from engine.ruleset import circumstances
-from engine.ruleset.circumstances import Circumstances
+from engine.ruleset.circumstances import Circumstances, favourable, necessary
 from engine.ruleset.syntax import Document, Fault, Rule, Text
 
 if TYPE_CHECKING:
@@ -19,21 +18,20 @@ if TYPE_CHECKING:
 _SHOWN_EVIDENCE = 4
 
 
-def rehearse(document: Document, ruleset: "Ruleset") -> Iterator[Fault]:
-    """A fault for each example that does not do what it says; a rule that is switched off is not tried."""
-    for rule in document.rules:
+def rehearse(document: Document, ruleset: "Ruleset", rules: Iterable[Rule]) -> Iterator[Fault]:
+    """A fault for each example of these rules that does not do what it says; one that is switched off is not tried."""
+    for rule in rules:
         if not rule.enabled or not (rule.examples.match or rule.examples.no_match):
             continue
-        for matches, examples in ((True, rule.examples.match), (False, rule.examples.no_match)):
-            tries = circumstances.tried(rule, document, matches=matches)
-            for example in examples:
-                if any(_matches(rule, example, around, ruleset) for around in tries) is not matches:
-                    last = tries[-1]
-                    explanation = ruleset.explain(last.event(example.value), follow_up=last.follow_up)
-                    if matches:
-                        yield _not_matched(rule, example, document, explanation)
-                    else:
-                        yield _matched(rule, example, explanation)
+        needed, asked = necessary(rule, document), favourable(rule, document)
+        for example in rule.examples.match:
+            if not any(_matches(rule, example, around, ruleset) for around in (needed, asked)):
+                event = asked.event(example.value)
+                yield _not_matched(rule, example, document, ruleset.explain(event, follow_up=asked.follow_up))
+        for example in rule.examples.no_match:
+            if _matches(rule, example, needed, ruleset):
+                event = needed.event(example.value)
+                yield _matched(rule, example, ruleset.explain(event, follow_up=needed.follow_up))
 
 
 def _matches(rule: Rule, example: Text, around: Circumstances, ruleset: "Ruleset") -> bool:

@@ -29,6 +29,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """How both folders stand, without a look inside the files: equal as long as nothing was written."""
+
+    # Each file that counts, as findings show it, with a stamp that changes when the file does.
+    files: tuple[tuple[str, tuple[int, int, int]], ...]
+    # What keeps a folder from being listed, or a file from being counted.
+    faults: tuple[Fault, ...]
+
+    @property
+    def missing(self) -> bool:
+        """Whether a folder cannot be listed."""
+        return any(fault.code == "E210" for fault in self.faults)
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """A file that counts."""
 
@@ -55,6 +70,12 @@ def snapshot(rules: Path, templates: Path, *, tests: bool = False) -> Snapshot:
         if found == _listing(rules, templates, tests=tests)[0]:
             break
     return taken
+
+
+def listing(rules: Path, templates: Path) -> Listing:
+    """How the folders stand now, tests included; no file is opened."""
+    found, faults = _listing(rules, templates, tests=True)
+    return Listing(tuple((one.label, one.stamp) for one in found), tuple(faults))
 
 
 def is_test(name: str) -> bool:
