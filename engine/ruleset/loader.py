@@ -6,7 +6,7 @@ that a lead may have written makes either of them raise. No network, no clock.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,8 @@ class Loaded:
     # How many rules and examples were looked at.
     rules: int = 0
     examples: int = 0
+    # What the files say; only of use when there is no error.
+    document: Document = field(default_factory=Document, repr=False)
 
 
 def load(rules: Path, templates: Path) -> Loaded:
@@ -73,6 +75,7 @@ def check(taken: Snapshot, rules: str, templates: str) -> Loaded:
         sha=sha,
         rules=len(document.rules),
         examples=sum(len(rule.examples.match) + len(rule.examples.no_match) for rule in document.rules),
+        document=document,
     )
 
 
