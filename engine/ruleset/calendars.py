@@ -7,12 +7,10 @@ midnight belongs to the day on which it begins, public holidays included: a shif
 Christmas morning, and none begins on Christmas Day.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
-
-import holidays
 
 from engine.ruleset.syntax import Hours
 
@@ -37,10 +35,10 @@ class Calendar:
     zone: ZoneInfo
     windows: tuple[Window, ...]
     # As `syntax.Hours` has it; None: holidays are days like any other.
-    holidays: str | None = field(default=None)
+    holidays: str | None = None
 
     def includes(self, moment: datetime) -> bool:
-        """Whether the moment, which is aware, lies in one of the windows; they include their start and not their end."""
+        """Whether the moment, which is aware, lies in one of the windows; a window includes its start, not its end."""
         local = moment.astimezone(self.zone)
         today, at = local.date(), local.time()
         return any(
@@ -71,6 +69,9 @@ def is_known(place: str) -> bool:
 # A year of a country takes a millisecond, and messages come by the thousand.
 @lru_cache(maxsize=512)
 def _holidays(place: str, year: int) -> frozenset[date]:
+    # 80 ms, which whoever has no holidays need not pay for.
+    import holidays  # noqa: PLC0415 - see above
+
     country, _, part = place.partition("-")
     return frozenset(holidays.country_holidays(country, subdiv=part or None, years=year, expand=False))
 

@@ -169,11 +169,7 @@ def _unknown_countries(document: Document) -> Iterator[Fault]:
 def _unknown_names(document: Document, templates: Templates) -> Iterator[Fault]:
     channels = {channel.name.value for channel in document.channels}
     acks = {name.removeprefix("ack/") for name in templates.names if name.startswith("ack/") and "." not in name}
-    keywords: dict[str, dict[tuple[str, ...], str]] = {}
-    for keyword in document.keywords:
-        known = keywords.setdefault(keyword.category.value, {})
-        for spelling in _spellings(keyword):
-            known.setdefault(texts.words(spelling.value), keyword.name.value)
+    keywords = _by_spelling(document.keywords)
     named = [document.defaults.channel, *(rule.channel for rule in document.rules)]
     named += [copy for rule in document.rules for copy in rule.also]
     windows = {hours.name.value for hours in document.hours}
@@ -184,17 +180,26 @@ def _unknown_names(document: Document, templates: Templates) -> Iterator[Fault]:
     for name in chosen:
         if name and name.value not in acks | {"none"}:
             yield _unknown(name, "E115", "no acknowledgement is named", acks)
-    for rule in document.rules:
-        for atom in atoms(rule.when):
-            match atom:
-                case KeywordIs():
-                    yield from _unknown_keywords(atom, keywords)
-                case HoursIs() if atom.name.value not in windows:
-                    yield _unknown(atom.name, "E155", "no window of hours is named", windows)
-                case Words():
-                    yield from _unknown_categories(atom, keywords)
-                case _:
-                    pass
+    for atom in (atom for rule in document.rules for atom in atoms(rule.when)):
+        match atom:
+            case KeywordIs():
+                yield from _unknown_keywords(atom, keywords)
+            case HoursIs() if atom.name.value not in windows:
+                yield _unknown(atom.name, "E155", "no window of hours is named", windows)
+            case Words():
+                yield from _unknown_categories(atom, keywords)
+            case _:
+                pass
+
+
+def _by_spelling(keywords: Iterable[Keyword]) -> Mapping[str, Mapping[tuple[str, ...], str]]:
+    """For each category its keywords by the words of each spelling."""
+    found: dict[str, dict[tuple[str, ...], str]] = {}
+    for keyword in keywords:
+        known = found.setdefault(keyword.category.value, {})
+        for spelling in _spellings(keyword):
+            known.setdefault(texts.words(spelling.value), keyword.name.value)
+    return found
 
 
 def _unknown_categories(atom: Words, known: Iterable[str]) -> Iterator[Fault]:

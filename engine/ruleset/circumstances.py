@@ -21,9 +21,12 @@ from engine.ruleset.syntax import (
     FollowUpIs,
     Group,
     HoursIs,
+    KeywordIs,
     KindIs,
+    Pattern,
     Rule,
     SourceIs,
+    Words,
 )
 
 # A Monday morning: an example must not depend on today.
@@ -52,45 +55,75 @@ class Circumstances:
         return Event(self.source, self.received_at, "example", self.client, message)
 
 
+USUAL = Circumstances("whatsapp", _WHEN, _STRANGER, "message", (), follow_up=False)
+
+
 def favourable(rule: Rule, document: Document) -> Circumstances:
     """The circumstances that a rule asks for, as far as they can be had together; the usual ones for the rest."""
-    asked = tuple(_asked(rule.when, wanted=True))
-    wanted = [atom for atom, is_wanted in asked if is_wanted]
+    return _circumstances(tuple(_asked(rule.when)), document)
+
+
+def necessary(rule: Rule, document: Document) -> Circumstances:
+    """Only what a rule cannot do without: of several alternatives none is the case, so that its words are put to the
+    test. The usual circumstances for a rule that asks for no words at all.
+    """
+    asked = tuple(_asked(rule.when))
+    if not any(isinstance(each.atom, Words | KeywordIs | Pattern) for each in asked):
+        return USUAL
+    return _circumstances(tuple(each for each in asked if each.is_needed), document)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    """An atom of a rule, and the part it plays there."""
+
+    atom: Atom
+    # False for what stands under `none`.
+    is_wanted: bool
+    # False for one of several alternatives.
+    is_needed: bool
+
+
+def _circumstances(asked: "_Asked", document: Document) -> Circumstances:
+    wanted = [each.atom for each in asked if each.is_wanted]
     sources = [atom.sources[0].value for atom in wanted if isinstance(atom, SourceIs)]
     kinds = [atom.kinds[0].value for atom in wanted if isinstance(atom, KindIs)]
     return Circumstances(
-        source=next(iter(sources), "whatsapp"),
+        source=next(iter(sources), USUAL.source),
         received_at=_moment(asked, document),
         client=_client(asked, document.clients),
-        kind=next(iter(kinds), "message"),
+        kind=next(iter(kinds), USUAL.kind),
         attachments=tuple(
             Attachment(atom.kinds[0].value if atom.kinds else "image")
             for atom in wanted
             if isinstance(atom, AttachmentIs)
         ),
-        follow_up=any(atom.value is is_wanted for atom, is_wanted in asked if isinstance(atom, FollowUpIs)),
+        follow_up=any(each.atom.value is each.is_wanted for each in asked if isinstance(each.atom, FollowUpIs)),
     )
 
 
-_Asked = Sequence[tuple[Atom, bool]]
+_Asked = Sequence[_Fact]
 
 
-def _asked(condition: Condition, *, wanted: bool) -> Iterator[tuple[Atom, bool]]:
-    """Every atom, and whether it should hold; of what stands under `none` the opposite."""
+def _asked(condition: Condition, *, wanted: bool = True, needed: bool = True) -> Iterator[_Fact]:
+    """Every atom; of what stands under `none` the opposite is wanted."""
     if not isinstance(condition, Group):
-        yield condition, wanted
+        yield _Fact(condition, wanted, needed)
         return
+    # Not (a or b) needs both not to be; not (a and b) needs only one of them not to be.
+    either = (condition.kind == "any") is wanted if condition.kind != "none" else not wanted
+    inside = needed and not (either and len(condition.parts) > 1)
     for part in condition.parts:
-        yield from _asked(part, wanted=wanted is not (condition.kind == "none"))
+        yield from _asked(part, wanted=wanted is not (condition.kind == "none"), needed=inside)
 
 
 def _moment(asked: _Asked, document: Document) -> datetime:
     """The first moment at which most of the hours are as they should be."""
     windows = {hours.name.value: calendars.build(hours) for hours in document.hours}
     wanted = [
-        (windows[atom.name.value], atom.inside is is_wanted)
-        for atom, is_wanted in asked
-        if isinstance(atom, HoursIs) and atom.name.value in windows
+        (windows[each.atom.name.value], each.atom.inside is each.is_wanted)
+        for each in asked
+        if isinstance(each.atom, HoursIs) and each.atom.name.value in windows
     ]
     if not wanted:
         return _WHEN
@@ -100,7 +133,7 @@ def _moment(asked: _Asked, document: Document) -> datetime:
 
 def _client(asked: _Asked, clients: Sequence[ClientEntry]) -> Client:
     """Somebody about whom most is as it should be: a stranger, a client of the directory, or a made-up number."""
-    wanted = [(atom, is_wanted) for atom, is_wanted in asked if isinstance(atom, ClientIs)]
+    wanted = [(each.atom, each.is_wanted) for each in asked if isinstance(each.atom, ClientIs)]
     if not wanted:
         return _STRANGER
     questions = [(number, directory.question(atom)) for number, (atom, _) in enumerate(wanted)]

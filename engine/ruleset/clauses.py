@@ -60,6 +60,18 @@ _OTHER_NAMES = {
     "attachments": "attachment",
     "media": "attachment",
 }
+# What people call them.
+_OTHER_ATTACHMENTS = {
+    "contact": "contacts",
+    "file": "document",
+    "gif": "video",
+    "pdf": "document",
+    "photo": "image",
+    "picture": "image",
+    "recording": "audio",
+    "sound": "audio",
+    "voicenote": "voice",
+}
 _PHONE_PATTERN = re.compile(r"\+?[0-9*]+")
 _SHOWN = ", ".join(KNOWN)
 # The signs of a phrase that mean something: the end of a word left open, and a category of keywords.
@@ -186,11 +198,13 @@ def _fact(name: str, node: Node, at: Place, faults: list[Fault]) -> Condition | 
     """An atom over what is known about the event besides its words."""
     match name:
         case "attachment":
-            kinds = _kinds(node, name, (*ATTACHMENT_KINDS, "any"), "E152", faults)
+            written = shapes.one_or_more(node, name, faults)
+            kinds = tuple(kind for kind in written if _is_attachment(kind, faults))
             chosen = () if any(kind.value == "any" for kind in kinds) else kinds
             return AttachmentIs(chosen, at) if kinds else None
         case "kind":
-            kinds = _kinds(node, name, MESSAGE_KINDS, "E153", faults)
+            written = shapes.one_or_more(node, name, faults)
+            kinds = tuple(kind for kind in written if shapes.known_word(kind, name, MESSAGE_KINDS, "E153", faults))
             return KindIs(kinds, at) if kinds else None
         case "hours":
             return _hours(node, at, faults)
@@ -199,9 +213,12 @@ def _fact(name: str, node: Node, at: Place, faults: list[Fault]) -> Condition | 
             return None if value is None else FollowUpIs(value, at)
 
 
-def _kinds(node: Node, name: str, known: tuple[str, ...], code: str, faults: list[Fault]) -> tuple[Text, ...]:
-    written = shapes.one_or_more(node, name, faults)
-    return tuple(kind for kind in written if shapes.known_word(kind, name, known, code, faults))
+def _is_attachment(kind: Text, faults: list[Fault]) -> bool:
+    meant = _OTHER_ATTACHMENTS.get(re.sub(r"[\s_-]", "", kind.value.casefold()).removesuffix("s"))
+    if meant:
+        faults.append(Fault(kind.at, "E152", f'"attachment" cannot be "{kind.value}"', f'did you mean "{meant}"?'))
+        return False
+    return shapes.known_word(kind, "attachment", (*ATTACHMENT_KINDS, "any"), "E152", faults)
 
 
 def _hours(node: Node, at: Place, faults: list[Fault]) -> Condition | None:
@@ -217,7 +234,7 @@ def _hours(node: Node, at: Place, faults: list[Fault]) -> Condition | None:
 
 def _check_phrase(phrase: Text, faults: list[Fault]) -> None:
     """Signs that mean nothing where they stand, and phrases without a word."""
-    at = 0
+    before, at = len(faults), 0
     for part in re.split(r"(\s+)", phrase.value):
         if "*" in (part[:-1] if _OPEN_END.search(part) else part):
             star = at + part.index("*")
@@ -227,7 +244,7 @@ def _check_phrase(phrase: Text, faults: list[Fault]) -> None:
             message = f'"{part}" is no category of keywords'
             faults.append(Fault(within(phrase, at, at + len(part)), "E150", message, "write e.g. $product"))
         at += len(part)
-    if not re.search(r"[^\W_]", phrase.value):
+    if len(faults) == before and not re.search(r"[^\W_]", phrase.value):
         faults.append(_wordless(phrase))
 
 

@@ -36,9 +36,17 @@ def guaranteed(condition: Condition, groups: Mapping[Text, frozenset[str]]) -> f
             return frozenset[str]().union(*(guaranteed(part, groups) for part in parts))
         case Group(kind="any", parts=parts) if parts:
             return frozenset.intersection(*(guaranteed(part, groups) for part in parts))
-        case Group() | Words() | ClientIs() | SourceIs() | Always():
-            return frozenset()
-        case AttachmentIs() | KindIs() | HoursIs() | FollowUpIs():
+        case (
+            Group()
+            | Words()
+            | ClientIs()
+            | SourceIs()
+            | Always()
+            | AttachmentIs()
+            | KindIs()
+            | HoursIs()
+            | FollowUpIs()
+        ):
             return frozenset()
         case _:
             assert_never(condition)

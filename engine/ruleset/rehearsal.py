@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.core.decisions import Explanation
-from engine.ruleset.circumstances import favourable
+from engine.ruleset.circumstances import Circumstances, favourable, necessary
 from engine.ruleset.syntax import Document, Fault, Rule, Text
 
 if TYPE_CHECKING:
@@ -23,15 +23,19 @@ def rehearse(document: Document, ruleset: "Ruleset") -> Iterator[Fault]:
     for rule in document.rules:
         if not rule.enabled or not (rule.examples.match or rule.examples.no_match):
             continue
-        around = favourable(rule, document)
+        needed, asked = necessary(rule, document), favourable(rule, document)
         for example in rule.examples.match:
-            event = around.event(example.value)
-            if not ruleset.matches(rule.id.value, event, follow_up=around.follow_up):
-                yield _not_matched(rule, example, document, ruleset.explain(event, follow_up=around.follow_up))
+            if not any(_matches(rule, example, around, ruleset) for around in (needed, asked)):
+                event = asked.event(example.value)
+                yield _not_matched(rule, example, document, ruleset.explain(event, follow_up=asked.follow_up))
         for example in rule.examples.no_match:
-            event = around.event(example.value)
-            if ruleset.matches(rule.id.value, event, follow_up=around.follow_up):
-                yield _matched(rule, example, ruleset.explain(event, follow_up=around.follow_up))
+            if _matches(rule, example, needed, ruleset):
+                event = needed.event(example.value)
+                yield _matched(rule, example, ruleset.explain(event, follow_up=needed.follow_up))
+
+
+def _matches(rule: Rule, example: Text, around: Circumstances, ruleset: "Ruleset") -> bool:
+    return ruleset.matches(rule.id.value, around.event(example.value), follow_up=around.follow_up)
 
 
 def _not_matched(rule: Rule, example: Text, document: Document, explanation: Explanation) -> Fault:

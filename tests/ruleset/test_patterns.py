@@ -161,6 +161,8 @@ def test_boxed_search_agrees_with_unicode_word_boundaries(regex: str, message: s
     """In every line a pattern finds the very place that an engine with Unicode's own `\\b` finds."""
     # A run of blanks in a pattern is one blank, as in the messages that it is compared with.
     assume("  " not in regex)
+    # An empty match at `\\B` may lie between two bytes of one character; the loader refuses what matches nothing.
+    assume(r"\B" not in regex or not check(text(regex)))
     line = normalise(message).line
     # Before Python 3.14 `\\B` does not stand in an empty text; everywhere else the two agree.
     assume(line)

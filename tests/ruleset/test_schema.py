@@ -1,19 +1,26 @@
 """Nodes into a Document: what a file says, as values."""
 
+from datetime import time, timedelta
+
 import pytest
 
 from engine.core.decisions import Priority
 from engine.ruleset import reader, schema
 from engine.ruleset.syntax import (
     Always,
+    AttachmentIs,
     ClientIs,
     Condition,
     Defaults,
     Document,
     Examples,
     Fault,
+    FollowUp,
+    FollowUpIs,
     Group,
+    HoursIs,
     KeywordIs,
+    KindIs,
     Pattern,
     Place,
     SourceIs,
@@ -34,7 +41,7 @@ def _document(body: str) -> Document:
     return document
 
 
-def _plain(condition: Condition) -> object:
+def _plain(condition: Condition) -> object:  # noqa: C901 - one case for each kind
     """A condition without its places."""
     found: object = "always"
     match condition:
@@ -50,6 +57,14 @@ def _plain(condition: Condition) -> object:
             found = ("client", field.value, [value.value for value in values])
         case SourceIs(sources=sources):
             found = ("source", [source.value for source in sources])
+        case AttachmentIs(kinds=kinds):
+            found = ("attachment", [kind.value for kind in kinds])
+        case KindIs(kinds=kinds):
+            found = ("kind", [kind.value for kind in kinds])
+        case HoursIs(name=name, inside=inside):
+            found = ("hours" if inside else "hours not", name.value)
+        case FollowUpIs(value=value):
+            found = ("follow_up", value)
         case Always():
             pass
     return found
@@ -149,6 +164,17 @@ def test_what_a_rule_does_not_say_stays_open() -> None:
             ("all", [("client", "known", ["true"]), ("client", "phone", ["+254*"])]),
             id="client-fields",
         ),
+        pytest.param("{attachment: image}", ("attachment", ["image"]), id="attachment"),
+        pytest.param("{attachment: [image, voice]}", ("attachment", ["image", "voice"]), id="attachments"),
+        pytest.param("{attachment: [image, any]}", ("attachment", []), id="any-attachment"),
+        pytest.param("{kind: [edit]}", ("kind", ["edit"]), id="kind"),
+        pytest.param("{hours: night}", ("hours", "night"), id="hours"),
+        pytest.param("{hours: {not: night}}", ("hours not", "night"), id="hours-not"),
+        pytest.param("{follow_up: true}", ("follow_up", True), id="follow-up"),
+        pytest.param("{follow_up: false}", ("follow_up", False), id="no-follow-up"),
+        pytest.param(
+            "{words: ['disconnect*', $product down]}", ("words", ["disconnect*", "$product down"]), id="signs"
+        ),
         pytest.param(
             "{all: [{any: [{all: [{any: [{all: [{words: [a]}]}]}]}]}]}",
             ("all", [("any", [("all", [("any", [("all", [("words", ["a"])])])])])]),
@@ -181,6 +207,21 @@ def test_conditions_become_a_tree(when: str, expected: object) -> None:
         pytest.param("{}", ["E145"], id="no-keys"),
         pytest.param("", ["E145"], id="nothing"),
         pytest.param("{any: [words]}", ["E132"], id="text-item"),
+        pytest.param("{attachment: [photos, 'voice note']}", ["E152", "E152"], id="attachment-by-another-name"),
+        pytest.param("{kind: }", ["E145"], id="kind-nothing"),
+        pytest.param("{kind: [new]}", ["E153"], id="kind-unknown"),
+        pytest.param(
+            "{hours: [night]}",
+            [
+                "E132",
+            ],
+            id="hours-list",
+        ),
+        pytest.param("{hours: {not: }}", ["E145"], id="hours-not-nothing"),
+        pytest.param("{hours: }", ["E145"], id="hours-nothing"),
+        pytest.param("{hours: {}}", ["E133"], id="hours-no-key"),
+        pytest.param("{follow_up: yes}", ["E137"], id="follow-up-yes"),
+        pytest.param("{words: ['a*b', '$A']}", ["E151", "E150"], id="signs-that-mean-nothing"),
         pytest.param("{any: ['']}", ["E145"], id="empty-item"),
         pytest.param("{any: {words: [a]}}", ["E132"], id="keys-for-a-list"),
         pytest.param("sometimes", ["E134"], id="unlike-any"),
@@ -223,11 +264,14 @@ def test_the_other_sections_are_read() -> None:
     (night,) = document.hours
     assert (
         night.timezone.value,
-        [window.value for window in night.weekly],
+        [(window.text.value, sorted(window.days), window.start, window.end) for window in night.weekly],
         night.holidays and night.holidays.value,
     ) == (
         "Africa/Nairobi",
-        ["Mon-Sun 22:00-06:00", "Sat 00:00-24:00"],
+        [
+            ("Mon-Sun 22:00-06:00", [0, 1, 2, 3, 4, 5, 6], time(22), time(6)),
+            ("Sat 00:00-24:00", [5], time(0), None),
+        ],
         "KE",
     )
     (acme,) = document.clients
@@ -247,6 +291,10 @@ def test_the_other_sections_are_read() -> None:
         pytest.param("keywords: {product: [3cx]}\n", ["E132"], id="category-list"),
         pytest.param("keywords: {product: {3CX: 3cx}}\n", ["E132"], id="spellings-text"),
         pytest.param("keywords: {product: {'': [3cx]}}\n", ["E145"], id="no-name"),
+        pytest.param("keywords: {product: {3CX: ['???']}}\n", ["E147"], id="spelling-without-letters"),
+        pytest.param("rules: [{id: x, when: always, follow_up: 4h}]\n", ["E132"], id="follow-up-text"),
+        pytest.param("rules: [{id: x, when: always, follow_up: {within: [4h]}}]\n", ["E132"], id="span-list"),
+        pytest.param("rules: [{id: x, when: always, follow_up: {within: 0h}}]\n", ["E156"], id="span-of-nothing"),
         pytest.param("rules:\n", ["E145"], id="rules-nothing"),
         pytest.param("rules: []\n", ["E145"], id="rules-empty"),
         pytest.param("rules: [voip]\n", ["E132"], id="rule-text"),
@@ -291,10 +339,53 @@ def test_files_are_merged_in_their_order() -> None:
     assert faults == ()
     assert [rule.id.value for rule in whole.rules] == ["x", "y"]
     assert whole.defaults == Defaults(
-        first.defaults.channel, Priority.HIGH, None, second.defaults.tags, first.defaults.at
+        first.defaults.channel, Priority.HIGH, None, second.defaults.tags, at=first.defaults.at
     )
 
 
 def test_nothing_merges_to_nothing() -> None:
     """No file, no content."""
     assert schema.merge([]) == (Document(), ())
+
+
+def test_every_outcome_is_read() -> None:
+    """Copies, mention, what happens to further messages, trial and reason are values with places."""
+    document = _document(
+        """\
+defaults: {mention: "@a", follow_up: {within: 1h}}
+rules:
+  - id: x
+    when: always
+    also: [a, b]
+    mention: "@network-team @bob"
+    follow_up: {within: 90m, then: new, ack_again_after: 2d}
+    status: shadow
+    enabled: false
+    reason: until the new trunk works
+"""
+    )
+    (rule,) = document.rules
+    assert [channel.value for channel in rule.also] == ["a", "b"]
+    assert (rule.mention, rule.reason) == (
+        Text("@network-team @bob", Place("f.yaml", 7, 14, 20)),
+        Text("until the new trunk works", Place("f.yaml", 11, 13, 25)),
+    )
+    assert (rule.shadow, rule.enabled) == (True, False)
+    assert rule.follow_up is not None
+    assert (rule.follow_up.within, rule.follow_up.ack_again_after) == (timedelta(minutes=90), timedelta(days=2))
+    assert rule.follow_up.then is not None
+    assert rule.follow_up.then.value == "new"
+    assert document.defaults.mention == Text("@a", Place("f.yaml", 2, 21, 4))
+    assert document.defaults.follow_up == FollowUp(timedelta(hours=1), None, None, Place("f.yaml", 2, 38, 12))
+
+
+def test_a_live_rule_is_what_a_rule_is_when_nothing_else_is_said() -> None:
+    """`status: live` and `enabled: true` may be written, and mean what their absence means."""
+    (rule,) = _document("rules:\n  - {id: x, when: always, status: live, enabled: true}\n").rules
+    assert (rule.shadow, rule.enabled, rule.reason) == (False, True, None)
+
+
+def test_typing_errors_are_a_setting_of_a_category() -> None:
+    """`typos: true` stands beside the keywords, holds for all of them and is none itself."""
+    document = _document("keywords: {product: {typos: true, VoIP: [sip]}, place: {typos: false, Nairobi: []}}\n")
+    assert [(word.name.value, word.typos) for word in document.keywords] == [("VoIP", True), ("Nairobi", False)]

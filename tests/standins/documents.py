@@ -1,7 +1,7 @@
 """Documents as the reader would give them, each part in one line; the places in the file are made up."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 from engine.core.decisions import Priority
 from engine.core.events import Attachment, Client, Event, Message
@@ -48,6 +48,40 @@ def source(*names: str) -> syntax.SourceIs:
     return syntax.SourceIs(texts(names), AT)
 
 
+def attachment(*kinds: str) -> syntax.AttachmentIs:
+    """Without kinds: any attachment."""
+    return syntax.AttachmentIs(texts(kinds), AT)
+
+
+def kind(*kinds: str) -> syntax.KindIs:
+    return syntax.KindIs(texts(kinds), AT)
+
+
+def hours(name: str, *, inside: bool = True) -> syntax.HoursIs:
+    return syntax.HoursIs(text(name), inside, AT)
+
+
+def follow_up(*, value: bool = True) -> syntax.FollowUpIs:
+    return syntax.FollowUpIs(value, AT)
+
+
+# By day and by night in UTC, so that tests can tell at a glance.
+WINDOWS = (
+    syntax.Hours(
+        text("day"),
+        text("UTC"),
+        (syntax.Window(frozenset(range(7)), time(6), time(22), text("Mon-Sun 06:00-22:00")),),
+        None,
+    ),
+    syntax.Hours(
+        text("weekend"),
+        text("Africa/Nairobi"),
+        (syntax.Window(frozenset({5, 6}), time(0), None, text("Sat-Sun 00:00-24:00")),),
+        text("KE"),
+    ),
+)
+
+
 def always() -> syntax.Always:
     return syntax.Always(AT)
 
@@ -65,9 +99,13 @@ def rule(
     says: Mapping[str, str] | None = None,
     escalate: bool | None = None,
     stop: bool = False,
+    also: Sequence[str] = (),
+    policy: syntax.FollowUp | None = None,
+    shadow: bool = False,
+    enabled: bool = True,
     line: int = 1,
 ) -> syntax.Rule:
-    """A rule; `says` holds its title, channel, summary and ack."""
+    """A rule; `says` holds its title, channel, summary, ack and mention."""
     said = {key: text(value) for key, value in (says or {}).items()}
     return syntax.Rule(
         id=text(name),
@@ -81,6 +119,11 @@ def rule(
         ack=said.get("ack"),
         escalate=escalate,
         stop=stop,
+        also=texts(also),
+        mention=said.get("mention"),
+        follow_up=policy,
+        shadow=shadow,
+        enabled=enabled,
     )
 
 
@@ -103,6 +146,7 @@ def document(
             syntax.Channel(text("triage"), text("support"), None),
             syntax.Channel(text("voip"), None, None),
         ),
+        hours=WINDOWS,
         clients=tuple(clients),
     )
 
@@ -115,6 +159,7 @@ def ruleset(
     *rules: syntax.Rule,
     keywords: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
     clients: Sequence[syntax.ClientEntry] = (),
+    defaults: syntax.Defaults | None = None,
     closed: bool = True,
 ) -> Ruleset:
     """The compiled rules, with an unconditional last one when the test gives none, unless they are to stay open."""
@@ -122,7 +167,7 @@ def ruleset(
     last = () if has_last or not closed else (rule("last", always(), line=99),)
     made, faults = Templates.load({"ack/default": "Hello {{ client_name }}"}, "templates")
     assert not faults
-    return compile_rules(document(*rules, *last, keywords=keywords, clients=clients), made, "5ha")
+    return compile_rules(document(*rules, *last, keywords=keywords, clients=clients, defaults=defaults), made, "5ha")
 
 
 def event(
@@ -132,11 +177,13 @@ def event(
     name: str | None = "Jackson",
     network: str = "whatsapp",
     attachments: Sequence[str] = (),
+    kind: str = "message",
+    at: datetime = datetime(2026, 2, 12, 10, 15, 30, tzinfo=UTC),
 ) -> Event:
     return Event(
         source=network,
-        received_at=datetime(2026, 2, 12, 10, 15, 30, tzinfo=UTC),
+        received_at=at,
         conversation_id="wa-1",
         client=Client(phone, name),
-        message=Message("ABCD", written, attachments=tuple(Attachment(kind) for kind in attachments)),
+        message=Message("ABCD", written, kind, attachments=tuple(Attachment(kind) for kind in attachments)),
     )
