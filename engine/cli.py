@@ -164,7 +164,9 @@ def _add_history(commands: "_Commands") -> None:
     backtest.add_argument("--against", metavar="DIR", help="other rules; REVISION:FOLDER for what git holds of them")
     backtest.add_argument("--against-templates", metavar="DIR", help="their templates (default: beside them)")
     backtest.add_argument("--show-text", action="store_true", help="show what clients wrote, unmasked")
-    backtest.add_argument("--export", type=Path, metavar="FILE.jsonl", help="only write the messages, to be read by --from")
+    backtest.add_argument(
+        "--export", type=Path, metavar="FILE.jsonl", help="only write the messages, to be read by --from"
+    )
     backtest.add_argument("--format", choices=["text", "json", "markdown"], default="text", help="default: text")
     rules = commands.add_parser("rules", help="what rules did: `engine rules stats`")
     actions = rules.add_subparsers(dest="action", metavar="ACTION", required=True)

@@ -1,7 +1,7 @@
 """Rules folders that a command is told about, loaded as the daemon does, or the findings that keep it from them.
 
-A folder is a path, or `REVISION:PATH` for what git holds of it; of such a one nothing is written to the disk and no hook
-or filter of the repository runs.
+A folder is a path, or `REVISION:PATH` for what git holds of it; of such a one nothing is written to the disk and no
+hook or filter of the repository runs.
 """
 
 import re
@@ -74,7 +74,9 @@ def load(rules: str, templates: str | None = None) -> Side:
             raise UsageError(f"{rules} {problem}; a folder of a git revision is written as HEAD~1:rules")
         files, beside = {}, templates or str(templates_beside(Path(rules)))
     texts, beside = _templates(beside, told=templates is not None)
-    taken = snapshots.snapshot(Path(rules), Path(beside)) if not (files or texts) else _mixed(rules, files, beside, texts)
+    taken = (
+        snapshots.snapshot(Path(rules), Path(beside)) if not (files or texts) else _mixed(rules, files, beside, texts)
+    )
     return Side(rules, beside, check(taken, rules, beside))
 
 
