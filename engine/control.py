@@ -205,7 +205,8 @@ class ControlClient:
 
     def _ask(self, method: str, path: str, query: Mapping[str, str]) -> Any:
         self._knock()
-        transport = httpx.HTTPTransport(uds=str(self.socket_path))
+        # No TLS on a Unix socket: loading the certificates of the world costs 20 ms for each call (measured 2026-11).
+        transport = httpx.HTTPTransport(uds=str(self.socket_path), verify=False)
         try:
             with httpx.Client(transport=transport, base_url="http://engine", timeout=_TIMEOUT_S) as http:
                 response = http.request(method, path, params=query)
