@@ -33,6 +33,7 @@ _MODULES = {
     "init": "init",
     "rules": "rules",
     "run": "run",
+    "schema": "schema",
     "validate": "validate",
 }
 _FIRST_STEPS = """\
@@ -117,7 +118,10 @@ def _add_rules(commands: "_Commands") -> None:
     validate.add_argument("path", type=Path, help="the rules folder")
     validate.add_argument("--templates", type=Path, help="the templates folder (default: beside the rules)")
     validate.add_argument("--strict", action="store_true", help="warnings fail too")
-    validate.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    forms = ["text", "json", "github", "sarif", "junit"]
+    validate.add_argument("--format", choices=forms, default="text", help="default: text")
+    validate.add_argument("--output", type=Path, help="write to this file", metavar="FILE")
+    validate.add_argument("--watch", action="store_true", help="check again whenever a file changes, until Ctrl-C")
     explain = commands.add_parser("explain", help="show which rule decides about a message, why, and why not others")
     explain.add_argument("text", help="the client's message")
     explain.add_argument("--rules", type=Path, default=Path("rules"), help="default: rules")
@@ -127,8 +131,9 @@ def _add_rules(commands: "_Commands") -> None:
     explain.add_argument("--at", help="when it is received, e.g. 2026-02-12T22:15:00+03:00 (default: now)")
     explain.add_argument("--source", default="whatsapp", help="default: whatsapp")
     explain.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
-    code = commands.add_parser("help", help="explain the code of a finding, e.g. `engine help E112`")
-    code.add_argument("code", help="as `engine validate` prints it")
+    commands.add_parser("schema", help="print the rule language for editors, as JSON Schema")
+    codes = commands.add_parser("help", help="explain the code of a finding, e.g. `engine help E112`; or list all")
+    codes.add_argument("codes", nargs="*", help="as `engine validate` prints them", metavar="CODE")
 
 
 def _add_history(commands: "_Commands") -> None:

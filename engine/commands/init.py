@@ -63,7 +63,7 @@ def _contents() -> list[tuple[Path, bytes]]:
         contents += [
             (Path(part) / path.relative_to(source), path.read_bytes())
             for path in sorted(source.rglob("*"))
-            if path.is_file() and path.suffix in {".yaml", ".j2", ".md"}
+            if path.is_file() and path.suffix in {".yaml", ".j2", ".md", ".json"}
         ]
     return contents
 

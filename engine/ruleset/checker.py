@@ -12,7 +12,7 @@ from itertools import chain
 
 from engine.core import text as texts
 from engine.core import variables
-from engine.ruleset import calendars, patterns
+from engine.ruleset import calendars, guesses, patterns
 from engine.ruleset.clauses import CATEGORY
 from engine.ruleset.guarantees import atoms, guaranteed
 from engine.ruleset.hours import COUNTRY
@@ -224,7 +224,8 @@ def _unknown_keywords(atom: KeywordIs, known: Mapping[str, Mapping[tuple[str, ..
                     name.at, "E114", f'no keyword of "{category}" is named "{name.value}"', f'did you mean "{meant}"?'
                 )
             else:
-                yield _unknown(name, "E114", f'no keyword of "{category}" is named', names)
+                unknown = _unknown(name, "E114", f'no keyword of "{category}" is named', names)
+                yield guesses.same_number(name, sorted(names)) or unknown
 
 
 def _unknown(name: Text, code: str, message: str, known: Iterable[str]) -> Fault:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from engine.core import durations
+from engine.ruleset import guesses
 from engine.ruleset.reader import Mapping, Node, Scalar, Sequence
 from engine.ruleset.syntax import Fault, Place, Text
 
@@ -212,7 +213,7 @@ def _items(node: Node, name: str, faults: list[Fault], *, may_be_empty: bool) ->
     if isinstance(node, Scalar):
         hint = (
             f"write [{node.value}]"
-            if _SIMPLE.fullmatch(node.value)
+            if _SIMPLE.fullmatch(node.value) and not guesses.is_guessed(node.value)
             else f'write ["{node.value}"]'
             if '"' not in node.value
             else "put [ ] around it"

@@ -27,6 +27,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """How both folders stand, without a look inside the files: equal as long as nothing was written."""
+
+    # Each file that counts, as findings show it, with a stamp that changes when the file does.
+    files: tuple[tuple[str, tuple[int, int, int]], ...]
+    # What keeps a folder from being listed, or a file from being counted.
+    faults: tuple[Fault, ...]
+
+    @property
+    def missing(self) -> bool:
+        """Whether a folder cannot be listed."""
+        return any(fault.code == "E210" for fault in self.faults)
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """A file that counts."""
 
@@ -52,6 +67,12 @@ def snapshot(rules: Path, templates: Path) -> Snapshot:
         if found == _listing(rules, templates)[0]:
             break
     return taken
+
+
+def listing(rules: Path, templates: Path) -> Listing:
+    """How the folders stand now; no file is opened."""
+    found, faults = _listing(rules, templates)
+    return Listing(tuple((one.label, one.stamp) for one in found), tuple(faults))
 
 
 def label(name: str, rules: str, templates: str) -> str:

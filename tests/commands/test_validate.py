@@ -65,7 +65,7 @@ def test_every_finding_of_every_file_is_printed(work: Path, capsys: pytest.Captu
         "    3 |   - id: probe\n"
         "      |         ^^^^^ give one of them another name, or keep one\n"
         '      ../work/rules/short-word.yaml:3: the first "probe" stands here\n'
-        "../work/rules/unquoted-at-sign.yaml:5:14  error  E109  a value that begins with @ needs quotes\n"
+        "../work/rules/unquoted-at-sign.yaml:5:14  error  E170  a value that begins with @ needs quotes\n"
         "    5 |     summary: @oncall please look\n"
         '      |              ^^^^^^^^^^^^^^^^^^^ write "@oncall please look"\n'
         '../work/rules/unquoted-at-sign.yaml:7:14  error  E112  no channel is named "suport-voip"\n'

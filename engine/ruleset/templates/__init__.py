@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from types import MappingProxyType
 
 from jinja2 import Template
@@ -20,6 +21,7 @@ from engine.ruleset.places import within
 from engine.ruleset.syntax import Fault, Place, Text
 from engine.ruleset.templates.mentions import unguarded, uses
 from engine.ruleset.templates.sandbox import LENIENT, SAMPLE, examine, render
+from engine.ruleset.templates.skeletons import skeleton
 
 # The template of every engineers' post.
 ESCALATION = "escalation/default"
@@ -47,12 +49,14 @@ class Summary:
     text: str
     # It uses what the message itself says, which costs time to prepare and which few summaries want.
     asks_message: bool
+    # Its words, which the template takes as variables: see `skeletons`.
+    words: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def render(self, given: Mapping[str, object]) -> str:
         """One line with quotes' marks, at most `SUMMARY_LIMIT` long; empty when nothing is left of it. Never raises."""
         if self.template is None:
             return self.text
-        return _one_line(render(self.template, given) or "")
+        return _one_line(render(self.template, {**given, **self.words}) or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +103,18 @@ class Templates:
 
     def check_summary(self, summary: Text, extra: Iterable[str] | None = None) -> tuple[Fault, ...]:
         """What is wrong with a summary; unknown variables only when `extra` says which categories and groups exist."""
-        found = examine(summary.value)
+        shape = skeleton(summary.value).shape
+        found = examine(shape)
         if found is not None:
             return (Fault(summary.at, found.code, found.message, found.hint),)
         if extra is None:
             return ()
         known = variables.ALWAYS | variables.SOMETIMES | frozenset(extra)
-        return tuple(
-            _unknown(_part(summary, used), used, known)
-            for used in dict.fromkeys(used for _, used in uses(LENIENT.parse(summary.value)))
-            if used not in known
-        )
+        return tuple(_unknown(_part(summary, used), used, known) for used in _used(shape) if used not in known)
 
     def unguarded(self, summary: Text) -> frozenset[str]:
         """The variables that a summary uses without asking whether they are there; none for a broken one."""
-        if examine(summary.value) is not None:
-            return frozenset()
-        return frozenset(unguarded(LENIENT.parse(summary.value)))
+        return _unguarded(skeleton(summary.value).shape)
 
     def variables_of(
         self, summary: Text, extra: Iterable[str] | None = None
@@ -148,8 +147,26 @@ def compile_summary(source: str) -> Summary:
     """The summary of a rule, in which `Templates.check_summary` has found nothing wrong."""
     if "{" not in source:
         return Summary(None, _one_line(source), asks_message=False)
-    used = {name for _, name in uses(LENIENT.parse(source))}
-    return Summary(LENIENT.from_string(source), source, asks_message=not used.isdisjoint(_OF_MESSAGE))
+    found = skeleton(source)
+    asks_message = not _OF_MESSAGE.isdisjoint(_used(found.shape))
+    return Summary(_compiled(found.template), source, asks_message, found.words)
+
+
+@lru_cache(maxsize=1024)
+def _used(shape: str) -> tuple[str, ...]:
+    """The variables that a summary uses, in their order."""
+    return tuple(dict.fromkeys(used for _, used in uses(LENIENT.parse(shape))))
+
+
+@lru_cache(maxsize=1024)
+def _unguarded(shape: str) -> frozenset[str]:
+    """The variables that a summary uses without asking; none for a broken one."""
+    return frozenset() if examine(shape) is not None else frozenset(unguarded(LENIENT.parse(shape)))
+
+
+@lru_cache(maxsize=1024)
+def _compiled(template: str) -> Template:
+    return LENIENT.from_string(template)
 
 
 def _one_line(rendered: str) -> str:
