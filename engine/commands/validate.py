@@ -75,7 +75,7 @@ def _summary(loaded: Loaded) -> str:
     parts = [_count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number]
     place = _count(files, "file")
     untried = "; the examples are tried once there are no other errors" if errors and loaded.examples else ""
-    tried = any(found.code in {"E205", "E206"} for found in loaded.diagnostics)
+    tried = any(found.code in {"E205", "E206", "E220"} for found in loaded.diagnostics)
     return f"{', '.join(parts)} in {place}{'' if tried else untried}"
 
 

@@ -60,10 +60,10 @@ def check(taken: Snapshot, rules: str, templates: str) -> Loaded:
     ruleset = None
     if not _has_errors(found):
         # Importing spaCy takes a second, which whoever has errors to mend need not wait for.
-        from engine.ruleset import compiler  # noqa: PLC0415 - see above
+        from engine.ruleset import advice, compiler  # noqa: PLC0415 - see above
 
-        found += checker.advise(document, texts)
         ruleset = compiler.compile_rules(document, texts, sha)
+        found += advice.advise(document, texts, ruleset)
         found += rehearsal.rehearse(document, ruleset)
     lines = _Lines({labels[name]: raw for name, raw in taken.files.items()})
     return Loaded(

@@ -6,6 +6,7 @@ Built by `compiler`, asked by `matcher`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -127,6 +128,8 @@ def index(phrases: Iterable[tuple[int, Phrase]]) -> PhraseIndex:
     return PhraseIndex(_frozen(by_word), _frozen(by_pair), _frozen(by_prefix), lengths)
 
 
+# A load asks for each phrase when it compiles and when it compares the rules.
+@lru_cache(maxsize=65536)
 def _steps(written: str, *, exact: bool) -> tuple[Step, ...]:
     return tuple(Step(frozenset({word}) if exact else forms(word)) for word in text.words(written))
 
