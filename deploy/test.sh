@@ -14,6 +14,7 @@ set -euo pipefail
 
 # Pure modules decide and do no input or output, so every branch of theirs can be, and is, tested.
 readonly -a PURE=(
+  'engine/commands/findings/*.py'
   'engine/core/*.py'
   'engine/ruleset/atoms.py'
   'engine/ruleset/calendars.py'
@@ -24,15 +25,20 @@ readonly -a PURE=(
   'engine/ruleset/compiler.py'
   'engine/ruleset/conditions.py'
   'engine/ruleset/directory.py'
+  'engine/ruleset/editor_schema.py'
   'engine/ruleset/expressions.py'
   'engine/ruleset/facts.py'
+  'engine/ruleset/frequencies.py'
   'engine/ruleset/guarantees.py'
+  'engine/ruleset/guesses.py'
   'engine/ruleset/hours.py'
   'engine/ruleset/inflections.py'
+  'engine/ruleset/literals.py'
   'engine/ruleset/matcher.py'
   'engine/ruleset/outcomes.py'
   'engine/ruleset/phrases.py'
   'engine/ruleset/places.py'
+  'engine/ruleset/scanner.py'
   'engine/ruleset/schema.py'
   'engine/ruleset/shapes.py'
   'engine/ruleset/syntax.py'

@@ -123,7 +123,7 @@ def _narrower(one: Step, other: Step) -> bool:
     """Whether every word that one step takes is taken by the other."""
     if one.prefix:
         return bool(other.prefix) and one.prefix.startswith(other.prefix)
-    return all(map(other.takes, one.forms))
+    return all(word.startswith(other.prefix) if other.prefix else word in other.forms for word in one.forms)
 
 
 def _spells(steps: tuple[Step, ...], category: str, known: Vocabulary) -> bool:

@@ -5,7 +5,7 @@ rules have been run on; a rule about which nothing can be proved is left in peac
 raises the priority, for which it need not decide.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from engine.ruleset import matcher, witnesses
 from engine.ruleset.cases import Case, Clause
@@ -39,8 +39,7 @@ def check(comparison: Comparison, document: Document, ruleset: Ruleset) -> Itera
             yield _same(subject, twin, _shown(subject, [twin], comparison, document, ruleset))
         elif all(covering):
             first = _first_of(covering)
-            compiled = [by_id[other.rule.id.value] for other in first]
-            if lost := _lost(subject.rule, by_id[subject.rule.id.value], compiled):
+            if lost := _lost(subject.rule, [other.rule for other in first], by_id):
                 yield _never_decides(subject, first, lost, _shown(subject, first, comparison, document, ruleset))
 
 
@@ -52,7 +51,7 @@ def _covering(subject: Subject, comparison: Comparison) -> list[list[Subject]]:
     ]
 
 
-def _lost(rule: Rule, ours: matcher.Rule, deciding: Sequence[matcher.Rule]) -> list[str]:
+def _lost(rule: Rule, deciding: Sequence[Rule], by_id: Mapping[str, matcher.Rule]) -> list[str]:
     """What the rule itself says of all that only the deciding rule's word counts for, unless what decides says the
     same.
     """
@@ -68,14 +67,15 @@ def _lost(rule: Rule, ours: matcher.Rule, deciding: Sequence[matcher.Rule]) -> l
     return [
         name
         for name, is_said in said.items()
-        if is_said and any(_outcome(other, name) != _outcome(ours, name) for other in deciding)
+        if is_said and any(_outcome(other, name, by_id) != _outcome(rule, name, by_id) for other in deciding)
     ]
 
 
-def _outcome(rule: matcher.Rule, name: str) -> object:
+def _outcome(rule: Rule, name: str, by_id: Mapping[str, matcher.Rule]) -> object:
+    """What comes of a rule when it decides, defaults included."""
     if name == "summary":
-        return rule.summary and rule.summary.text
-    outcome: object = getattr(rule, name)
+        return rule.summary and rule.summary.value
+    outcome: object = getattr(by_id[rule.id.value], name)
     return outcome
 
 

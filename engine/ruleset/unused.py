@@ -1,4 +1,4 @@
-"""Definitions that lead nowhere: keywords, channels and hours that no rule uses, spellings that stand twice, and rules
+"""Definitions that lead nowhere: keywords and channels that no rule uses, spellings that stand twice, and rules
 about clients that the directory does not have.
 
 Called by `advice` for a set without errors. Pure.
@@ -13,7 +13,7 @@ from engine.ruleset.cases import folded
 from engine.ruleset.clauses import CATEGORY
 from engine.ruleset.guarantees import atoms
 from engine.ruleset.shapes import suggest
-from engine.ruleset.syntax import ClientIs, Document, Fault, HoursIs, KeywordIs, Text, Words
+from engine.ruleset.syntax import ClientIs, Document, Fault, KeywordIs, Text, Words
 from engine.ruleset.templates import Templates
 
 _CODE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
@@ -27,7 +27,6 @@ def check(document: Document, templates: Templates) -> Iterator[Fault]:
     yield from _keywords(document, templates)
     yield from _written_twice(document)
     yield from _channels(document)
-    yield from _hours(document)
     yield from _clients(document)
 
 
@@ -72,14 +71,6 @@ def _channels(document: Document) -> Iterator[Fault]:
         if channel.name.value not in named:
             message = f'no rule posts to the channel "{channel.name.value}"'
             yield Fault(channel.name.at, "W518", message, "name it in a rule, or delete it")
-
-
-def _hours(document: Document) -> Iterator[Fault]:
-    named = {atom.name.value for rule in document.rules for atom in atoms(rule.when) if isinstance(atom, HoursIs)}
-    for hours in document.hours:
-        if hours.name.value not in named:
-            message = f'no rule asks for the hours "{hours.name.value}"'
-            yield Fault(hours.name.at, "W518", message, "use them in a rule, or delete them")
 
 
 def _clients(document: Document) -> Iterator[Fault]:

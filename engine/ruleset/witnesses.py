@@ -82,10 +82,14 @@ def run(around: Circumstances, text: str, ruleset: Ruleset) -> Witness:
 
 def met(event: Event, follow_up: bool, ruleset: Ruleset) -> frozenset[str]:  # noqa: FBT001 - the state of a conversation
     """The rules whose condition holds for an event, those that a `stop` keeps from being asked included."""
-    hits = ruleset.atoms.read(event, follow_up=follow_up).hits
-    reached = {position for atom in hits for position in ruleset.triggered.get(atom, ())}
-    asked = (ruleset.rules[position] for position in reached)
-    return frozenset(rule.id for rule in asked if conditions.holds(rule.condition, hits))
+    reading = ruleset.atoms.read(event, follow_up=follow_up)
+    found: list[str] = []
+    for position in ruleset.candidates(reading):
+        rule = ruleset.rules[position]
+        reading.ask(ruleset.trials[position].patterns)
+        if conditions.holds(rule.condition, reading.hits(rule.atoms)):
+            found.append(rule.id)
+    return frozenset(found)
 
 
 def without(case: Case, absent: Clause, known: Vocabulary) -> Case:
