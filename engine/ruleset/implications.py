@@ -89,9 +89,11 @@ def leads_to(option: Alternative, clause: Clause, known: Vocabulary) -> bool:
 
 def _met_by(option: Alternative, clause: Clause, known: Vocabulary) -> Alternative:
     """The alternative of a clause that an option leads to; of several that it needs together, the first."""
-    found = (other for other in clause.options if leads_to(option, Clause((other,), frozenset({other})), known))
-    whole = (other for other in clause.members if isinstance(other, Found) and not other.name)
-    return next(found, next(whole, clause.options[0]))
+    whole = [other for other in clause.members if isinstance(other, Found) and not other.name]
+    several = (*whole, *clause.options)
+    return next(
+        (other for other in several if leads_to(option, Clause((other,), frozenset({other})), known)), several[0]
+    )
 
 
 def _keyword_leads_to(category: str, name: str, clause: Clause, known: Vocabulary) -> bool:
