@@ -100,7 +100,7 @@ def _add_rules(commands: "_Commands") -> None:
     forms = ["text", "json", "github", "sarif", "junit"]
     validate.add_argument("--format", choices=forms, default="text", help="default: text")
     validate.add_argument("--output", type=Path, help="write to this file", metavar="FILE")
-    validate.add_argument("--watch", action="store_true", help="check again whenever a file changes, until Ctrl-C")
+    validate.add_argument("--watch", action="store_true", help="check again at each change, until Ctrl-C")
     explain = commands.add_parser("explain", help="show which rule decides about a message, why, and why not others")
     explain.add_argument("text", help="the client's message")
     explain.add_argument("--rules", type=Path, default=Path("rules"), help="default: rules")
