@@ -128,7 +128,13 @@ def _add_daemon(commands: "_Commands") -> None:
     commands.add_parser("status", parents=[config, as_json], help="how the running daemon is doing")
     commands.add_parser("pause", parents=[config], help="kill switch: stop acknowledging clients; posts go on")
     commands.add_parser("resume", parents=[config], help="acknowledge clients again")
-    commands.add_parser("reload", parents=[config], help="reload the rules and wait for the result")
+    reload = commands.add_parser("reload", parents=[config], help="reload the rules and wait for the result")
+    reload.add_argument(
+        "--wait",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="wait, print the findings, exit 1 when the rules are refused (default); --no-wait only begins",
+    )
     incidents = commands.add_parser("incidents", help="list incidents, or show one with its history")
     actions = incidents.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", parents=[config, as_json], help="the newest incidents")

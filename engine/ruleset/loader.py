@@ -6,7 +6,7 @@ that a lead may have written makes either of them raise. What a load found out a
 faster and changes nothing else. No network, no clock.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,10 +44,14 @@ class Loaded:
     parts: Parts = field(default_factory=Parts, repr=False)
 
 
-def load(rules: Path, templates: Path, before: Parts | None = None) -> Loaded:
-    """Reads both folders and checks all that is in them; `before` are the parts of an earlier load."""
+def load(
+    rules: Path, templates: Path, before: Parts | None = None, settle: Callable[[], None] = lambda: None
+) -> Loaded:
+    """Reads both folders and checks all that is in them; `before` are the parts of an earlier load, and `settle` is
+    how to wait for an editor that is still writing.
+    """
     with quiet.load():
-        return check(snapshots.snapshot(rules, templates), str(rules), str(templates), before)
+        return check(snapshots.snapshot(rules, templates, settle), str(rules), str(templates), before)
 
 
 def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = None) -> Loaded:
