@@ -220,6 +220,7 @@ def _keywords() -> Schema:
     taken: list[Json] = [*sorted(schema.RESERVED | schema.TEMPLATE_WORDS)]
     category: Schema = {
         "type": "object",
+        "title": "category",
         "description": "Each name with the ways people write it.",
         "properties": {schema.TYPOS: {**_flag(), "description": _TYPOS}},
         "propertyNames": {"not": {"const": "any"}},
@@ -239,7 +240,7 @@ def _channels() -> Schema:
     return {
         "type": "object",
         "propertyNames": _form(schema.CHANNEL.pattern, "small letters, digits, - and _, as in its address"),
-        "additionalProperties": {**channel, "type": ["object", "null"]},
+        "additionalProperties": {"title": "channel", **channel, "type": ["object", "null"]},
     }
 
 
@@ -251,7 +252,10 @@ def _windows() -> Schema:
         "holidays": {"type": "string", **_form(hours.COUNTRY.pattern, "write two capital letters, e.g. KE")},
     }
     window = _object(_HOURS, hours.HOURS_KEYS, values, required=["timezone", "weekly"])
-    return {"type": "object", "additionalProperties": {**window, "defaultSnippets": [_snippet_hours()]}}
+    return {
+        "type": "object",
+        "additionalProperties": {"title": "window of hours", **window, "defaultSnippets": [_snippet_hours()]},
+    }
 
 
 def _client() -> Schema:
