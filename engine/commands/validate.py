@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
 
 def check(rules: Path, templates: Path, *, strict: bool) -> Report:
     """Everything that a load finds, with all paths told from the top of the repository."""
-    loaded = load(rules, templates)
+    loaded = load(rules, templates, tests=True)
     files = {label(name, str(rules), str(templates)): raw for name, raw in loaded.files.items()}
     paths = {*files, *(found.path for found in loaded.diagnostics)}
     paths |= {other.path for found in loaded.diagnostics for other in found.related}

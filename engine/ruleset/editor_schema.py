@@ -16,7 +16,7 @@ from typing import TypeAlias
 from engine.core import durations
 from engine.core.decisions import Priority
 from engine.core.events import ATTACHMENT_KINDS, MESSAGE_KINDS
-from engine.ruleset import clauses, hours, outcomes, schema
+from engine.ruleset import clauses, editor_scenarios, hours, outcomes, schema
 
 Json: TypeAlias = "Mapping[str, Json] | list[Json] | str | int | bool | None"
 Schema: TypeAlias = dict[str, Json]
@@ -126,7 +126,7 @@ def _section_values() -> Schema:
         "channels": _channels(),
         "hours": _windows(),
         "clients": _list(_ref("client"), least=1),
-        "scenarios": {"type": "array", "items": {"type": "object"}},
+        "scenarios": editor_scenarios.section(),
     }
 
 
