@@ -174,11 +174,11 @@ def _outcomes() -> Schema:
             "enumDescriptions": [text for _, text in zip(Priority, _PRIORITIES, strict=True)],
         },
         "tags": _list(_line()),
-        "channel": _line(),
+        "channel": _word(),
         "also": _one_or_more(_line()),
         "mention": {"type": "string", **_form(outcomes.MENTION.pattern, 'write it as "@name"')},
         "summary": _line(examples=["{{ product }} calls failing"]),
-        "ack": _line(examples=["default", "none"]),
+        "ack": _word(examples=["default", "none"]),
         "escalate": _flag(),
         "follow_up": _ref("follow_up"),
         "stop": _flag(),
@@ -310,6 +310,11 @@ def _text() -> Schema:
 def _line(**more: Json) -> Schema:
     """A text on one line."""
     return {"type": [*_GUESSED, "null"], "pattern": _ONE_LINE, **more}
+
+
+def _word(**more: Json) -> Schema:
+    """A text on one line that names something, which true or false without quotes cannot."""
+    return _line(**more) | {"type": ["string", "number"]}
 
 
 def _flag() -> Schema:

@@ -133,6 +133,7 @@ RULE = "schema: 1\nrules:\n  - id: a\n    when: {words: [call]}\n"
         ("    priority: critical\n", "rules/0/priority"),
         ("    chanel: a\n", "rules/0"),
         ("    stop: yes\n", "rules/0/stop"),
+        ("    ack: false\n", "rules/0/ack"),
         ("    mention: oncall\n", "rules/0/mention"),
         ("    status: off\n", "rules/0/status"),
         ("    enabled: false\n", "rules/0"),
