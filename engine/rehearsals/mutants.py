@@ -18,7 +18,7 @@ from engine.ruleset.syntax import Condition, Document, FollowUpIs, Group, HoursI
 from engine.ruleset.templates import Templates
 
 # So many scenarios are played again at most; the mutants beyond count as noticed when a message of theirs changes.
-_REPLAYS = 400
+REPLAYS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class _Jury:
     hits: dict[str, tuple[frozenset[int], ...]]
     # The scenarios that come true without any change; the others can judge nothing.
     sound: frozenset[int]
-    replays: int = _REPLAYS
+    replays: int
     played: dict[int, bool] = field(default_factory=dict)
 
 
@@ -103,7 +103,7 @@ def _jury(table: Table, templates: Templates) -> _Jury:
         cut.rule.id.value: tuple(conditions.holds(cut.condition, each) for each in hits[cut.rule.id.value])
         for cut in table.cuts
     }
-    jury = _Jury(table, templates, base, hits, frozenset(range(len(table.document.scenarios))))
+    jury = _Jury(table, templates, base, hits, frozenset(range(len(table.document.scenarios))), REPLAYS)
     jury.sound = frozenset(number for number in jury.sound if _comes_true(table.document, number, templates))
     return jury
 
@@ -167,21 +167,22 @@ def _whole(cut: Cut, part: Part) -> _Mutant | None:
 
 
 def _counts_as_met(condition: Condition, path: tuple[int, ...]) -> bool:
-    """Whether a part that is gone counts as met, as in `all`; in `any` and `none` it counts as not met.
+    """What a part that is gone counts as: met in `all`, not met in `any` and `none`.
 
-    Of a group that becomes empty the same is asked one level further out.
+    A group of which it is the only part goes with it, and then the same is asked of the group.
     """
     groups: list[Group] = []
     for index in path:
         if isinstance(condition, Group):
             groups.append(condition)
             condition = condition.parts[index]
-    met = True
+    turned = False
     for group in reversed(groups):
-        met = group.kind == "all"
         if len(group.parts) > 1:
-            break
-    return met
+            return (group.kind == "all") is not turned
+        # A group of one part is that part, or its opposite.
+        turned = turned is not (group.kind == "none")
+    return not turned
 
 
 def _flipped(cut: Cut, part: Part, atom: HoursIs | FollowUpIs) -> _Mutant:
