@@ -14,6 +14,7 @@ set -euo pipefail
 
 # Pure modules decide and do no input or output, so every branch of theirs can be, and is, tested.
 readonly -a PURE=(
+  'engine/commands/findings/*.py'
   'engine/core/*.py'
   'engine/rehearsals/*.py'
   'engine/ruleset/atoms.py'
@@ -25,10 +26,12 @@ readonly -a PURE=(
   'engine/ruleset/compiler.py'
   'engine/ruleset/conditions.py'
   'engine/ruleset/directory.py'
+  'engine/ruleset/editor_schema.py'
   'engine/ruleset/expressions.py'
   'engine/ruleset/facts.py'
   'engine/ruleset/frequencies.py'
   'engine/ruleset/guarantees.py'
+  'engine/ruleset/guesses.py'
   'engine/ruleset/hours.py'
   'engine/ruleset/inflections.py'
   'engine/ruleset/literals.py'

@@ -7,7 +7,6 @@ known, so nothing is said about missing names.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from itertools import chain
 
 from engine.core import text as texts
@@ -43,15 +42,19 @@ _WORD = re.compile(r"\w+")
 _CATEGORIES = re.compile(rf"(?<!\S){CATEGORY.pattern}(?!\S)")
 
 
+def check_alone(document: Document) -> Iterator[Fault]:
+    """The findings in one file that no other file can bring about or mend."""
+    yield from _short_words(document)
+    for regex in _regexes(document):
+        yield from patterns.check(regex)
+
+
 def check(document: Document, templates: Templates, *, complete: bool) -> Iterator[Fault]:
     """The findings that need no message to be tried; `complete` says that every file could be read."""
     yield from _given_twice(document)
     yield from _phones_given_twice(document)
     yield from _spelled_alike(document)
-    yield from _short_words(document)
     yield from _unknown_countries(document)
-    for regex in _regexes(document):
-        yield from patterns.check(regex)
     extra: frozenset[str] | None = None
     if complete:
         categories = frozenset(keyword.category.value for keyword in document.keywords)
@@ -79,13 +82,7 @@ def _regexes(document: Document) -> Iterator[Text]:
 
 
 def _groups(document: Document) -> Mapping[Text, frozenset[str]]:
-    return {regex: _groups_of(regex) for regex in _regexes(document)}
-
-
-# Parsing a pattern takes most of a millisecond, and both `check` and `advise` ask for its groups.
-@lru_cache(maxsize=1024)
-def _groups_of(regex: Text) -> frozenset[str]:
-    return patterns.groups(regex)
+    return {regex: patterns.groups(regex) for regex in _regexes(document)}
 
 
 def _given_twice(document: Document) -> Iterator[Fault]:

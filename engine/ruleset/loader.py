@@ -6,7 +6,7 @@ that a lead may have written makes either of them raise. What a load found out a
 faster and changes nothing else. No network, no clock.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,12 +47,20 @@ class Loaded:
     parts: Parts = field(default_factory=Parts, repr=False)
 
 
-def load(rules: Path, templates: Path, before: Parts | None = None, *, tests: bool = False) -> Loaded:
-    """Reads both folders and checks all that is in them; `before` are the parts of an earlier load. With `tests` the
-    scenarios in the folder of tests too.
+def load(
+    rules: Path,
+    templates: Path,
+    before: Parts | None = None,
+    settle: Callable[[], None] = lambda: None,
+    *,
+    tests: bool = False,
+) -> Loaded:
+    """Reads both folders and checks all that is in them; `before` are the parts of an earlier load, and `settle` is
+    how to wait for an editor that is still writing. With `tests` the scenarios in the folder of tests too.
     """
     with quiet.load():
-        return check(snapshots.snapshot(rules, templates, tests=tests), str(rules), str(templates), before)
+        taken = snapshots.snapshot(rules, templates, settle, tests=tests)
+        return check(taken, str(rules), str(templates), before)
 
 
 def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = None) -> Loaded:

@@ -290,9 +290,7 @@ def _client(node: Node, faults: list[Fault]) -> ClientEntry | None:
     shapes.required(values, "a client", ("name", "phones"), found.at, faults)
     name = _line(values, "name", faults)
     phones = shapes.lines(values["phones"], "phones", faults) if "phones" in values else ()
-    for phone in phones:
-        if not PHONE.fullmatch(phone.value):
-            faults.append(guesses.phone(phone, PHONE))
+    faults.extend(guesses.phone(phone, PHONE) for phone in phones if not PHONE.fullmatch(phone.value))
     language = _line(values, "language", faults)
     if language and not LANGUAGE.fullmatch(language.value):
         message = f'"{language.value}" is no language code'

@@ -5,7 +5,7 @@ Whatever the disk answers becomes a fault in a lead's words; nothing is raised.
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,20 +56,35 @@ class _Found:
     stamp: tuple[int, int, int]
 
 
-def snapshot(rules: Path, templates: Path, *, tests: bool = False) -> Snapshot:
+def snapshot(
+    rules: Path, templates: Path, settle: Callable[[], None] = lambda: None, *, tests: bool = False
+) -> Snapshot:
     """The bytes of every `*.yaml` directly in `rules` and of every `*.j2` below `templates`; dot-files do not count.
     With `tests` also those of every `*.yaml` directly in the folder `tests` of the rules.
 
-    Folders that change meanwhile are read again, so that half of somebody's edit is not taken for a whole. Of a file
-    over the size limit one byte more than the limit is read.
+    Folders that change meanwhile are read again, so that half of somebody's edit is not taken for a whole; `settle`
+    gives an editor that has emptied a file the time to fill it. What never comes to rest is a fault. Of a file over
+    the size limit one byte more than the limit is read.
     """
     taken = Snapshot({})
+    restless: list[Fault] = []
     for _ in range(_ATTEMPTS):
         found, faults = _listing(rules, templates, tests=tests)
         taken = _read(found, faults)
-        if found == _listing(rules, templates, tests=tests)[0]:
+        settle()
+        restless = _changed(found, _listing(rules, templates, tests=tests)[0])
+        if not restless:
             break
-    return taken
+    return Snapshot(taken.files, (*taken.faults, *restless))
+
+
+def _changed(before: list[_Found], after: list[_Found]) -> list[Fault]:
+    """A fault for each file that came, went or became another one."""
+    stamps = {one.label: one.stamp for one in before}
+    stamps_after = {one.label: one.stamp for one in after}
+    labels = sorted(label for label in stamps | stamps_after if stamps.get(label) != stamps_after.get(label))
+    hint = "wait until whatever writes it is done, then try again"
+    return [Fault(Place(name, 0, 0), "E216", "this file keeps changing while it is read", hint) for name in labels]
 
 
 def listing(rules: Path, templates: Path) -> Listing:
