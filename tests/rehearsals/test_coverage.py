@@ -114,6 +114,17 @@ def test_any_keyword_and_a_category_among_words_ask_for_all_of_them() -> None:
         }
 
 
+def test_a_spelling_is_proposed_where_a_rule_asks_for_it_and_only_if_it_works() -> None:
+    """Not in a rule that is guarded against it, and not where the exchange breaks the rule."""
+    rules = (
+        "  - id: a\n    when: {all: [{words: [mail]}], none: [{keywords: {product: 3CX}}]}\n"
+        "    examples: {match: [mail], no_match: [mail 3cx]}\n"
+        "  - {id: b, when: [{keywords: {product: 3CX}}, {pattern: '3cx'}], examples: {match: [3cx]}}\n"
+    )
+    atoms = _atoms(rules, sections=KEYWORDS)
+    assert [atom.example for atom in atoms if atom.label == 'keyword product 3CX: "threecx"'] == [""]
+
+
 def test_a_proposed_message_has_been_tried() -> None:
     """Words that would not make the rule match are not proposed; a pattern needs a person."""
     rules = (
@@ -140,7 +151,9 @@ FACTS = """\
 """
 CLIENTS = """\
 clients: [{name: Acme, phones: ["+254700000001"], tier: gold}]
-hours: {business: {timezone: Africa/Nairobi, weekly: ["Mon-Fri 08:00-17:00", "Sat 22:00-02:00", "Sun 06:00-24:00"]}}
+hours:
+  business: {timezone: Africa/Nairobi, weekly: ["Mon-Fri 08:00-17:00", "Sat 22:00-02:00", "Sun 06:00-24:00"]}
+  unused: {timezone: UTC, weekly: ["Mon-Sun 08:00-17:00"]}
 """
 
 

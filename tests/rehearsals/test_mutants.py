@@ -11,6 +11,8 @@ keywords:
   product:
     3CX: [3cx, threecx]
     VoIP: [voip]
+  other:
+    Thing: [thing]
 clients: [{name: Acme, phones: ["+254700000001"], tier: gold}, {name: Bolt, phones: ["+254700000002"], tier: silver}]
 hours: {business: {timezone: UTC, weekly: ["Mon-Fri 08:00-17:00"]}}
 """
@@ -72,6 +74,15 @@ def test_a_rule_that_ends_the_search_is_noticed_by_the_examples_behind_it() -> N
         "  - {id: b, when: {words: [call]}, examples: {match: [no call]}}\n"
     )
     assert _survivors(rules) == ['without words "call"']
+
+
+def test_what_a_rule_before_ends_is_never_asked() -> None:
+    """A rule that would match in addition there changes nothing."""
+    rules = (
+        "  - {id: a, when: {words: [call]}, stop: true, examples: {match: [call]}}\n"
+        "  - {id: b, when: [{words: [call]}, {words: [ring]}], examples: {no_match: [call]}}\n"
+    )
+    assert _survivors(rules) == ['without words "call"', 'without words "ring"']
 
 
 def test_every_kind_of_entry_is_taken_out() -> None:
