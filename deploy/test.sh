@@ -45,6 +45,7 @@ readonly -a PURE=(
   'engine/ruleset/schema.py'
   'engine/ruleset/shapes.py'
   'engine/ruleset/syntax.py'
+  'engine/ruleset/typos.py'
 )
 # Debian package by the program it brings.
 readonly -A PROGRAMS=(
