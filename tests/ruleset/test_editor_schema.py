@@ -70,7 +70,9 @@ def _number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
     return float(int(node.value, 0)) if node.value.startswith("0x") else float(node.value)
 
 
-_EditorLoader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value.replace("0o", ""), 0 if "x" in node.value else 10))
+_EditorLoader.add_constructor(
+    "tag:yaml.org,2002:int", lambda _, node: int(node.value.replace("0o", ""), 0 if "x" in node.value else 10)
+)
 _EditorLoader.add_constructor("tag:yaml.org,2002:float", _number)
 
 
@@ -232,7 +234,9 @@ def _snippets(value: object) -> list[dict[str, object]]:
 
 def test_a_snippet_follows_the_schema_itself() -> None:
     """What an editor puts in for "a new rule" has no findings once its gaps are left as they are."""
-    (body,) = {json.dumps(found["body"]) for found in _snippets(editor_schema.build()) if found["label"] == "a new rule"}
+    (body,) = {
+        json.dumps(found["body"]) for found in _snippets(editor_schema.build()) if found["label"] == "a new rule"
+    }
     filled = re.sub(r"\$\{\d+[:|]([^}|,]*)[^}]*\}", r"\1", body)
     rule = json.loads(filled)
     assert list(_validator().iter_errors({"schema": 1, "rules": [rule]})) == []
