@@ -102,6 +102,8 @@ def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = No
             doomed: list[object] = [ruleset]
             ruleset = None
             quiet.dismantle(doomed)
+            # What the rules held of them is gone, and whoever looks closer at the examples needs them whole.
+            texts, _ = Templates.load(sources, templates)
         else:
             parts = parts.tried(surroundings)
     lines = _Lines({labels[name]: raw for name, raw in taken.files.items()})
