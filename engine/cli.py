@@ -34,6 +34,7 @@ _MODULES = {
     "rules": "rules",
     "run": "run",
     "schema": "schema",
+    "test": "rehearse",
     "validate": "validate",
 }
 _FIRST_STEPS = """\
@@ -41,6 +42,7 @@ first steps:
   engine demo                      watch a dozen conversations being routed, without any account
   engine init support              write a working folder: engine.yaml, rules, templates
   engine validate rules/           check the rules: every finding of every file, with its place
+  engine test rules/               run their examples and scenarios
   engine explain "no dial tone"    see which rule decides, why, and why not the others
 """
 
@@ -121,7 +123,16 @@ def _add_rules(commands: "_Commands") -> None:
     forms = ["text", "json", "github", "sarif", "junit"]
     validate.add_argument("--format", choices=forms, default="text", help="default: text")
     validate.add_argument("--output", type=Path, help="write to this file", metavar="FILE")
-    validate.add_argument("--watch", action="store_true", help="check again whenever a file changes, until Ctrl-C")
+    validate.add_argument("--watch", action="store_true", help="check again at each change, until Ctrl-C")
+    test = commands.add_parser("test", help="run the rules' examples and scenarios, and see what they leave out")
+    test.add_argument("rules", type=Path, nargs="?", default=Path("rules"), help="the rules folder (default: rules)")
+    test.add_argument("--templates", type=Path, help="the templates folder (default: beside the rules)")
+    test.add_argument("--filter", help="only tests with this in their rule, name or file", metavar="TEXT")
+    test.add_argument("--format", choices=["text", "json", "junit"], default="text", help="default: text")
+    test.add_argument("--coverage", action="store_true", help="list the words and conditions that no test reaches")
+    test.add_argument("--min", type=int, help="fail below this share of them, in percent", metavar="N")
+    test.add_argument("--mutate", action="store_true", help="delete one at a time and list those that no test misses")
+    test.add_argument("--verbose", action="store_true", help="name the tests that pass too, and list everything")
     explain = commands.add_parser("explain", help="show which rule decides about a message, why, and why not others")
     explain.add_argument("text", help="the client's message")
     explain.add_argument("--rules", type=Path, default=Path("rules"), help="default: rules")
@@ -194,7 +205,13 @@ def _add_daemon(commands: "_Commands") -> None:
     commands.add_parser("status", parents=[config, as_json], help="how the running daemon is doing")
     commands.add_parser("pause", parents=[config], help="kill switch: stop acknowledging clients; posts go on")
     commands.add_parser("resume", parents=[config], help="acknowledge clients again")
-    commands.add_parser("reload", parents=[config], help="reload the rules and wait for the result")
+    reload = commands.add_parser("reload", parents=[config], help="reload the rules and wait for the result")
+    reload.add_argument(
+        "--wait",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="wait, print the findings, exit 1 when the rules are refused (default); --no-wait only begins",
+    )
     incidents = commands.add_parser("incidents", help="list incidents, or show one with its history")
     actions = incidents.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", parents=[config, as_json], help="the newest incidents")

@@ -56,8 +56,8 @@ class Operations(Protocol):
         """Acknowledge again."""
         ...
 
-    async def reload(self) -> Mapping[str, object]:
-        """Reload the rules and wait: `ok`, the `sha` in force and the findings."""
+    async def reload(self, *, wait: bool) -> Mapping[str, object]:
+        """Reload the rules and wait: `ok`, the `sha` in force and the findings; without waiting `started`."""
         ...
 
     async def incidents(self, status: str | None, limit: int) -> Sequence[Mapping[str, object]]:
@@ -90,7 +90,7 @@ def build(operations: Operations) -> Starlette:
         ("GET", "/status", lambda _: operations.status()),
         ("POST", "/pause", lambda _: operations.pause()),
         ("POST", "/resume", lambda _: operations.resume()),
-        ("POST", "/reload", lambda _: operations.reload()),
+        ("POST", "/reload", lambda asked: operations.reload(wait=asked.query_params.get("wait") != "no")),
         ("GET", "/incidents", lambda asked: operations.incidents(asked.query_params.get("status"), _limit(asked))),
         ("GET", "/incidents/{ticket}", lambda asked: operations.incident(asked.path_params["ticket"])),
         ("GET", "/deliveries", lambda asked: operations.deliveries(asked.query_params.get("state"), _limit(asked))),
@@ -170,9 +170,9 @@ class ControlClient:
         """Acknowledge again."""
         return self._object("POST", "/resume")
 
-    def reload(self) -> Json:
-        """Reload the rules and wait for the result."""
-        return self._object("POST", "/reload")
+    def reload(self, *, wait: bool = True) -> Json:
+        """Reload the rules and wait for the result, or only have it begun."""
+        return self._object("POST", "/reload", {} if wait else {"wait": "no"})
 
     def incidents(self, status: str | None = None, limit: int = _LIMIT) -> list[Json]:
         """The newest incidents first."""
@@ -195,8 +195,8 @@ class ControlClient:
         """Queue a dead or held delivery again; NotFound, or UsageError when it is neither."""
         return self._object("POST", f"/deliveries/{_segment(delivery_id)}/redrive")
 
-    def _object(self, method: str, path: str) -> Json:
-        answer: Json = self._ask(method, path, {})
+    def _object(self, method: str, path: str, query: Mapping[str, str] | None = None) -> Json:
+        answer: Json = self._ask(method, path, query or {})
         return answer
 
     def _list(self, path: str, query: Mapping[str, str]) -> list[Json]:

@@ -6,6 +6,7 @@ text of a client, except `incident`, which is asked for by name, and `decided`, 
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from typing import Protocol
 
 from loguru import logger
 
@@ -45,6 +46,14 @@ class Switch:
         logger.warning("acknowledgements are {}", "paused" if paused else "resumed")
 
 
+class ReloadRules(Protocol):
+    """How the rules are reloaded."""
+
+    async def __call__(self, *, wait: bool) -> Json:
+        """What became of it; without waiting only that it has begun."""
+        ...
+
+
 class Operations:
     """The calls of `control`."""
 
@@ -55,7 +64,7 @@ class Operations:
         connectors: Mapping[str, Connector],
         clock: Clock,
         *,
-        reload_rules: Callable[[], Awaitable[Json]],
+        reload_rules: ReloadRules,
         describe: Callable[[], Json],
         failing: Callable[[], Awaitable[list[str]]],
         wake: Callable[[], None],
@@ -103,9 +112,9 @@ class Operations:
         self._wake()
         return {"paused": False}
 
-    async def reload(self) -> Json:
-        """Reload the rules and wait for the result."""
-        return await self._reload()
+    async def reload(self, *, wait: bool) -> Json:
+        """Reload the rules, and wait for the result or only begin."""
+        return await self._reload(wait=wait)
 
     async def incidents(self, status: str | None, limit: int) -> list[Json]:
         """The newest incidents, without their texts."""

@@ -21,6 +21,7 @@ from engine.core.deliveries import (
 )
 from engine.core.events import Inbound, Receipt
 from engine.core.incidents import Incident, IncidentStatus
+from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
 
 
@@ -194,6 +195,13 @@ class Journal(Protocol):
 
     async def audit(self, entry: AuditEntry, now: datetime) -> None:
         """Add a row about the daemon itself (reloaded, paused, resumed)."""
+        ...
+
+    async def announce(self, notice: Notice, delivery: NewDelivery | None, now: datetime) -> bool:
+        """Order a delivery that belongs to no message, in the transaction that notes the state of its matter; whether
+        it was ordered. It is not when the matter was in that state before, nor when all is well as it always was.
+        Without a delivery the state alone is noted.
+        """
         ...
 
     async def set_paused(self, *, paused: bool, now: datetime) -> None:

@@ -27,7 +27,8 @@ connectors:
   # cloud: {type: whatsapp-cloud, phone_number_id: "1234567890"}
 
 # Without this section posts are printed (development only). ENGINE_MATTERMOST_TOKEN is the bot's token:
-# mattermost: {url: https://chat.example.org, team: support, channel_override: dev-support-escalations}
+# mattermost: {url: https://chat.example.org, team: support, channel_override: dev-support-escalations,
+#              operations_channel: support-operations}
 
 oncall: {source: static, mention: "@oncall"}
 """

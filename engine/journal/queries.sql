@@ -8,6 +8,9 @@ SELECT value FROM meta WHERE name = ?
 -- name: write_meta
 INSERT INTO meta (name, value) VALUES (?, ?)
 
+-- name: set_meta
+INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
 -- name: write_switch
 INSERT INTO switches (name, state, changed_at) VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at

@@ -25,8 +25,9 @@ from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDeli
 from engine.core.errors import ConfigurationError, JournalUnavailable, PermissionRefused
 from engine.core.events import Inbound, Receipt
 from engine.core.incidents import Incident, IncidentStatus
+from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
-from engine.journal import audits, lanes, messages, receipts, reports, switches
+from engine.journal import announcements, audits, lanes, messages, receipts, reports, switches
 from engine.journal.audits import About
 from engine.journal.lanes import Bound
 from engine.journal.statements import MIGRATIONS, QUERIES, Database, Row, Value
@@ -229,6 +230,11 @@ class SqliteJournal:
     async def audit(self, entry: AuditEntry, now: datetime) -> None:
         """See `ports.Journal.audit`."""
         await self._write(lambda database: audits.add(database, entry, About(), now))
+
+    async def announce(self, notice: Notice, delivery: NewDelivery | None, now: datetime) -> bool:
+        """See `ports.Journal.announce`."""
+        bound = self._bound
+        return await self._write(lambda database: announcements.announce(database, notice, delivery, now, bound))
 
     async def set_paused(self, *, paused: bool, now: datetime) -> None:
         """See `ports.Journal.set_paused`."""

@@ -126,7 +126,7 @@ class Reading:
     def keywords(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """(category, canonical names), both in order of appearance."""
         found: dict[str, tuple[str, ...]] = {}
-        for category, name, _, _ in self.occurrences:
+        for category, name, *_ in self.occurrences:
             names = found.get(category, ())
             if name not in names:
                 found[category] = (*names, name)
@@ -136,7 +136,11 @@ class Reading:
         shown = next(
             each for each in self.occurrences if each.category == category and (not names or each.name in names)
         )
-        return (*self._of_words(shown.start, shown.end), f"keywords {category}: {shown.name if names else 'any'}")
+        start, end = self._of_words(shown.start, shown.end)
+        line = f"keywords {category}: {shown.name if names else 'any'}"
+        if shown.mistyped:
+            line = f'{line} (typed "{self.quote(start, end)}", one letter off)'
+        return start, end, line
 
     def _show_phrase(self, written: Mapping[int, tuple[int, str]]) -> Shown:
         """The first phrase of an atom; of those that begin together the longest, then the first that is written."""

@@ -203,7 +203,7 @@ def _describe(asked: _Asked) -> str:
 def _atoms(document: syntax.Document, numbers: Mapping[_Asked, int]) -> tuple[Atoms, Mapping[int, float]]:
     """The index over all atoms, and how many messages have each term, roughly and one beside the other."""
     spellings = [
-        Spelling(keyword.category.value, keyword.name.value, written)
+        Spelling(keyword.category.value, keyword.name.value, written, keyword.typos)
         for keyword in document.keywords
         for written in (keyword.name.value, *_values(keyword.spellings))
     ]

@@ -128,7 +128,7 @@ def refusals(pattern: str) -> tuple[Refusal, ...]:
 
 
 # A load asks for each expression when it checks, when it compiles and when it tries the examples.
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32_768)
 def translate(pattern: str) -> Expression:
     """The expressions for a pattern that RE2 accepts and `refusals` finds nothing in."""
     reader = _Reader(pattern)

@@ -14,7 +14,9 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from engine.core import text
+from engine.ruleset import typos
 from engine.ruleset.spacy_core import ORTH, Doc, PhraseMatcher, Vocab
+from engine.ruleset.typos import Spelled, Typos
 
 # So many runs are remembered, none longer than this: a few megabytes whatever clients write.
 _REMEMBERED_RUNS = 4096
@@ -29,6 +31,8 @@ class Spelling:
     # The canonical name.
     name: str
     written: str
+    # A long word of it may be mistyped.
+    typos: bool = False
 
 
 class Occurrence(NamedTuple):
@@ -39,6 +43,8 @@ class Occurrence(NamedTuple):
     # Half-open range among the words of the message.
     start: int
     end: int
+    # A word of it was mistyped.
+    mistyped: bool = False
 
 
 Search = Callable[[tuple[str, ...]], tuple[Occurrence, ...]]
@@ -54,12 +60,19 @@ class Keywords:
     # What stands in a run of known words; the second remembers the runs of late.
     search: Search = field(default=lambda _: (), repr=False)
     recall: Search = field(default=lambda _: (), repr=False)
+    typos: Typos = field(default_factory=Typos)
 
     def find(self, words: Sequence[str]) -> tuple[Occurrence, ...]:
         """Every keyword in order of appearance; of overlapping ones of a category only the longest."""
+        found = [] if self.known.isdisjoint(words) else self._spelled(words)
+        if guesses := self.typos.find(words):
+            found += [Occurrence(*guess, mistyped=True) for guess in guesses]
+            return _longest(found)
+        return tuple(found)
+
+    def _spelled(self, words: Sequence[str]) -> list[Occurrence]:
+        """What is written as some spelling is."""
         known = self.known
-        if known.isdisjoint(words):
-            return ()
         found: list[Occurrence] = []
         at, end = 0, len(words)
         while at < end:
@@ -75,15 +88,18 @@ class Keywords:
             if start:
                 held = tuple([Occurrence(one[0], one[1], one[2] + start, one[3] + start) for one in held])
             found += held
-        return tuple(found)
+        return found
 
 
 def compile_keywords(spellings: Iterable[Spelling]) -> Keywords:
     """The matcher over all spellings. The same words may mean something in several categories."""
     meanings: dict[tuple[str, ...], dict[tuple[str, str], None]] = {}
+    forgiving: list[Spelled] = []
     for spelling in spellings:
         if words := text.words(spelling.written):
             meanings.setdefault(words, {})[spelling.category, spelling.name] = None
+            if spelling.typos:
+                forgiving.append(Spelled(spelling.category, spelling.name, words))
     if not meanings:
         return Keywords()
     vocab = Vocab()
@@ -105,7 +121,7 @@ def compile_keywords(spellings: Iterable[Spelling]) -> Keywords:
 
     # One run, so that whatever spaCy sets up at first use is set up before the rules are shared.
     search((min(known),))
-    return Keywords(known, vocab, search, lru_cache(_REMEMBERED_RUNS)(search))
+    return Keywords(known, vocab, search, lru_cache(_REMEMBERED_RUNS)(search), typos.build(forgiving))
 
 
 def _longest(found: list[Occurrence]) -> tuple[Occurrence, ...]:

@@ -5,16 +5,16 @@ known of a file is kept as it was typed, in the memory of the process: 10,000 ru
 back from compact bytes would take a third of the time that reading them takes (measured 2026-11). Nothing is kept on
 disk, so nothing there has to be trusted.
 
-The examples of an unchanged file need not be tried again either, as long as nothing has changed that can make a rule of
-it match or not: its own text; the keywords, clients and hours; and the rules with `stop` before it, which end the search.
-All of that stands in files; `Parts.surroundings` is the hash of those that have any of it.
+The examples of an unchanged file need not be tried again either, as long as nothing has changed that can make a rule
+of it match or not: its own text; the keywords, clients and hours; and the rules with `stop` before it, which end the
+search. All of that stands in files; `Parts.surroundings` is the hash of those that have any of it.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from engine.ruleset import reader, schema
+from engine.ruleset import checker, reader, schema
 from engine.ruleset.syntax import Document, Fault
 
 _DIGEST_BYTES = 20
@@ -82,7 +82,7 @@ def _read(label: str, digest: bytes, raw: bytes) -> Part:
     if node is None and unread:
         return Part(label, digest, Document(), unread, complete=False)
     document, wrong = schema.build(label, node)
-    return Part(label, digest, document, (*unread, *wrong), complete=True)
+    return Part(label, digest, document, (*unread, *wrong, *checker.check_alone(document)), complete=True)
 
 
 def _reaches_others(document: Document) -> bool:

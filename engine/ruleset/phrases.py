@@ -7,6 +7,7 @@ asked by `atoms`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 
 from engine.core import text
@@ -148,5 +149,7 @@ def index(phrases: Iterable[Phrase], first: int) -> PhraseIndex:
     )
 
 
+# A load parses the phrases of files that have not changed again.
+@lru_cache(maxsize=1 << 17)
 def _steps(written: str, *, exact: bool) -> tuple[Step, ...]:
     return tuple(Step(frozenset({word}) if exact else forms(word)) for word in text.words(written))

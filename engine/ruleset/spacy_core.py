@@ -47,7 +47,11 @@ class _Schemas(ModuleType):
             raise AttributeError(name)
         if sys.modules.get("spacy.schemas") is not self:
             return getattr(importlib.import_module("spacy.schemas"), name)
-        return lambda *given, **named: getattr(self, name)(*given, **named)
+
+        def later(*given: Any, **named: Any) -> Any:
+            return getattr(self, name)(*given, **named)
+
+        return later
 
 
 class _Completing(importlib.abc.Loader):
@@ -135,12 +139,12 @@ def _is_compiled(module: ModuleType) -> bool:
 
 
 if _import_core():
-    ORTH: int = sys.modules["spacy.attrs"].ORTH
+    ORTH = sys.modules["spacy.attrs"].ORTH
     Doc = sys.modules["spacy.tokens"].Doc
     Vocab = sys.modules["spacy.vocab"].Vocab
     PhraseMatcher = sys.modules["spacy.matcher.phrasematcher"].PhraseMatcher
 else:
-    from spacy.attrs import ORTH
+    from spacy.attrs import ORTH  # type: ignore[no-redef]
     from spacy.matcher import PhraseMatcher
     from spacy.tokens import Doc
     from spacy.vocab import Vocab

@@ -55,10 +55,10 @@ def write(folder: Path, rules: int) -> tuple[Path, Path]:
 
 def files(rules: int) -> Iterator[tuple[str, str]]:
     """(name, content) of each rules file."""
-    chance = random.Random(rules)
+    chance = random.Random(rules)  # noqa: S311 - the same folder each time
     count = min(80, max(2, rules // 25))
     products = _words(chance, max(8, rules // 25))
-    yield "00-keywords.yaml", _keywords(chance, products)
+    yield "00-keywords.yaml", _keywords(products)
     yield "01-channels.yaml", _channels()
     left = rules - 1
     for number in range(count):
@@ -81,16 +81,14 @@ def _word(chance: random.Random) -> str:
     return "".join(syllables) + chance.choice(_ENDS)
 
 
-def _keywords(chance: random.Random, products: Sequence[str]) -> str:
+def _keywords(products: Sequence[str]) -> str:
     lines = ["schema: 1", "keywords:", "  product:"]
     for product in products:
         spellings = (product, f"{product} app", f'"{product[0]} {product[1:]}"', f"{product}s")
         lines.append(f"    {product.capitalize()}: [{', '.join(spellings)}]")
     lines.append("  symptom:")
-    for symptom in _SYMPTOMS:
-        lines.append(f'    {symptom}: [{symptom}, "gone {symptom}", "is {symptom} again"]')
+    lines += [f'    {symptom}: [{symptom}, "gone {symptom}", "is {symptom} again"]' for symptom in _SYMPTOMS]
     lines += ["  recovery:", '    recovered: [recovered, "working again", resolved, "sorted out"]']
-    del chance
     return "\n".join(lines) + "\n"
 
 

@@ -30,7 +30,6 @@ SUMMARY_LIMIT = 200
 
 # What Jinja2 counts as the end of a line.
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
-_BLANKS = re.compile(r"\s+")
 _TITLE_AND_BODY = re.compile(r"\A\s*(?P<title>\S[^\n]*)\n[ \t]*\n\s*(?P<body>\S.*)\Z", re.DOTALL)
 
 _FALLBACK_ACKNOWLEDGEMENT = (
@@ -44,9 +43,11 @@ _FALLBACK_TITLE = "New WhatsApp Client Request"
 class Summary:
     """A rule's summary, compiled."""
 
+    # None: the pieces say it all.
     template: Template | None
-    # The summary itself when it has no variables.
-    text: str
+    # Text and the names of variables by turns, beginning and ending with text. Most summaries are no more than that,
+    # and so need neither Jinja2's compiler (0.5 ms each) nor its run time (8 µs each).
+    pieces: tuple[str, ...]
     # It uses what the message itself says, which costs time to prepare and which few summaries want.
     asks_message: bool
     # Its words, which the template takes as variables: see `skeletons`.
@@ -54,9 +55,12 @@ class Summary:
 
     def render(self, given: Mapping[str, object]) -> str:
         """One line with quotes' marks, at most `SUMMARY_LIMIT` long; empty when nothing is left of it. Never raises."""
-        if self.template is None:
-            return self.text
-        return _one_line(render(self.template, {**given, **self.words}) or "")
+        if self.template is not None:
+            return _one_line(render(self.template, {**given, **self.words}) or "")
+        shown = list(self.pieces)
+        for place in range(1, len(shown), 2):
+            shown[place] = str(given.get(shown[place], ""))
+        return _one_line("".join(shown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +147,20 @@ _OF_MESSAGE = variables.SOMETIMES | {"raw_text", "received_at"}
 _FALLBACK_BODY = ("oncall", "client_name", "client_phone", "issue_summary", "raw_text")
 
 
+# A variable by itself, with what Jinja2 takes for a constant or an operator left to Jinja2.
+_VARIABLE = re.compile(
+    r"\{\{ *(?!(?:true|false|none|and|or|not|in|is|if|else|elif|for|self) *\}\})([a-z_][a-z0-9_]*) *\}\}"
+)
+
+
 def compile_summary(source: str) -> Summary:
     """The summary of a rule, in which `Templates.check_summary` has found nothing wrong."""
-    if "{" not in source:
-        return Summary(None, _one_line(source), asks_message=False)
+    pieces = tuple(_VARIABLE.split(source))
+    if not any("{" in piece for piece in pieces[::2]):
+        return Summary(None, pieces, asks_message=not _OF_MESSAGE.isdisjoint(pieces[1::2]))
     found = skeleton(source)
     asks_message = not _OF_MESSAGE.isdisjoint(_used(found.shape))
-    return Summary(_compiled(found.template), source, asks_message, found.words)
+    return Summary(_compiled(found.template), (), asks_message, found.words)
 
 
 @lru_cache(maxsize=1024)
@@ -171,7 +182,7 @@ def _compiled(template: str) -> Template:
 
 def _one_line(rendered: str) -> str:
     """White space as single spaces, every quote closed, at most as long as a summary may be."""
-    line = _BLANKS.sub(" ", rendered).strip()
+    line = " ".join(rendered.split())
     if len(line) <= SUMMARY_LIMIT and plain(line) == line:
         return line
     left = SUMMARY_LIMIT

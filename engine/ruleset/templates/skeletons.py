@@ -8,6 +8,7 @@ mean nothing to Jinja2. Called by `engine.ruleset.templates` only.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 # A piece of code that cannot hold the end of itself, nor trim the words beside it.
@@ -29,6 +30,8 @@ class Skeleton:
     words: Mapping[str, str]
 
 
+# A load asks for each summary when it checks, when it advises and when it compiles.
+@lru_cache(maxsize=1 << 14)
 def skeleton(source: str) -> Skeleton:
     """The skeleton of a summary; one without anything taken out where its words cannot be told from its code."""
     pieces = _CODE.split(source)
