@@ -302,6 +302,15 @@ def test_the_journal_is_asked_through_the_daemon(daemon: LiveDaemon, capsys: pyt
     assert capsys.readouterr().out == f"3 messages, none changes (what was decided → {folder})\n"
 
 
+def test_the_newest_messages_of_the_journal_come_first(daemon: LiveDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+    """So that a limit leaves the oldest out; the end of the period leaves out the newest."""
+    assert backtest("--config", daemon.config, "--limit", 1, "--format", "json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["messages"], answer["limited"]) == (1, True)
+    assert backtest("--config", daemon.config, "--until", "1h", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["messages"] == 0
+
+
 def test_statistics_come_from_the_journal_too(daemon: LiveDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     """What the daemon decided, by rule."""
     assert main(["rules", "stats", "--config", str(daemon.config), "--format", "json"]) == 0
