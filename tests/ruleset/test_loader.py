@@ -206,7 +206,12 @@ def test_a_file_that_an_editor_has_just_emptied_is_read_when_it_is_full_again(fo
     rules, templates = folders
     edited = rules / "10-all.yaml"
     edited.write_text("")
-    loaded = loader.load(rules, templates, settle=lambda: edited.write_text(RULES) if not edited.stat().st_size else None)
+
+    def settle() -> None:
+        if not edited.stat().st_size:
+            edited.write_text(RULES)
+
+    loaded = loader.load(rules, templates, settle=settle)
     assert loaded.diagnostics == ()
     assert loaded.files["rules/10-all.yaml"] == RULES.encode()
 
