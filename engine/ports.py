@@ -99,6 +99,19 @@ class IncidentView:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """A message of the past with what was decided about it."""
+
+    inbox_id: int
+    accepted_at: datetime
+    # Both None after the text was erased.
+    inbound: Inbound | None
+    decision: Mapping[str, object] | None
+    # It joined an incident that an earlier message had opened.
+    joined: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
     """How much work is open."""
 
@@ -213,6 +226,12 @@ class Journal(Protocol):
 
     async def deliveries(self, state: DeliveryState | None, limit: int) -> tuple[DeliveryView, ...]:
         """The newest deliveries first."""
+        ...
+
+    async def decided(self, since: datetime, before: int | None, limit: int) -> tuple[Decided, ...]:
+        """A page of the messages that were accepted since then and are decided, the newest first: at most `limit`, from
+        the newest or from below the id `before`. The last page is empty. Cost: that of the page.
+        """
         ...
 
     async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:

@@ -46,8 +46,10 @@ def _shown(page: codes.Page, *, coloured: bool) -> str:
         return text
     head = f"{page.code}  {page.title}"
     body = _PART.sub(
-        lambda part: f"{_BOLD}{part['heading']}:{_OFF}\n\n{_RED if part['heading'] == 'Wrong' else _GREEN}"
-        f"{part['lines'].rstrip()}{_OFF}\n",
+        lambda part: (
+            f"{_BOLD}{part['heading']}:{_OFF}\n\n{_RED if part['heading'] == 'Wrong' else _GREEN}"
+            f"{part['lines'].rstrip()}{_OFF}\n"
+        ),
         text.removeprefix(head),
     )
     return f"{_tint(page.code)}{page.code}{_OFF}  {_BOLD}{page.title}{_OFF}{body}"

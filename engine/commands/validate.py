@@ -6,26 +6,21 @@ in a file. Exit code: 0 without errors (with `--strict` also without warnings), 
 """
 
 import argparse
+import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from engine.commands import watching
-from engine.commands.findings import Report, data, github, junit, sarif, summary, text
+from engine.commands.findings import Report, summary, text
 from engine.core.errors import PermissionRefused, UsageError
 from engine.ruleset.loader import load
 from engine.ruleset.snapshots import label
 from engine.starter import starter_folder
 
-_FORMS: Mapping[str, Callable[[Report], str]] = {
-    "text": lambda report: text.show(report, coloured=False),
-    "json": data.show,
-    "github": github.show,
-    "sarif": sarif.show,
-    "junit": junit.show,
-}
-FORMATS = tuple(_FORMS)
+# Each form and its module below `findings`, imported only when it was asked for.
+_MODULES = {"text": "text", "json": "data", "github": "github", "sarif": "sarif", "junit": "junit"}
+FORMATS = tuple(_MODULES)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,21 +34,23 @@ def run(options: argparse.Namespace) -> int:
     if options.watch:
         if options.format != "text" or options.output:
             raise UsageError("--watch writes text to the terminal: leave out --format and --output")
+        from engine.commands import watching  # noqa: PLC0415 - no other check pays for it
+
         return watching.run(path, templates, lambda: check(path, templates, strict=options.strict), coloured=coloured)
     report = check(path, templates, strict=options.strict)
     if options.output:
-        _write(options.output, _FORMS[options.format](report))
+        _write(options.output, _form(options.format)(report))
         sys.stdout.write(f"{summary(report)}; written to {options.output}\n")
     elif options.format == "text":
         sys.stdout.write(text.show(report, coloured=coloured))
     else:
-        sys.stdout.write(_FORMS[options.format](report))
+        sys.stdout.write(_form(options.format)(report))
     return report.exit_code
 
 
 def check(rules: Path, templates: Path, *, strict: bool) -> Report:
     """Everything that a load finds, with all paths told from the top of the repository."""
-    loaded = load(rules, templates)
+    loaded = load(rules, templates, tests=True)
     files = {label(name, str(rules), str(templates)): raw for name, raw in loaded.files.items()}
     paths = {*files, *(found.path for found in loaded.diagnostics)}
     paths |= {other.path for found in loaded.diagnostics for other in found.related}
@@ -75,6 +72,11 @@ def templates_beside(rules: Path) -> Path:
     around = rules.parent if rules.name not in {"", ".."} else rules.resolve().parent
     beside = around / "templates"
     return beside if beside.is_dir() else starter_folder("templates")
+
+
+def _form(name: str) -> Callable[[Report], str]:
+    show: Callable[[Report], str] = importlib.import_module(f"engine.commands.findings.{_MODULES[name]}").show
+    return show
 
 
 def _top(rules: Path) -> Path:

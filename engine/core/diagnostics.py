@@ -71,11 +71,6 @@ class Excerpt:
     carets: int
 
 
-def place(diagnostic: Diagnostic) -> str:
-    """Where the finding is, as editors and terminals make a link of it."""
-    return f"{diagnostic.path}:{diagnostic.line}:{diagnostic.column}" if diagnostic.line else diagnostic.path
-
-
 def excerpt(diagnostic: Diagnostic) -> Excerpt:
     """The quoted line of a finding that has one; a long line is cut around the mark."""
     source = diagnostic.source
@@ -91,7 +86,8 @@ def excerpt(diagnostic: Diagnostic) -> Excerpt:
 
 def render(diagnostic: Diagnostic) -> str:
     """The finding as plain text: place, code and sentence, then the quoted line with a caret span and the advice."""
-    lines = [f"{place(diagnostic)}  {diagnostic.severity}  {diagnostic.code}  {diagnostic.message}"]
+    place = f"{diagnostic.path}:{diagnostic.line}:{diagnostic.column}" if diagnostic.line else diagnostic.path
+    lines = [f"{place}  {diagnostic.severity}  {diagnostic.code}  {diagnostic.message}"]
     if diagnostic.source:
         quoted = excerpt(diagnostic)
         number = f"{diagnostic.line:>5}"
@@ -101,7 +97,8 @@ def render(diagnostic: Diagnostic) -> str:
     elif diagnostic.hint:
         lines.append(f"      {diagnostic.hint}")
     lines.extend(f"      {also.path}:{also.line}: {also.message}" for also in diagnostic.related)
-    return "\n".join(lines)
+    # A name in a sentence may hold what a terminal would obey.
+    return "\n".join(map(_shown, lines))
 
 
 def _window(source: str, start: int, end: int) -> tuple[int, int]:
@@ -135,23 +132,21 @@ def _shown(source: str) -> str:
 def width(text: str) -> int:
     """How many columns of a terminal the text takes.
 
-    Ideographs and most emoji take two, marks that combine none; two letters of a flag, a skin tone after an emoji and
-    what U+200D joins to it are one picture.
+    Ideographs and most emoji take two, marks that combine none; a skin tone after an emoji and what U+200D joins to it
+    are a part of its picture, and of the two letters of a flag each is one half.
     """
     if text.isascii():
         return len(text)
     total = 0
-    previous, flag = "", False
+    previous = ""
     for char in text:
-        half_flag = "\U0001f1e6" <= char <= "\U0001f1ff"
         if char == "\ufe0f":
             # Asks for the colourful form of a sign, which is twice as wide.
             taken = int(bool(previous) and previous > "\u2000" and _alone(previous) == 1)
-        elif previous == "\u200d" or (flag and half_flag) or ("\U0001f3fb" <= char <= "\U0001f3ff" and previous):
+        elif previous == "\u200d" or ("\U0001f3fb" <= char <= "\U0001f3ff" and previous):
             taken = 0
         else:
             taken = _alone(char)
-        flag = half_flag and not flag
         total += taken
         previous = char
     return total
@@ -161,5 +156,4 @@ def _alone(char: str) -> int:
     """The columns of a character that nothing stands before."""
     if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
         return 0
-    wide = unicodedata.east_asian_width(char) in {"W", "F"} or "\U0001f1e6" <= char <= "\U0001f1ff"
-    return 2 if wide else 1
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1

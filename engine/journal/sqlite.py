@@ -32,7 +32,7 @@ from engine.journal.audits import About
 from engine.journal.lanes import Bound
 from engine.journal.statements import MIGRATIONS, QUERIES, Database, Row, Value
 from engine.journal.writer import Writer
-from engine.ports import Accepted, Backlog, DeliveryView, IncidentView, Unrouted
+from engine.ports import Accepted, Backlog, Decided, DeliveryView, IncidentView, Unrouted
 
 T = TypeVar("T")
 
@@ -259,6 +259,10 @@ class SqliteJournal:
     async def deliveries(self, state: DeliveryState | None, limit: int) -> tuple[DeliveryView, ...]:
         """See `ports.Journal.deliveries`."""
         return await self._read(lambda database: reports.deliveries(database, state, limit))
+
+    async def decided(self, since: datetime, before: int | None, limit: int) -> tuple[Decided, ...]:
+        """See `ports.Journal.decided`."""
+        return await self._read(lambda database: reports.decided(database, since, before, limit))
 
     async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:
         """See `ports.Journal.redrive`."""

@@ -228,7 +228,7 @@ def _hours(node: Node, at: Place, faults: list[Fault]) -> Condition | None:
     if not isinstance(node, Mapping):
         name = shapes.line(node, "hours", faults)
         return HoursIs(name, inside=True, at=at) if name else None
-    values = shapes.fields(node, '"hours"', ("not",), (), faults)
+    values = shapes.fields(node, '"hours"', ("not",), faults)
     shapes.required(values, '"hours"', ("not",), node.at, faults)
     name = shapes.line(values["not"], "not", faults) if "not" in values else None
     return HoursIs(name, inside=False, at=at) if name else None

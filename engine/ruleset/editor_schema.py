@@ -16,7 +16,7 @@ from typing import TypeAlias
 from engine.core import durations
 from engine.core.decisions import Priority
 from engine.core.events import ATTACHMENT_KINDS, MESSAGE_KINDS
-from engine.ruleset import clauses, hours, outcomes, schema
+from engine.ruleset import clauses, editor_scenarios, hours, outcomes, schema
 
 Json: TypeAlias = "Mapping[str, Json] | list[Json] | str | int | bool | None"
 Schema: TypeAlias = dict[str, Json]
@@ -36,13 +36,13 @@ _SECTIONS = {
 _RULE = {
     "id": "The name of the rule in reports, logs and posts. Small letters, digits and dashes; it never changes.",
     "title": "What the rule is for, in your words.",
-    "when": "When the rule holds. A list means that all of it must hold.",
+    "when": "When the rule holds. A list means that all of it must hold. `always` is for the last rule only.",
     "priority": "How urgent it is. Of all rules that match, the highest counts.",
     "tags": "Added to the tags in `defaults` and to those of the other rules that match.",
     "channel": "The Mattermost channel of the post; one of those under `channels`.",
     "also": "More channels, which get a copy of the post.",
     "mention": 'Whom the post calls instead of whoever is on call, e.g. "@network-team".',
-    "summary": 'One line for the engineers, e.g. "{{ product }} calls failing". Without it: the client\'s first sentence.',
+    "summary": "One line for the engineers; {{ product }} puts in what was found. Else it is the first sentence.",
     "ack": "What the client is told at once: a file in templates/ack, without .j2. `none` stays silent.",
     "escalate": "false: no post to the engineers.",
     "follow_up": "What happens to further messages while the incident is open.",
@@ -57,7 +57,8 @@ _CONDITIONS = {
     "`word*` is a beginning, `$product` every keyword of that category.",
     "exact": "The same, only as written.",
     "keywords": "These keywords were found: {product: 3CX}. A list means any of them, `any` the whole category.",
-    "pattern": "A regular expression (RE2), between single quotes. (?P<name>…) can be used in the summary.",
+    "pattern": "A regular expression (RE2), between single quotes: '\\berror (?P<code>4\\d\\d)\\b'. What a named group "
+    "caught can be used in the summary.",
     "client": "Who wrote, as the client directory says.",
     "source": "How the message came in, e.g. [whatsapp].",
     "attachment": "What came with the message.",
@@ -121,11 +122,11 @@ def _section_values() -> Schema:
         "owner": _line(),
         "defaults": _object(_RULE, schema.DEFAULT_KEYS, _outcomes()),
         "keywords": _keywords(),
-        "rules": _list(_ref("rule"), least=1, defaultSnippets=[_snippet_rule()]),
+        "rules": _list(_ref("rule"), least=1),
         "channels": _channels(),
         "hours": _windows(),
-        "clients": _list(_ref("client"), least=1, defaultSnippets=[_snippet_client()]),
-        "scenarios": {"type": "array", "items": {"type": "object"}},
+        "clients": _list(_ref("client"), least=1),
+        "scenarios": editor_scenarios.section(),
     }
 
 
@@ -140,7 +141,7 @@ def _definitions() -> Schema:
         },
         "when": {
             "anyOf": [
-                {"const": "always", "description": "Always; only in the last rule."},
+                {"const": "always"},
                 _list(_ref("condition"), least=1),
                 _ref("condition"),
             ],
@@ -156,7 +157,10 @@ def _definitions() -> Schema:
             **_object(_EXAMPLES, schema.EXAMPLE_KEYS, {key: _list(_text()) for key in schema.EXAMPLE_KEYS}),
             "defaultSnippets": [_snippet_examples()],
         },
-        "client": _object(_CLIENTS, schema.CLIENT_KEYS, _client(), required=["name", "phones"]),
+        "client": {
+            **_object(_CLIENTS, schema.CLIENT_KEYS, _client(), required=["name", "phones"]),
+            "defaultSnippets": [_snippet_client()],
+        },
     }
 
 
@@ -170,11 +174,11 @@ def _outcomes() -> Schema:
             "enumDescriptions": [text for _, text in zip(Priority, _PRIORITIES, strict=True)],
         },
         "tags": _list(_line()),
-        "channel": _line(),
+        "channel": _word(),
         "also": _one_or_more(_line()),
         "mention": {"type": "string", **_form(outcomes.MENTION.pattern, 'write it as "@name"')},
         "summary": _line(examples=["{{ product }} calls failing"]),
-        "ack": _line(examples=["default", "none"]),
+        "ack": _word(examples=["default", "none"]),
         "escalate": _flag(),
         "follow_up": _ref("follow_up"),
         "stop": _flag(),
@@ -197,7 +201,7 @@ def _conditions() -> Schema:
         "words": _list(_line(), least=1),
         "exact": _list(_line(), least=1),
         "keywords": {"type": "object", "minProperties": 1, "additionalProperties": names},
-        "pattern": _line(examples=[r"\berror (?P<code>4\d\d|5\d\d)\b"]),
+        "pattern": _line(),
         "client": {**_object(_CLIENTS, clauses.CLIENT_FIELDS, fields), "minProperties": 1},
         "source": _list(_line(), least=1),
         "attachment": _one_or_more({"enum": [*ATTACHMENT_KINDS, "any"]}),
@@ -213,9 +217,10 @@ def _follow_up() -> Schema:
 
 
 def _keywords() -> Schema:
-    taken: list[Json] = sorted(schema.RESERVED | schema.TEMPLATE_WORDS)
+    taken: list[Json] = [*sorted(schema.RESERVED | schema.TEMPLATE_WORDS)]
     category: Schema = {
         "type": "object",
+        "title": "category",
         "description": "Each name with the ways people write it.",
         "properties": {schema.TYPOS: {**_flag(), "description": _TYPOS}},
         "propertyNames": {"not": {"const": "any"}},
@@ -235,7 +240,7 @@ def _channels() -> Schema:
     return {
         "type": "object",
         "propertyNames": _form(schema.CHANNEL.pattern, "small letters, digits, - and _, as in its address"),
-        "additionalProperties": {**channel, "type": ["object", "null"]},
+        "additionalProperties": {"title": "channel", **channel, "type": ["object", "null"]},
     }
 
 
@@ -247,7 +252,10 @@ def _windows() -> Schema:
         "holidays": {"type": "string", **_form(hours.COUNTRY.pattern, "write two capital letters, e.g. KE")},
     }
     window = _object(_HOURS, hours.HOURS_KEYS, values, required=["timezone", "weekly"])
-    return {"type": "object", "additionalProperties": {**window, "defaultSnippets": [_snippet_hours()]}}
+    return {
+        "type": "object",
+        "additionalProperties": {"title": "window of hours", **window, "defaultSnippets": [_snippet_hours()]},
+    }
 
 
 def _client() -> Schema:
@@ -277,7 +285,13 @@ def _object(texts: Mapping[str, str], keys: Iterable[str], values: Schema, requi
 def _described(value: Json, text: str) -> Schema:
     # Beside a reference draft 07 reads nothing else, so the reference stands in a list of one.
     inner: Schema = {"allOf": [value]} if isinstance(value, dict) and "$ref" in value else dict(_as_schema(value))
-    return {"description": text, **{key: part for key, part in inner.items() if key != "description"}}
+    # Marks show in the one and not in the other.
+    marked: Schema = {"markdownDescription": text} if "`" in text else {}
+    return {
+        "description": text.replace("`", ""),
+        **marked,
+        **{key: part for key, part in inner.items() if key != "description"},
+    }
 
 
 def _as_schema(value: Json) -> Mapping[str, Json]:
@@ -296,6 +310,11 @@ def _text() -> Schema:
 def _line(**more: Json) -> Schema:
     """A text on one line."""
     return {"type": [*_GUESSED, "null"], "pattern": _ONE_LINE, **more}
+
+
+def _word(**more: Json) -> Schema:
+    """A text on one line that names something, which true or false without quotes cannot."""
+    return _line(**more) | {"type": ["string", "number"]}
 
 
 def _flag() -> Schema:
@@ -354,7 +373,7 @@ def _snippet_hours() -> Schema:
 
 
 def _snippet_client() -> Schema:
-    return _snippet("a client", "Name and numbers", {"name": "${1:Acme Ltd}", "phones": ["${2:+254700000001}"]})
+    return _snippet("a client", "Name and numbers", {"name": "${1:Acme Ltd}", "phones": ['"${2:+254700000001}"']})
 
 
 def _snippets_when() -> list[Json]:
@@ -364,7 +383,7 @@ def _snippets_when() -> list[Json]:
 
 def _snippets_condition() -> list[Json]:
     return [
-        _snippet("words", "Any of these words stands in the message", {"words": ["${1:word}"]}),
-        _snippet("keywords", "A keyword was found", {"keywords": {"${1:product}": "${2:any}"}}),
-        _snippet("pattern", "A regular expression", {"pattern": "${1:\\\\berror \\\\d+\\\\b}"}),
+        _snippet("any of these words", "Words or phrases of the message", {"words": ["${1:word}"]}),
+        _snippet("a keyword was found", "One name of a category, or any", {"keywords": {"${1:product}": "${2:any}"}}),
+        _snippet("a regular expression", "For what words cannot say", {"pattern": "'${1:error [0-9]+}'"}),
     ]

@@ -16,7 +16,11 @@ _FALSE = frozenset({"false", "no", "off", "n"})
 # What each key wants, and what is meant by a yes and by a no.
 _WANTED = {
     "ack": ("the name of a template", "write default", "write none"),
-    "channel": ("the name of a channel", "leave the line out", 'leave the line out; for no post write "escalate: false"'),
+    "channel": (
+        "the name of a channel",
+        "leave the line out",
+        'leave the line out; for no post write "escalate: false"',
+    ),
     "mention": ('a name such as "@oncall"', "leave the line out", "leave the line out"),
     "status": ("live or shadow", "write live", 'write "enabled: false", with a reason'),
     "when": ("a condition", 'write "when: always", only in the last rule', 'write "enabled: false", with a reason'),

@@ -27,11 +27,12 @@ def read_hours(name: Scalar, node: Node, faults: list[Fault]) -> Hours | None:
     found = shapes.mapping(node, name.value, "timezone and weekly", faults)
     if found is None:
         return None
-    values = shapes.fields(found, "a window of hours", HOURS_KEYS, (), faults)
+    values = shapes.fields(found, "a window of hours", HOURS_KEYS, faults)
     shapes.required(values, f'"{name.value}"', ("timezone", "weekly"), name.at, faults)
     timezone = shapes.line(values["timezone"], "timezone", faults) if "timezone" in values else None
     weekly = shapes.lines(values["weekly"], "weekly", faults) if "weekly" in values else ()
-    _check_zone(timezone, faults)
+    if timezone:
+        check_zone(timezone, faults)
     windows = tuple(window for line in weekly if (window := _window(line, faults)))
     holidays = _holidays(values, faults)
     return Hours(Text(name.value, name.at), timezone, windows, holidays) if timezone and weekly else None
@@ -47,15 +48,16 @@ def _holidays(values: Map[str, Node], faults: list[Fault]) -> Text | None:
     return holidays
 
 
-def _check_zone(zone: Text | None, faults: list[Fault]) -> None:
-    if zone is None:
-        return
+def check_zone(zone: Text, faults: list[Fault]) -> bool:
+    """Whether a time zone exists; if not, that is reported."""
     try:
         zoneinfo.ZoneInfo(zone.value)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         # "Africa" is a folder (OSError), "../x" no key (ValueError).
         hint = shapes.suggest(zone.value, zoneinfo.available_timezones()) or "write it as Continent/City"
         faults.append(Fault(zone.at, "E141", f'there is no time zone "{zone.value}"', hint))
+        return False
+    return True
 
 
 def _window(line: Text, faults: list[Fault]) -> Window | None:

@@ -7,15 +7,15 @@ faster and changes nothing else. No network, no clock.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.core.diagnostics import Diagnostic, Related, Severity, order
-from engine.ruleset import checker, codes, quiet, reader, rehearsal, schema, snapshots
+from engine.ruleset import checker, codes, quiet, reader, rehearsal, scenario_names, schema, snapshots
 from engine.ruleset.parts import Parts
 from engine.ruleset.snapshots import Snapshot
-from engine.ruleset.syntax import Fault, Place
+from engine.ruleset.syntax import Document, Fault, Place, Scenario
 from engine.ruleset.templates import Templates
 
 if TYPE_CHECKING:
@@ -40,32 +40,48 @@ class Loaded:
     # How many rules and examples were looked at.
     rules: int = 0
     examples: int = 0
+    # What the files say, for whoever looks closer; not to be used when there is an error but in an example.
+    document: Document = field(default_factory=Document, repr=False)
+    templates: Templates | None = field(default=None, repr=False)
     # For the next load of the same folder.
     parts: Parts = field(default_factory=Parts, repr=False)
 
 
 def load(
-    rules: Path, templates: Path, before: Parts | None = None, settle: Callable[[], None] = lambda: None
+    rules: Path,
+    templates: Path,
+    before: Parts | None = None,
+    settle: Callable[[], None] = lambda: None,
+    *,
+    tests: bool = False,
+    advise: bool = True,
 ) -> Loaded:
     """Reads both folders and checks all that is in them; `before` are the parts of an earlier load, and `settle` is
-    how to wait for an editor that is still writing.
+    how to wait for an editor that is still writing. With `tests` the scenarios in the folder of tests too; without
+    `advise` nothing is said about how the rules of a set without errors go together.
     """
     with quiet.load():
-        return check(snapshots.snapshot(rules, templates, settle), str(rules), str(templates), before)
+        taken = snapshots.snapshot(rules, templates, settle, tests=tests)
+        return check(taken, str(rules), str(templates), before, advise=advise)
 
 
-def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = None) -> Loaded:
+def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = None, *, advise: bool = True) -> Loaded:
     """All findings of a snapshot, and the compiled rules when none is an error; the names are those shown in places."""
     labels = {name: snapshots.label(name, rules, templates) for name in taken.files}
-    names = [name for name in sorted(taken.files) if name.startswith("rules/")]
+    names = [name for name in sorted(taken.files) if name.startswith("rules/") and not snapshots.is_test(name)]
     parts = (before or Parts()).read((labels[name], taken.files[name]) for name in names)
     document, clashes = schema.merge(part.document for part in parts.files)
+    scenarios, untestable = _read_tests(taken, labels)
+    document = replace(document, scenarios=(*document.scenarios, *scenarios))
     unsound = [*(fault for part in parts.files for fault in part.faults), *clashes]
     complete = all(part.complete for part in parts.files)
     sources, unreadable = _read_templates(taken, labels)
     texts, broken = Templates.load(sources, templates)
-    found = [*taken.faults, *unsound, *unreadable, *broken]
-    found += checker.check(document, texts, complete=complete and not taken.faults and not unreadable)
+    found = [*taken.faults, *unsound, *untestable, *unreadable, *broken]
+    complete = complete and not taken.faults and not unreadable
+    found += checker.check(document, texts, complete=complete)
+    if complete:
+        found += scenario_names.check(document, texts)
     if not document.rules and not _has_errors(found):
         hint = "`engine init` writes rules to start from"
         found.append(Fault(Place(rules, 0, 0), "E209", "no rule stands in any *.yaml file of this folder", hint))
@@ -73,10 +89,11 @@ def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = No
     ruleset = None
     if not _has_errors(found):
         # Importing spaCy takes a second, which whoever has errors to mend need not wait for.
-        from engine.ruleset import compiler  # noqa: PLC0415 - see above
+        from engine.ruleset import advice, compiler  # noqa: PLC0415 - see above
 
-        found += checker.advise(document, texts)
         ruleset = compiler.compile_rules(document, texts, sha)
+        if advise:
+            found += advice.advise(document, texts, ruleset)
         surroundings = parts.surroundings
         untried = (rule for part in parts.untried(surroundings) for rule in part.document.rules)
         failed = list(rehearsal.rehearse(document, ruleset, untried))
@@ -85,6 +102,8 @@ def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = No
             doomed: list[object] = [ruleset]
             ruleset = None
             quiet.dismantle(doomed)
+            # What the rules held of them is gone, and whoever looks closer at the examples needs them whole.
+            texts, _ = Templates.load(sources, templates)
         else:
             parts = parts.tried(surroundings)
     lines = _Lines({labels[name]: raw for name, raw in taken.files.items()})
@@ -95,8 +114,24 @@ def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = No
         sha=sha,
         rules=len(document.rules),
         examples=sum(len(rule.examples.match) + len(rule.examples.no_match) for rule in document.rules),
+        document=document,
+        templates=texts,
         parts=parts,
     )
+
+
+def _read_tests(taken: Snapshot, labels: Mapping[str, str]) -> tuple[list[Scenario], list[Fault]]:
+    """The scenarios in the folder of tests, and what is wrong with their files."""
+    scenarios: list[Scenario] = []
+    faults: list[Fault] = []
+    for name in sorted(filter(snapshots.is_test, taken.files)):
+        node, unread = reader.read(labels[name], taken.files[name])
+        faults += unread
+        if node is not None or not unread:
+            document, wrong = schema.build(labels[name], node, tests=True)
+            scenarios += document.scenarios
+            faults += wrong
+    return scenarios, faults
 
 
 def _read_templates(taken: Snapshot, labels: Mapping[str, str]) -> tuple[dict[str, str], list[Fault]]:

@@ -38,7 +38,7 @@ def read_follow_up(values: Map[str, Node], faults: list[Fault]) -> FollowUp | No
         return None
     if not found.entries:
         faults.append(shapes.empty(found, "follow_up"))
-    inner = shapes.fields(found, '"follow_up"', FOLLOW_UP_KEYS, (), faults)
+    inner = shapes.fields(found, '"follow_up"', FOLLOW_UP_KEYS, faults)
     return FollowUp(
         within=shapes.span(inner["within"], "within", faults) if "within" in inner else None,
         then=shapes.word(inner["then"], "then", THEN, "E157", faults) if "then" in inner else None,

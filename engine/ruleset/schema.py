@@ -13,7 +13,7 @@ from typing import TypeVar
 from engine.core import text as texts
 from engine.core import variables
 from engine.core.decisions import Priority
-from engine.ruleset import clauses, guesses, outcomes, shapes
+from engine.ruleset import clauses, guesses, outcomes, scenarios, shapes
 from engine.ruleset.hours import read_hours
 from engine.ruleset.reader import Mapping, Node, Scalar
 from engine.ruleset.syntax import (
@@ -30,8 +30,9 @@ from engine.ruleset.syntax import (
     Text,
 )
 
-SECTIONS = ("schema", "owner", "defaults", "keywords", "rules", "channels", "hours", "clients")
-LATER_SECTIONS = frozenset({"scenarios"})
+SECTIONS = ("schema", "owner", "defaults", "keywords", "rules", "channels", "hours", "clients", "scenarios")
+# Those that a file among the tests may have: tests must not change what is decided.
+TEST_SECTIONS = ("schema", "owner", "scenarios")
 DEFAULT_KEYS = ("channel", "priority", "ack", "tags", "mention", "follow_up")
 RULE_KEYS = (
     "id",
@@ -73,8 +74,8 @@ LANGUAGE = re.compile(r"[a-z]{2,3}")
 T = TypeVar("T")
 
 
-def build(path_label: str, node: Node | None) -> tuple[Document, tuple[Fault, ...]]:
-    """What one file says, with everything that is wrong in it."""
+def build(path_label: str, node: Node | None, *, tests: bool = False) -> tuple[Document, tuple[Fault, ...]]:
+    """What one file says, with everything that is wrong in it; `tests` says that it stands among the tests."""
     faults: list[Fault] = []
     start = Place(path_label, 1, 1)
     if node is None:
@@ -83,7 +84,9 @@ def build(path_label: str, node: Node | None) -> tuple[Document, tuple[Fault, ..
         message = "the file must hold sections such as rules: and channels:"
         return Document(), (Fault(node.at, "E132", message, 'begin it with "schema: 1"'),)
     _check_version(node, faults)
-    values = shapes.fields(node, "a rules file", SECTIONS, LATER_SECTIONS, faults)
+    values = shapes.fields(node, "a rules file", SECTIONS, faults)
+    if tests:
+        values = _tests_only(node, values, faults)
     if "owner" in values:
         shapes.line(values["owner"], "owner", faults)
     document = Document(
@@ -93,8 +96,19 @@ def build(path_label: str, node: Node | None) -> tuple[Document, tuple[Fault, ..
         channels=_named(values, "channels", _channel, faults),
         hours=_named(values, "hours", read_hours, faults),
         clients=_clients(values["clients"], faults) if "clients" in values else (),
+        scenarios=scenarios.read_scenarios(values["scenarios"], faults) if "scenarios" in values else (),
     )
     return document, tuple(faults)
+
+
+def _tests_only(node: Mapping, values: Map[str, Node], faults: list[Fault]) -> Map[str, Node]:
+    """The sections that a file among the tests may have; each of the others is a fault."""
+    for key, _ in node.entries:
+        if key.value in SECTIONS and key.value not in TEST_SECTIONS:
+            message = f'"{key.value}" cannot stand among the tests, which decide nothing'
+            hint = "move it to a file directly in the rules folder"
+            faults.append(Fault(key.at, "E234", message, hint))
+    return {name: value for name, value in values.items() if name in TEST_SECTIONS}
 
 
 def merge(documents: Iterable[Document]) -> tuple[Document, tuple[Fault, ...]]:
@@ -111,6 +125,7 @@ def merge(documents: Iterable[Document]) -> tuple[Document, tuple[Fault, ...]]:
         channels=tuple(channel for document in merged for channel in document.channels),
         hours=tuple(hours for document in merged for hours in document.hours),
         clients=tuple(client for document in merged for client in document.clients),
+        scenarios=tuple(scenario for document in merged for scenario in document.scenarios),
     )
     return whole, tuple(faults)
 
@@ -163,7 +178,7 @@ def _defaults(node: Node, faults: list[Fault]) -> Defaults:
     found = shapes.mapping(node, "defaults", "keys with values", faults)
     if found is None:
         return Defaults()
-    values = shapes.fields(found, '"defaults"', DEFAULT_KEYS, (), faults)
+    values = shapes.fields(found, '"defaults"', DEFAULT_KEYS, faults)
     return Defaults(
         channel=_named_line(values, "channel", faults),
         priority=_priority(values, faults),
@@ -206,7 +221,7 @@ def _rules(node: Node, faults: list[Fault]) -> tuple[Rule, ...]:
 
 
 def _rule(node: Mapping, faults: list[Fault]) -> Rule:
-    values = shapes.fields(node, "a rule", RULE_KEYS, (), faults)
+    values = shapes.fields(node, "a rule", RULE_KEYS, faults)
     shapes.required(values, "a rule", ("id", "when"), node.at, faults)
     when = clauses.read_when(values["when"], faults) if "when" in values else None
     stop = shapes.flag(values["stop"], "stop", faults) if "stop" in values else None
@@ -247,7 +262,7 @@ def _examples(node: Node, faults: list[Fault]) -> Examples:
     found = shapes.mapping(node, "examples", "match and no_match, each with a list of messages", faults)
     if found is None:
         return Examples()
-    values = shapes.fields(found, '"examples"', EXAMPLE_KEYS, (), faults)
+    values = shapes.fields(found, '"examples"', EXAMPLE_KEYS, faults)
     match, no_match = (shapes.texts(values[key], key, faults) if key in values else () for key in EXAMPLE_KEYS)
     return Examples(match, no_match)
 
@@ -257,7 +272,7 @@ def _channel(name: Scalar, node: Node, faults: list[Fault]) -> Channel | None:
     if isinstance(node, Scalar) and not node.value and not node.quoted:
         return Channel(text, None, None)
     found = shapes.mapping(node, name.value, "team and purpose", faults)
-    values = shapes.fields(found, "a channel", CHANNEL_KEYS, (), faults) if found else {}
+    values = shapes.fields(found, "a channel", CHANNEL_KEYS, faults) if found else {}
     return Channel(text, _line(values, "team", faults), _line(values, "purpose", faults))
 
 
@@ -271,13 +286,11 @@ def _client(node: Node, faults: list[Fault]) -> ClientEntry | None:
     found = shapes.mapping(node, "clients", "name and phones", faults)
     if found is None:
         return None
-    values = shapes.fields(found, "a client", CLIENT_KEYS, (), faults)
+    values = shapes.fields(found, "a client", CLIENT_KEYS, faults)
     shapes.required(values, "a client", ("name", "phones"), found.at, faults)
     name = _line(values, "name", faults)
     phones = shapes.lines(values["phones"], "phones", faults) if "phones" in values else ()
-    for phone in phones:
-        if not PHONE.fullmatch(phone.value):
-            faults.append(guesses.phone(phone, PHONE))
+    faults.extend(guesses.phone(phone, PHONE) for phone in phones if not PHONE.fullmatch(phone.value))
     language = _line(values, "language", faults)
     if language and not LANGUAGE.fullmatch(language.value):
         message = f'"{language.value}" is no language code'

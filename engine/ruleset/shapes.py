@@ -162,18 +162,14 @@ def mapping(node: Node, name: str, wanted: str, faults: list[Fault]) -> Mapping 
     return None
 
 
-def fields(
-    found: Mapping, what: str, known: Iterable[str], later: Iterable[str], faults: list[Fault]
-) -> Map[str, Node]:
-    """The values of the keys that this version knows; any other key is a fault."""
-    known, later = tuple(known), frozenset(later)
+def fields(found: Mapping, what: str, known: Iterable[str], faults: list[Fault]) -> Map[str, Node]:
+    """The values of the keys that are known; any other key is a fault."""
+    known = tuple(known)
     written = {key.value for key, _ in found.entries}
     values: dict[str, Node] = {}
     for key, value in found.entries:
         if key.value in known:
             values[key.value] = value
-        elif key.value in later:
-            faults.append(not_yet(key.at, f'"{key.value}"'))
         else:
             close = closest(key.value, known)
             hint = _did_you_mean(close) if close else f"known are: {', '.join(known)}"
@@ -196,11 +192,6 @@ def empty(node: Node, name: str) -> Fault:
     if isinstance(node, Scalar) and not node.quoted:
         return Fault(node.at, "E145", f'no value stands here for "{name}"', "write one, or delete the line")
     return Fault(node.at, "E145", f'"{name}" is empty', "write something between the signs, or delete it")
-
-
-def not_yet(at: Place, what: str) -> Fault:
-    """Something that the language has, but not in this version of the engine."""
-    return Fault(at, "E138", f"{what} is not supported by this version", "leave it out for now")
 
 
 def _items(node: Node, name: str, faults: list[Fault], *, may_be_empty: bool) -> tuple[Node, ...]:

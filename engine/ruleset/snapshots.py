@@ -15,6 +15,8 @@ from engine.ruleset.syntax import Fault, Place
 # Folders that change while they are read are read again, so often.
 _ATTEMPTS = 5
 _SUFFIXES = {"rules": ".yaml", "templates": ".j2"}
+# Where the tests of the rules stand, in a folder of rules. They decide nothing, so who decides does not read them.
+_TESTS = "tests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,11 @@ class _Found:
     stamp: tuple[int, int, int]
 
 
-def snapshot(rules: Path, templates: Path, settle: Callable[[], None] = lambda: None) -> Snapshot:
+def snapshot(
+    rules: Path, templates: Path, settle: Callable[[], None] = lambda: None, *, tests: bool = False
+) -> Snapshot:
     """The bytes of every `*.yaml` directly in `rules` and of every `*.j2` below `templates`; dot-files do not count.
+    With `tests` also those of every `*.yaml` directly in the folder `tests` of the rules.
 
     Folders that change meanwhile are read again, so that half of somebody's edit is not taken for a whole; `settle`
     gives an editor that has emptied a file the time to fill it. What never comes to rest is a fault. Of a file over
@@ -64,10 +69,10 @@ def snapshot(rules: Path, templates: Path, settle: Callable[[], None] = lambda: 
     taken = Snapshot({})
     restless: list[Fault] = []
     for _ in range(_ATTEMPTS):
-        found, faults = _listing(rules, templates)
+        found, faults = _listing(rules, templates, tests=tests)
         taken = _read(found, faults)
         settle()
-        restless = _changed(found, _listing(rules, templates)[0])
+        restless = _changed(found, _listing(rules, templates, tests=tests)[0])
         if not restless:
             break
     return Snapshot(taken.files, (*taken.faults, *restless))
@@ -83,9 +88,14 @@ def _changed(before: list[_Found], after: list[_Found]) -> list[Fault]:
 
 
 def listing(rules: Path, templates: Path) -> Listing:
-    """How the folders stand now; no file is opened."""
-    found, faults = _listing(rules, templates)
+    """How the folders stand now, tests included; no file is opened."""
+    found, faults = _listing(rules, templates, tests=True)
     return Listing(tuple((one.label, one.stamp) for one in found), tuple(faults))
+
+
+def is_test(name: str) -> bool:
+    """Whether a snapshot's file stands among the tests."""
+    return name.startswith(f"rules/{_TESTS}/")
 
 
 def label(name: str, rules: str, templates: str) -> str:
@@ -97,9 +107,11 @@ def label(name: str, rules: str, templates: str) -> str:
 
 
 def fingerprint(files: Mapping[str, bytes]) -> str:
-    """The content hash of a snapshot, as hexadecimal digits: equal exactly when all names and bytes are."""
+    """The content hash of a snapshot, as hexadecimal digits: equal exactly when all names and bytes are but those of
+    tests.
+    """
     digest = hashlib.sha256()
-    for name in sorted(files):
+    for name in sorted(name for name in files if not is_test(name)):
         for part in (os.fsencode(name), files[name]):
             # The length first, so that no two snapshots can give the same stream of bytes.
             digest.update(len(part).to_bytes(8, "big"))
@@ -107,12 +119,12 @@ def fingerprint(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def _listing(rules: Path, templates: Path) -> tuple[list[_Found], list[Fault]]:
+def _listing(rules: Path, templates: Path, *, tests: bool) -> tuple[list[_Found], list[Fault]]:
     found: list[_Found] = []
     faults: list[Fault] = []
     for part, folder in (("rules", rules), ("templates", templates)):
         try:
-            paths = sorted(folder.iterdir() if part == "rules" else _below(folder))
+            paths = sorted(_directly_in(folder, tests=tests) if part == "rules" else _below(folder))
         except OSError as error:
             whole = Place(str(folder), 0, 0)
             hint = f"name the folder that holds the {part}"
@@ -130,6 +142,13 @@ def _listing(rules: Path, templates: Path) -> tuple[list[_Found], list[Fault]]:
                 hint = f'call it "{path.stem}.yaml"'
                 faults.append(Fault(Place(shown, 0, 0), "E212", "a file that ends in .yml is not read", hint))
     return found, faults
+
+
+def _directly_in(folder: Path, *, tests: bool) -> Iterator[Path]:
+    """Everything in a folder, and in its folder of tests. Raises OSError when the folder itself cannot be listed."""
+    yield from folder.iterdir()
+    if tests and (folder / _TESTS).is_dir():
+        yield from (folder / _TESTS).iterdir()
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -9,11 +9,15 @@ def test_each_finding_is_a_command_with_its_place() -> None:
     """File, line and columns of the mark, the code as the title, the sentence with the advice, other places below."""
     assert github.show(report([SHORT, UNKNOWN, TWICE])).splitlines() == [
         '::warning file=support/rules/10-a.yaml,line=4,col=20,endColumn=22,title=W504::"ip" is short: write more',
-        "::error file=support/rules/10-a.yaml,line=5,col=14,endColumn=25,title=E112::"
-        'no channel is named "suport-voip": did you mean "support-voip"?',
-        "::error file=support/rules/10-a.yaml,line=8,col=9,endColumn=13,title=E201::"
-        'a rule named "voip" exists already: give one of them another name, or keep one'
-        '%0Asupport/rules/10-a.yaml:3: the first "voip" stands here',
+        (
+            "::error file=support/rules/10-a.yaml,line=5,col=14,endColumn=25,title=E112::"
+            'no channel is named "suport-voip": did you mean "support-voip"?'
+        ),
+        (
+            "::error file=support/rules/10-a.yaml,line=8,col=9,endColumn=13,title=E201::"
+            'a rule named "voip" exists already: give one of them another name, or keep one'
+            '%0Asupport/rules/10-a.yaml:3: the first "voip" stands here'
+        ),
         "2 errors, 1 warning in 1 file; the examples are tried once there are no other errors",
     ]
 

@@ -27,9 +27,7 @@ def _suites(about: Report) -> ET.Element:
 
 def _cases(root: ET.Element) -> list[tuple[str | None, str | None, str]]:
     return [
-        (suite.get("name"), case.get("name"), " ".join(child.tag for child in case))
-        for suite in root
-        for case in suite
+        (suite.get("name"), case.get("name"), " ".join(child.tag for child in case)) for suite in root for case in suite
     ]
 
 

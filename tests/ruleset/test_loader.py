@@ -276,3 +276,33 @@ def test_no_edit_makes_the_loader_raise(rules: str, at: int, typed: str) -> None
     loaded = loader.check(Snapshot(files), "rules", "templates")
     errors = [found for found in loaded.diagnostics if found.severity == "error"]
     assert (loaded.ruleset is None) == bool(errors)
+
+
+def test_templates_are_whole_although_an_example_fails(folders: tuple[Path, Path]) -> None:
+    """The rules are let go of, and whoever looks closer can still compile them."""
+    rules, templates = folders
+    (rules / "10-all.yaml").write_text(RULES.replace("match: [call]", "match: [mail]"))
+    loaded = loader.load(rules, templates)
+    assert loaded.ruleset is None
+    assert loaded.templates is not None
+    assert loaded.templates.acknowledgement("default", {}) == "Hello"
+    title, body = loaded.templates.escalation({"issue_summary": "Calls fail"})
+    assert (title, body) == ("Title", "Text: Calls fail")
+
+
+def test_tests_are_read_by_whoever_asks_and_change_no_hash(folders: tuple[Path, Path]) -> None:
+    """The daemon does not ask, so that no test can change or stop what is decided."""
+    rules, templates = folders
+    before = loader.load(rules, templates, tests=True)
+    (rules / "tests").mkdir()
+    story = "schema: 1\nscenarios:\n  - {name: S, steps: [{from: A, says: call, expect: {rule: calls}}]}\n"
+    (rules / "tests" / "a.yaml").write_text(story)
+    after = loader.load(rules, templates, tests=True)
+    assert [scenario.name.value for scenario in after.document.scenarios] == ["S"]
+    assert after.sha == before.sha
+    assert after.files["rules/tests/a.yaml"] == story.encode()
+    assert loader.load(rules, templates).document.scenarios == ()
+    (rules / "tests" / "a.yaml").write_text("broken: [")
+    (rules / "tests" / "b.yml").write_text("")
+    assert loader.load(rules, templates).ruleset is not None
+    assert {found.code for found in loader.load(rules, templates, tests=True).diagnostics} == {"E105", "E212"}

@@ -9,7 +9,9 @@ from engine.core.diagnostics import Diagnostic, Severity
 
 def show(report: Report) -> str:
     """One command for each finding, then the count as a plain line of the log."""
-    return "".join(f"{line}\n" for line in (*(_command(found, report) for found in report.diagnostics), summary(report)))
+    return "".join(
+        f"{line}\n" for line in (*(_command(found, report) for found in report.diagnostics), summary(report))
+    )
 
 
 def _command(found: Diagnostic, report: Report) -> str:

@@ -36,7 +36,7 @@ def outline(path: str, raw: bytes) -> tuple[Part, ...]:
 
 
 def _rule(number: int, item: Node) -> Part:
-    named = dict((key.value, value) for key, value in item.entries) if isinstance(item, Mapping) else {}
+    named = {key.value: value for key, value in item.entries} if isinstance(item, Mapping) else {}
     name = named.get("id")
     shown = name.value if isinstance(name, Scalar) and name.value else f"number {number}"
     return Part(f"rule {shown}", item.at.line)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engine.commands.findings import Report, summary
-from engine.core.diagnostics import Diagnostic, Severity, excerpt, place, render
+from engine.core.diagnostics import Diagnostic, Severity, excerpt, render
 
 _BOLD, _RED, _YELLOW, _CYAN, _GREEN, _OFF = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[32m", "\x1b[0m"
 # More codes than this are not worth reading at once.
@@ -17,7 +17,7 @@ def wants_colour(environ: Mapping[str, str], *, terminal: bool) -> bool:
     return bool(environ.get("FORCE_COLOR")) or (terminal and environ.get("TERM") != "dumb")
 
 
-def show(report: Report, *, coloured: bool) -> str:
+def show(report: Report, *, coloured: bool = False) -> str:
     """All findings, an empty line, the count and the next step."""
     shown = [_coloured(found) if coloured else render(found) for found in report.diagnostics]
     last = summary(report)
@@ -40,9 +40,10 @@ def _next(diagnostics: tuple[Diagnostic, ...]) -> str:
 def _coloured(found: Diagnostic) -> str:
     tint = _RED if found.severity is Severity.ERROR else _YELLOW
     head, *rest = render(found).split("\n")
-    lines = [f"{_BOLD}{place(found)}{_OFF}  {tint}{found.severity}  {found.code}{_OFF}  {_BOLD}{found.message}{_OFF}"]
+    where, _, sentence = head.partition(f"  {found.severity}  {found.code}  ")
+    head = f"{_BOLD}{where}{_OFF}  {tint}{found.severity}  {found.code}{_OFF}  {_BOLD}{sentence}{_OFF}"
     if found.source:
         carets = "^" * excerpt(found).carets
         before, _, after = rest[1].partition(carets)
         rest[1] = f"{before}{tint}{carets}{_OFF}{_CYAN}{after}{_OFF}" if after else f"{before}{tint}{carets}{_OFF}"
-    return "\n".join([*lines, *rest])
+    return "\n".join([head, *rest])
