@@ -38,6 +38,7 @@ readonly -a PURE=(
   'engine/ruleset/literals.py'
   'engine/ruleset/matcher.py'
   'engine/ruleset/outcomes.py'
+  'engine/ruleset/parts.py'
   'engine/ruleset/phrases.py'
   'engine/ruleset/places.py'
   'engine/ruleset/scanner.py'
