@@ -26,7 +26,7 @@ from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.quotes import TICKET, plain
 
-# How long a silent incident stays open for further messages.
+# How long a silent incident stays open for further messages, unless the rule that opened it says otherwise.
 EPISODE = timedelta(hours=4)
 PAUSED_NOTE = "Note: acknowledgement is paused: answer by hand."
 NO_WAY_BACK_NOTE = "Note: no acknowledgement could be sent on this way in: answer by hand."
@@ -117,12 +117,10 @@ class _Step:
 def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: Circumstances) -> Plan:
     """Everything that follows from one decided message. Pure: the same arguments give the same plan."""
     found = circumstances.incident
-    # A network's clock may run ahead of ours, and an incident dated into the future would never lapse.
-    at = min(inbound.event.received_at, circumstances.accepted_at)
-    ended = found is not None and at > found.last_message_at + EPISODE
-    before = None if ended else found
+    at = _received(inbound, circumstances.accepted_at)
+    before = found if is_follow_up(found, inbound, circumstances.accepted_at) else None
     expected = found.version if found else 0
-    lapsed = found.ticket_id if found and ended else None
+    lapsed = found.ticket_id if found and before is None else None
     ack = None if before and before.acknowledged else decision.ack
     obstacle = _obstacle(inbound, circumstances) if ack is not None else ""
     step = _Step(inbound, decision, wording, circumstances, before, at, ack, obstacle)
@@ -139,6 +137,16 @@ def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: 
     # Counted from the acceptance: what a network kept for hours during an outage must not fall silent at once.
     timers = (Timer("lapse", max(after.last_message_at, circumstances.accepted_at) + EPISODE),)
     return Plan(after, expected, lapsed, deliveries, timers, audit)
+
+
+def is_follow_up(incident: Incident | None, inbound: Inbound, accepted_at: datetime) -> bool:
+    """Whether a message finds its conversation's incident still open; what the condition `follow_up` asks for."""
+    return incident is not None and _received(inbound, accepted_at) <= incident.last_message_at + EPISODE
+
+
+def _received(inbound: Inbound, accepted_at: datetime) -> datetime:
+    # A network's clock may run ahead of ours, and an incident dated into the future would never lapse.
+    return min(inbound.event.received_at, accepted_at)
 
 
 def message_key(inbound: Inbound) -> str:

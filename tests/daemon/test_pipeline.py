@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standins.parts import FixedRules, SetClock, inbound, until
+from standins.parts import START, FixedRules, SetClock, inbound, until
 
 from engine.core.decisions import Decision, Priority
 from engine.core.deliveries import Acknowledgement, DeliveryKind, Escalation
@@ -118,7 +118,7 @@ async def test_one_poisonous_message_does_not_hold_the_others(tmp_path: Path) ->
     """Messages of other conversations are decided although one of them makes the rules fail."""
 
     class Picky(FixedRules):
-        def evaluate(self, event: Event) -> Decision:
+        def evaluate(self, event: Event, *, follow_up: bool = False) -> Decision:
             if event.message.id == "m1":
                 raise ValueError("poison")
             return self.decision(event)
@@ -128,6 +128,24 @@ async def test_one_poisonous_message_does_not_hold_the_others(tmp_path: Path) ->
         await parts.settled()
         incidents = await parts.journal.incidents(None, 10)
     assert sorted(incident.rule_id for incident in incidents) == ["any", "any", "engine-fallback"]
+
+
+async def test_rules_learn_whether_an_incident_is_open(tmp_path: Path) -> None:
+    """The first message of a conversation is none that follows up; the second is, and a late one is none again."""
+
+    asked: list[bool] = []
+
+    class Listening(FixedRules):
+        def evaluate(self, event: Event, *, follow_up: bool = False) -> Decision:
+            asked.append(follow_up)
+            return self.decision(event)
+
+    async with running(tmp_path, Listening()) as parts:
+        for number, hours in enumerate((0, 1, 9)):
+            parts.clock.at = START + timedelta(hours=hours)
+            await parts.pipeline.accept([inbound(number, at=parts.clock.at)])
+            await parts.settled()
+    assert asked == [False, True, False]
 
 
 async def test_while_paused_posts_go_on_and_say_so(tmp_path: Path) -> None:
