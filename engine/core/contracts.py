@@ -25,7 +25,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError, PydanticSerializationError
 
 from engine.core.decisions import Decision, NotMatched
-from engine.core.deliveries import Acknowledgement, Body, DeliveryKind, Escalation, FollowUp, Revision, kind_of
+from engine.core.deliveries import Acknowledgement, Body, Copy, DeliveryKind, Escalation, FollowUp, Revision, kind_of
 from engine.core.errors import InvalidEvent
 from engine.core.events import Attachment, Client, Event, Inbound, Message
 from engine.core.incidents import Incident
@@ -230,6 +230,7 @@ _BODIES: Mapping[DeliveryKind, TypeAdapter[Any]] = {
     DeliveryKind.ESCALATION: TypeAdapter(Escalation),
     DeliveryKind.FOLLOW_UP: TypeAdapter(FollowUp),
     DeliveryKind.REVISION: TypeAdapter(Revision),
+    DeliveryKind.COPY: TypeAdapter(Copy),
 }
 
 
