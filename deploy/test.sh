@@ -29,6 +29,7 @@ readonly -a PURE=(
   'engine/ruleset/guarantees.py'
   'engine/ruleset/hours.py'
   'engine/ruleset/inflections.py'
+  'engine/ruleset/languages.py'
   'engine/ruleset/matcher.py'
   'engine/ruleset/outcomes.py'
   'engine/ruleset/phrases.py'
@@ -36,6 +37,7 @@ readonly -a PURE=(
   'engine/ruleset/schema.py'
   'engine/ruleset/shapes.py'
   'engine/ruleset/syntax.py'
+  'engine/ruleset/variants.py'
 )
 # Debian package by the program it brings.
 readonly -A PROGRAMS=(

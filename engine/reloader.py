@@ -52,12 +52,12 @@ class Reloader:
 
     async def start(self) -> None:
         """Load the rules, or the last good ones when the files are broken. ConfigurationError when there are none."""
-        loaded = await asyncio.to_thread(loader.load, self._rules, self._templates)
+        loaded = await asyncio.to_thread(_load, self._rules, self._templates)
         if loaded.ruleset is not None:
             await self._swap(loaded)
             return
         findings = _rendered(loaded.diagnostics)
-        last_good = await asyncio.to_thread(loader.load, self._last_good / "rules", self._last_good / "templates")
+        last_good = await asyncio.to_thread(_load, self._last_good / "rules", self._last_good / "templates")
         if last_good.ruleset is None:
             raise ConfigurationError(
                 f"{findings}\nthe rules in {self._rules} cannot be used and there is no last good set in "
@@ -72,7 +72,7 @@ class Reloader:
     async def reload(self) -> Reload:
         """Take over the files as they are now, or keep the set in force when anything is wrong with them."""
         async with self._one_at_a_time:
-            loaded = await asyncio.to_thread(loader.load, self._rules, self._templates)
+            loaded = await asyncio.to_thread(_load, self._rules, self._templates)
             if loaded.ruleset is None:
                 self._keep(_rendered(loaded.diagnostics))
                 return Reload(ok=False, sha=self.current().sha, diagnostics=loaded.diagnostics)
@@ -100,6 +100,14 @@ class Reloader:
         self._metrics.set_rules(self.current().sha)
         self._metrics.set_reload_ok(ok=False)
         logger.error("the rules on disk are broken, the last good set stays in force:\n{}", findings)
+
+
+def _load(rules: Path, templates: Path) -> loader.Loaded:
+    """Load both folders, and what the first message would otherwise wait for."""
+    loaded = loader.load(rules, templates)
+    if loaded.ruleset is not None:
+        loaded.ruleset.prepare()
+    return loaded
 
 
 def _rendered(diagnostics: tuple[Diagnostic, ...]) -> str:

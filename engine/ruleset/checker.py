@@ -12,7 +12,7 @@ from itertools import chain
 
 from engine.core import text as texts
 from engine.core import variables
-from engine.ruleset import calendars, patterns
+from engine.ruleset import calendars, patterns, variants
 from engine.ruleset.clauses import CATEGORY
 from engine.ruleset.guarantees import atoms, guaranteed
 from engine.ruleset.hours import COUNTRY
@@ -58,6 +58,7 @@ def check(document: Document, templates: Templates, *, complete: bool) -> Iterat
         extra = categories.union(*_groups(document).values())
         yield from templates.check_names(extra)
         yield from _unknown_names(document, templates)
+        yield from variants.check(document, templates)
         yield from _order(document)
     for rule in document.rules:
         if rule.summary and "{" in rule.summary.value:
@@ -293,8 +294,11 @@ def _lacking(document: Document, templates: Templates) -> Iterator[Fault]:
 
 
 def _used_by_ack(ack: Text, templates: Templates) -> frozenset[str]:
-    source = templates.sources.get(f"ack/{ack.value}", "")
-    return templates.unguarded(Text(source, ack.at)) - variables.DECIDED
+    names = (ack.value, *(f"{ack.value}.{language}" for language in templates.variants.get(ack.value, ())))
+    sources = (templates.sources.get(f"ack/{name}", "") for name in names)
+    return (
+        frozenset[str]().union(*(templates.unguarded(Text(source, ack.at)) for source in sources)) - variables.DECIDED
+    )
 
 
 def _may_lack(at: Place, message: str, name: str) -> Fault:
