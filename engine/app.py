@@ -22,10 +22,11 @@ from engine.connectors.http import HttpConnector
 from engine.connectors.mattermost import Mattermost
 from engine.connectors.whatsapp_cloud import WhatsAppCloud
 from engine.core.contracts import Json
-from engine.core.deliveries import Claimed, DeliveryKind, Policy
+from engine.core.deliveries import Claimed, DeliveryKind, FollowUp, NewDelivery, Policy
 from engine.core.diagnostics import render
 from engine.core.endpoints import Endpoint, UnixEndpoint
 from engine.core.errors import JournalUnavailable
+from engine.core.notices import Notice
 from engine.core.plan import AuditEntry
 from engine.journal.sqlite import SqliteJournal
 from engine.metrics import Metrics
@@ -48,6 +49,8 @@ _CLOSE = timedelta(seconds=5)
 _NODE = "main"
 # The name under which the engineers' posts are delivered; on a console while Mattermost is not configured.
 _ESCALATE_TO = "mattermost"
+# Where the daemon speaks of itself while Mattermost is not configured and posts are printed.
+_PRINTED_OPERATIONS = "operations"
 
 
 class SystemClock:
@@ -72,6 +75,7 @@ class Engine:
         self._started_at = self._clock.now()
         self._started = False
         self._stopping = False
+        self._reloads: set[asyncio.Task[Json]] = set()
         self._journal: Journal = SqliteJournal(
             settings.state / "journal.db", max_open_deliveries=settings.limits.open_deliveries
         )
@@ -108,11 +112,12 @@ class Engine:
 
         Raises ConfigurationError when the configuration cannot be used, and whatever ended a part that must not end.
         """
-        await self._reloader.start()
+        loaded = await self._reloader.start()
         async with AsyncExitStack() as parts:
             await self._journal.open(_NODE, self._clock.now())
             parts.push_async_callback(self._journal.close)
             await self._switch.restore(acknowledge=self._settings.acknowledge)
+            await self._announce(loaded.notice)
             for connector in self._connectors.values():
                 await connector.start()
                 parts.push_async_callback(connector.close)
@@ -169,8 +174,11 @@ class Engine:
             logger.warning("{} did not finish in time; the journal has what it was doing", task.get_name())
             task.cancel()
 
-    async def reload(self) -> Json:
-        """Reload the rules; what became of it, for an operator."""
+    async def reload(self, *, wait: bool = True) -> Json:
+        """Reload the rules; what became of it, for an operator, or without waiting only that it has begun."""
+        if not wait:
+            self.reload_soon()
+            return {"started": True}
         if not self._started:
             return {"ok": False, "sha": "", "findings": "the daemon is still starting"}
         self._notifier.reloading()
@@ -181,9 +189,32 @@ class Engine:
             await self._journal.audit(entry, self._clock.now())
         except JournalUnavailable as error:
             logger.error("the reload is not in the audit: {}", error)
+        await self._announce(result.notice)
         self._notifier.ready(f"routing with {result.sha}{'' if result.ok else ' (the newest files are broken)'}")
         findings = "\n".join(render(found) for found in result.diagnostics)
         return {"ok": result.ok, "sha": result.sha, "findings": findings}
+
+    def reload_soon(self) -> None:
+        """Reload the rules without waiting for what becomes of it."""
+        task = asyncio.get_running_loop().create_task(self.reload(), name="reload")
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _announce(self, notice: Notice) -> None:
+        """Tell the operators' channel, once, the way posts go."""
+        chat = self._settings.mattermost
+        channel = (chat.operations_channel and (chat.channel_override or chat.operations_channel)) if chat else ""
+        now = self._clock.now()
+        delivery = None
+        if chat is None or channel:
+            body = FollowUp(channel or _PRINTED_OPERATIONS, None, notice.text, "")
+            name = f"notice-{notice.matter}-{now.isoformat()}"
+            delivery = NewDelivery(name, f"notice:{notice.matter}", _ESCALATE_TO, body, now)
+        try:
+            if await self._journal.announce(notice, delivery, now):
+                self._relay.wake()
+        except JournalUnavailable as error:
+            logger.error("the operators' channel does not learn of this: {}", error)
 
     async def _accept(self, received: Received) -> tuple[Accepted, ...]:
         """Persist what a request brought. Raises JournalUnavailable; then the network is told to come back."""
@@ -249,16 +280,9 @@ def serve(settings: Settings, *, environ: Mapping[str, str], show: Callable[[Cla
         engine = Engine(settings, show=show, environ=environ)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        reloads: set[asyncio.Task[Json]] = set()
-
-        def reload() -> None:
-            task = loop.create_task(engine.reload())
-            reloads.add(task)
-            task.add_done_callback(reloads.discard)
-
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, reload)
+        loop.add_signal_handler(signal.SIGHUP, engine.reload_soon)
         await engine.run(stop)
 
     uvloop.run(main())

@@ -25,11 +25,16 @@ _DESCRIPTION = (
 # Every command module has one public function, `run(options) -> exit code`. Commands that are not named here ask the
 # running daemon.
 _MODULES = {
+    "backtest": "backtest",
     "demo": "demo",
+    "diff": "diff",
     "explain": "explain",
     "help": "help_code",
     "init": "init",
+    "rules": "rules",
     "run": "run",
+    "schema": "schema",
+    "test": "rehearse",
     "validate": "validate",
 }
 _FIRST_STEPS = """\
@@ -37,7 +42,25 @@ first steps:
   engine demo                      watch a dozen conversations being routed, without any account
   engine init support              write a working folder: engine.yaml, rules, templates
   engine validate rules/           check the rules: every finding of every file, with its place
+  engine test rules/               run their examples and scenarios
   engine explain "no dial tone"    see which rule decides, why, and why not the others
+"""
+
+
+_CLASSES = """\
+classes:
+  patch  nothing that is decided changes: titles, examples, reasons, purposes, what no live rule uses
+  minor  something more matches, is tagged, summarised or worded otherwise, or a rule is added or has another name
+  major  a channel, priority, ack, escalate, stop, mention or follow_up; a rule that is removed, switched off or moved
+         past one that acts otherwise; something matches no more
+The class of the whole is the gravest of them; the last line says it. Comments, layout, the order within lists and
+the file that a rule stands in are no difference.
+"""
+_BACKTEST = """\
+Without --against, what was decided at the time is compared with the rules in --rules; with it, --rules with --against.
+Whether a message joined an open incident is taken from the journal as it was then: an incident that other rules would
+have opened, kept apart or escalated earlier is not followed further. The words of clients are shown as short excerpts
+in which names that the network gave, numbers and addresses are masked; --show-text shows them as they were written.
 """
 
 
@@ -78,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_try(commands)
     _add_rules(commands)
+    _add_history(commands)
     _add_daemon(commands)
     return parser
 
@@ -96,7 +120,19 @@ def _add_rules(commands: "_Commands") -> None:
     validate.add_argument("path", type=Path, help="the rules folder")
     validate.add_argument("--templates", type=Path, help="the templates folder (default: beside the rules)")
     validate.add_argument("--strict", action="store_true", help="warnings fail too")
-    validate.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    forms = ["text", "json", "github", "sarif", "junit"]
+    validate.add_argument("--format", choices=forms, default="text", help="default: text")
+    validate.add_argument("--output", type=Path, help="write to this file", metavar="FILE")
+    validate.add_argument("--watch", action="store_true", help="check again whenever a file changes, until Ctrl-C")
+    test = commands.add_parser("test", help="run the rules' examples and scenarios, and see what they leave out")
+    test.add_argument("rules", type=Path, nargs="?", default=Path("rules"), help="the rules folder (default: rules)")
+    test.add_argument("--templates", type=Path, help="the templates folder (default: beside the rules)")
+    test.add_argument("--filter", help="only tests with this in their rule, name or file", metavar="TEXT")
+    test.add_argument("--format", choices=["text", "json", "junit"], default="text", help="default: text")
+    test.add_argument("--coverage", action="store_true", help="list the words and conditions that no test reaches")
+    test.add_argument("--min", type=int, help="fail below this share of them, in percent", metavar="N")
+    test.add_argument("--mutate", action="store_true", help="delete one at a time and list those that no test misses")
+    test.add_argument("--verbose", action="store_true", help="name the tests that pass too, and list everything")
     explain = commands.add_parser("explain", help="show which rule decides about a message, why, and why not others")
     explain.add_argument("text", help="the client's message")
     explain.add_argument("--rules", type=Path, default=Path("rules"), help="default: rules")
@@ -106,8 +142,54 @@ def _add_rules(commands: "_Commands") -> None:
     explain.add_argument("--at", help="when it is received, e.g. 2026-02-12T22:15:00+03:00 (default: now)")
     explain.add_argument("--source", default="whatsapp", help="default: whatsapp")
     explain.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
-    code = commands.add_parser("help", help="explain the code of a finding, e.g. `engine help E112`")
-    code.add_argument("code", help="as `engine validate` prints it")
+    commands.add_parser("schema", help="print the rule language for editors, as JSON Schema")
+    codes = commands.add_parser("help", help="explain the code of a finding, e.g. `engine help E112`; or list all")
+    codes.add_argument("codes", nargs="*", help="as `engine validate` prints them", metavar="CODE")
+
+
+def _add_history(commands: "_Commands") -> None:
+    """What would a change do, what did it do."""
+    raw = argparse.RawDescriptionHelpFormatter
+    diff = commands.add_parser(
+        "diff", help="what two rules folders mean otherwise, whatever their text", epilog=_CLASSES, formatter_class=raw
+    )
+    diff.add_argument("first", metavar="A", help="a rules folder, or REVISION:FOLDER for what git holds of one")
+    diff.add_argument("second", metavar="B", nargs="?", help="the folder to compare it with")
+    diff.add_argument("--git", metavar="REVISION", help="compare A as it was in this revision with A on the disk")
+    diff.add_argument("--templates-a", metavar="DIR", help="the templates of A (default: beside the rules)")
+    diff.add_argument("--templates-b", metavar="DIR", help="the templates of B (default: beside the rules)")
+    diff.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    diff.add_argument("--exit-code", action="store_true", help="end with 1 when there is a difference")
+    past = argparse.ArgumentParser(add_help=False)
+    past.add_argument("--since", metavar="SPAN", help="e.g. 30d, 12h or 2026-02-12 (default: 30d)")
+    past.add_argument("--until", metavar="SPAN", help="the same, for the end (default: now)")
+    past.add_argument("--rules", metavar="DIR", help="default: the one in engine.yaml, or rules")
+    past.add_argument("--templates", metavar="DIR", help="the templates of these rules (default: beside them)")
+    past.add_argument("--from", dest="source", type=Path, metavar="FILE.jsonl", help="messages of a file, one a line")
+    past.add_argument(
+        "--config", type=Path, default=Path("engine.yaml"), help="default: engine.yaml in this folder", metavar="FILE"
+    )
+    past.add_argument("--limit", type=int, default=100_000, help="the newest messages at most (default: 100000)")
+    backtest = commands.add_parser(
+        "backtest",
+        parents=[past],
+        help="run past messages through other rules: only the outcomes that change",
+        epilog=_BACKTEST,
+        formatter_class=raw,
+    )
+    backtest.add_argument("--against", metavar="DIR", help="other rules; REVISION:FOLDER for what git holds of them")
+    backtest.add_argument("--against-templates", metavar="DIR", help="their templates (default: beside them)")
+    backtest.add_argument("--show-text", action="store_true", help="show what clients wrote, unmasked")
+    backtest.add_argument(
+        "--export", type=Path, metavar="FILE.jsonl", help="only write the messages, to be read by --from"
+    )
+    backtest.add_argument("--format", choices=["text", "json", "markdown"], default="text", help="default: text")
+    rules = commands.add_parser("rules", help="what rules did: `engine rules stats`")
+    actions = rules.add_subparsers(dest="action", metavar="ACTION", required=True)
+    stats = actions.add_parser(
+        "stats", parents=[past], help="how often each rule matched and decided, and what rules on trial would change"
+    )
+    stats.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 
 
 def _add_daemon(commands: "_Commands") -> None:
@@ -123,7 +205,13 @@ def _add_daemon(commands: "_Commands") -> None:
     commands.add_parser("status", parents=[config, as_json], help="how the running daemon is doing")
     commands.add_parser("pause", parents=[config], help="kill switch: stop acknowledging clients; posts go on")
     commands.add_parser("resume", parents=[config], help="acknowledge clients again")
-    commands.add_parser("reload", parents=[config], help="reload the rules and wait for the result")
+    reload = commands.add_parser("reload", parents=[config], help="reload the rules and wait for the result")
+    reload.add_argument(
+        "--wait",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="wait, print the findings, exit 1 when the rules are refused (default); --no-wait only begins",
+    )
     incidents = commands.add_parser("incidents", help="list incidents, or show one with its history")
     actions = incidents.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", parents=[config, as_json], help="the newest incidents")

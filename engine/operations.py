@@ -1,11 +1,12 @@
 """What an operator may ask of the running daemon, in terms of the journal and the rules.
 
 `control` carries these calls over the Unix socket; `app` hands in the parts. Answers are camelCase JSON and carry no
-text of a client, except `incident`, which is asked for by name.
+text of a client, except `incident`, which is asked for by name, and `decided`, which exists to try rules on texts.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from typing import Protocol
 
 from loguru import logger
 
@@ -15,7 +16,7 @@ from engine.core.deliveries import DeliveryState
 from engine.core.errors import NotFound, UsageError
 from engine.core.incidents import IncidentStatus
 from engine.metrics import Metrics
-from engine.ports import AuditView, Clock, Connector, DeliveryView, Journal
+from engine.ports import AuditView, Clock, Connector, Decided, DeliveryView, Journal
 
 
 class Switch:
@@ -45,6 +46,14 @@ class Switch:
         logger.warning("acknowledgements are {}", "paused" if paused else "resumed")
 
 
+class ReloadRules(Protocol):
+    """How the rules are reloaded."""
+
+    async def __call__(self, *, wait: bool) -> Json:
+        """What became of it; without waiting only that it has begun."""
+        ...
+
+
 class Operations:
     """The calls of `control`."""
 
@@ -55,7 +64,7 @@ class Operations:
         connectors: Mapping[str, Connector],
         clock: Clock,
         *,
-        reload_rules: Callable[[], Awaitable[Json]],
+        reload_rules: ReloadRules,
         describe: Callable[[], Json],
         failing: Callable[[], Awaitable[list[str]]],
         wake: Callable[[], None],
@@ -103,9 +112,9 @@ class Operations:
         self._wake()
         return {"paused": False}
 
-    async def reload(self) -> Json:
-        """Reload the rules and wait for the result."""
-        return await self._reload()
+    async def reload(self, *, wait: bool) -> Json:
+        """Reload the rules, and wait for the result or only begin."""
+        return await self._reload(wait=wait)
 
     async def incidents(self, status: str | None, limit: int) -> list[Json]:
         """The newest incidents, without their texts."""
@@ -130,6 +139,10 @@ class Operations:
         wanted = DeliveryState(_known(state, DeliveryState)) if state else None
         return [_delivery(delivery) for delivery in await self._journal.deliveries(wanted, limit)]
 
+    async def decided(self, since: datetime, before: int | None, limit: int) -> list[Json]:
+        """A page of decided messages, the newest first, with texts and decision logs; the last page is empty."""
+        return [_decided(message) for message in await self._journal.decided(since, before, limit)]
+
     async def redrive(self, delivery_id: str) -> Json:
         """Send a dead or held delivery again."""
         before = await self._journal.redrive(delivery_id, self._clock.now())
@@ -146,6 +159,18 @@ def _known(word: str, kind: type[IncidentStatus] | type[DeliveryState]) -> str:
     if word not in words:
         raise UsageError(f'there is no state "{word}": one of {", ".join(words)}')
     return word
+
+
+def _decided(message: Decided) -> Json:
+    log = message.decision
+    return {
+        "id": message.inbox_id,
+        "acceptedAt": _instant(message.accepted_at),
+        "event": contracts.event_json(message.inbound.event) if message.inbound else None,
+        "decision": None if log is None else dict(log),
+        # The log knows best; earlier versions did not write it there.
+        "followUp": message.joined or bool(log and log.get("followUp")),
+    }
 
 
 def _delivery(view: DeliveryView) -> Json:

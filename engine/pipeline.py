@@ -149,11 +149,12 @@ class Pipeline:
 
     async def _route(self, message: Unrouted) -> None:
         started = perf_counter()
-        decision, planned = self._decide(message)
+        follow_up = is_follow_up(message.incident, message.inbound, message.accepted_at)
+        decision, planned = self._decide(message, follow_up=follow_up)
         took = timedelta(seconds=perf_counter() - started)
-        now = self._clock.now()
+        written = contracts.decision_json(decision, follow_up=follow_up)
         try:
-            ticket = await self._journal.record(message.inbox_id, planned, contracts.decision_json(decision), now)
+            ticket = await self._journal.record(message.inbox_id, planned, written, self._clock.now())
         except Superseded:
             # Another message of this conversation was recorded in between: the next batch plans anew.
             return
@@ -162,7 +163,7 @@ class Pipeline:
             "decided"
         )
 
-    def _decide(self, message: Unrouted) -> tuple[Decision, Plan]:
+    def _decide(self, message: Unrouted, *, follow_up: bool) -> tuple[Decision, Plan]:
         ruleset = self._ruleset()
         circumstances = Circumstances(
             accepted_at=message.accepted_at,
@@ -174,7 +175,6 @@ class Pipeline:
             channel_override=self._routing.channel_override,
         )
         try:
-            follow_up = is_follow_up(message.incident, message.inbound, message.accepted_at)
             decision = ruleset.evaluate(message.inbound.event, follow_up=follow_up)
             return decision, plan(message.inbound, decision, ruleset, circumstances)
         except Exception as error:  # noqa: BLE001 - the guard: a fault in a rule must not silence a client

@@ -21,6 +21,7 @@ from engine.core.deliveries import (
 )
 from engine.core.events import Inbound, Receipt
 from engine.core.incidents import Incident, IncidentStatus
+from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
 
 
@@ -95,6 +96,19 @@ class IncidentView:
     decisions: tuple[Mapping[str, object], ...]
     deliveries: tuple[DeliveryView, ...]
     audit: tuple[AuditView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A message of the past with what was decided about it."""
+
+    inbox_id: int
+    accepted_at: datetime
+    # Both None after the text was erased.
+    inbound: Inbound | None
+    decision: Mapping[str, object] | None
+    # It joined an incident that an earlier message had opened.
+    joined: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +197,13 @@ class Journal(Protocol):
         """Add a row about the daemon itself (reloaded, paused, resumed)."""
         ...
 
+    async def announce(self, notice: Notice, delivery: NewDelivery | None, now: datetime) -> bool:
+        """Order a delivery that belongs to no message, in the transaction that notes the state of its matter; whether
+        it was ordered. It is not when the matter was in that state before, nor when all is well as it always was.
+        Without a delivery the state alone is noted.
+        """
+        ...
+
     async def set_paused(self, *, paused: bool, now: datetime) -> None:
         """Keep the kill switch across restarts, with its audit row."""
         ...
@@ -205,6 +226,12 @@ class Journal(Protocol):
 
     async def deliveries(self, state: DeliveryState | None, limit: int) -> tuple[DeliveryView, ...]:
         """The newest deliveries first."""
+        ...
+
+    async def decided(self, since: datetime, before: int | None, limit: int) -> tuple[Decided, ...]:
+        """A page of the messages that were accepted since then and are decided, the newest first: at most `limit`, from
+        the newest or from below the id `before`. The last page is empty. Cost: that of the page.
+        """
         ...
 
     async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:

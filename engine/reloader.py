@@ -1,22 +1,29 @@
 """SIGHUP: load, check, swap or keep.
 
 Holds the rules in force. A reload does all that can fail (reading, checking, compiling, running the examples) before it
-touches them, and a set that works is copied into the state directory, so that a cold start with broken files still
-has rules to work by.
+touches them, in a thread of its own and without a pause for the event loop (see `ruleset.quiet`), and a set that works
+is copied into the state directory, so that a cold start with broken files still has rules to work by.
 """
 
 import asyncio
 import shutil
+import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from loguru import logger
 
 from engine.core.diagnostics import Diagnostic, Severity, render
 from engine.core.errors import ConfigurationError
+from engine.core.notices import Notice, found_lines, rules_refused, rules_taken
 from engine.metrics import Metrics
-from engine.ruleset import loader
+from engine.ruleset import loader, quiet
 from engine.ruleset.matcher import Ruleset
+from engine.ruleset.parts import Parts
+
+# What an editor gets to fill a file that it has just emptied.
+_SETTLE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,8 @@ class Reload:
     sha: str
     # All findings, warnings included.
     diagnostics: tuple[Diagnostic, ...]
+    # For the operators' channel.
+    notice: Notice
 
 
 class Reloader:
@@ -40,6 +49,8 @@ class Reloader:
         self._last_good = state / "last-good"
         self._metrics = metrics
         self._current: Ruleset | None = None
+        # What the newest load knows of single files, good or not.
+        self._parts = Parts()
         self._one_at_a_time = asyncio.Lock()
         # Set while the files on disk are not what is in force.
         self.problem = ""
@@ -50,43 +61,50 @@ class Reloader:
             raise ConfigurationError("the rules were asked for before they were loaded")
         return self._current
 
-    async def start(self) -> None:
+    async def start(self) -> Reload:
         """Load the rules, or the last good ones when the files are broken. ConfigurationError when there are none."""
-        loaded = await asyncio.to_thread(_load, self._rules, self._templates)
+        loaded = await self._load()
         if loaded.ruleset is not None:
-            await self._swap(loaded)
-            return
-        findings = _rendered(loaded.diagnostics)
-        last_good = await asyncio.to_thread(_load, self._last_good / "rules", self._last_good / "templates")
+            await self._swap(loaded, loaded.ruleset)
+            return _taken(loaded, loaded.ruleset)
+        last_good = await asyncio.to_thread(loader.load, self._last_good / "rules", self._last_good / "templates")
         if last_good.ruleset is None:
+            errors = (found for found in loaded.diagnostics if found.severity is Severity.ERROR)
+            findings = "\n".join(map(render, errors))
             raise ConfigurationError(
                 f"{findings}\nthe rules in {self._rules} cannot be used and there is no last good set in "
                 f"{self._last_good}: mend the findings above, check with `engine validate {self._rules}`, start again"
             )
         self._current = last_good.ruleset
-        self._keep(findings)
         logger.bind(ruleset=last_good.ruleset.sha).critical(
             "STARTED WITH THE LAST GOOD RULES: the files in {} are broken", self._rules
         )
+        return self._keep(loaded, at_start=True)
 
     async def reload(self) -> Reload:
         """Take over the files as they are now, or keep the set in force when anything is wrong with them."""
         async with self._one_at_a_time:
-            loaded = await asyncio.to_thread(_load, self._rules, self._templates)
+            loaded = await self._load()
             if loaded.ruleset is None:
-                self._keep(_rendered(loaded.diagnostics))
-                return Reload(ok=False, sha=self.current().sha, diagnostics=loaded.diagnostics)
+                return self._keep(loaded, at_start=False)
             before = self.current().sha
-            await self._swap(loaded)
-            logger.bind(before=before, ruleset=loaded.ruleset.sha).info("rules reloaded")
-            return Reload(ok=True, sha=loaded.ruleset.sha, diagnostics=loaded.diagnostics)
+            await self._swap(loaded, loaded.ruleset)
+            logger.bind(before=before, ruleset=loaded.sha).info("rules reloaded")
+            return _taken(loaded, loaded.ruleset)
 
-    async def _swap(self, loaded: loader.Loaded) -> None:
-        if loaded.ruleset is None:
-            return
-        self._current = loaded.ruleset
+    async def _load(self) -> loader.Loaded:
+        settle = partial(time.sleep, _SETTLE_S)
+        loaded = await asyncio.to_thread(loader.load, self._rules, self._templates, self._parts, settle)
+        self._parts = loaded.parts
+        return loaded
+
+    async def _swap(self, loaded: loader.Loaded, ruleset: Ruleset) -> None:
+        # Whatever the first message would otherwise wait for.
+        await asyncio.to_thread(ruleset.prepare)
+        retired: list[object] = [self._current]
+        self._current = ruleset
         self.problem = ""
-        self._metrics.set_rules(loaded.ruleset.sha)
+        self._metrics.set_rules(ruleset.sha)
         self._metrics.set_reload_ok(ok=True)
         for diagnostic in loaded.diagnostics:
             logger.warning("{}", render(diagnostic))
@@ -94,24 +112,22 @@ class Reloader:
             await asyncio.to_thread(_save, loaded, self._last_good)
         except OSError as error:
             logger.error("the last good rules cannot be kept in {}: {}", self._last_good, error.strerror)
+        await asyncio.to_thread(quiet.dismantle, retired)
 
-    def _keep(self, findings: str) -> None:
+    def _keep(self, loaded: loader.Loaded, *, at_start: bool) -> Reload:
+        in_force = self.current().sha
         self.problem = "the rule files are broken; the last good set is in force"
-        self._metrics.set_rules(self.current().sha)
+        self._metrics.set_rules(in_force)
         self._metrics.set_reload_ok(ok=False)
+        # Without the quoted lines: an example may hold a client's words.
+        findings = "\n".join(found_lines(loaded.diagnostics))
         logger.error("the rules on disk are broken, the last good set stays in force:\n{}", findings)
+        notice = rules_refused(loaded.diagnostics, loaded.sha, in_force, at_start=at_start)
+        return Reload(ok=False, sha=in_force, diagnostics=loaded.diagnostics, notice=notice)
 
 
-def _load(rules: Path, templates: Path) -> loader.Loaded:
-    """Load both folders, and what the first message would otherwise wait for."""
-    loaded = loader.load(rules, templates)
-    if loaded.ruleset is not None:
-        loaded.ruleset.prepare()
-    return loaded
-
-
-def _rendered(diagnostics: tuple[Diagnostic, ...]) -> str:
-    return "\n".join(render(found) for found in diagnostics if found.severity is Severity.ERROR)
+def _taken(loaded: loader.Loaded, ruleset: Ruleset) -> Reload:
+    return Reload(ok=True, sha=ruleset.sha, diagnostics=loaded.diagnostics, notice=rules_taken(ruleset.sha))
 
 
 def _save(loaded: loader.Loaded, place: Path) -> None:

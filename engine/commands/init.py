@@ -27,7 +27,8 @@ connectors:
   # cloud: {type: whatsapp-cloud, phone_number_id: "1234567890"}
 
 # Without this section posts are printed (development only). ENGINE_MATTERMOST_TOKEN is the bot's token:
-# mattermost: {url: https://chat.example.org, team: support, channel_override: dev-support-escalations}
+# mattermost: {url: https://chat.example.org, team: support, channel_override: dev-support-escalations,
+#              operations_channel: support-operations}
 
 oncall: {source: static, mention: "@oncall"}
 """
@@ -63,7 +64,7 @@ def _contents() -> list[tuple[Path, bytes]]:
         contents += [
             (Path(part) / path.relative_to(source), path.read_bytes())
             for path in sorted(source.rglob("*"))
-            if path.is_file() and path.suffix in {".yaml", ".j2", ".md"}
+            if path.is_file() and path.suffix in {".yaml", ".j2", ".md", ".json"}
         ]
     return contents
 

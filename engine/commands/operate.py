@@ -67,8 +67,11 @@ def _resume(_options: argparse.Namespace, client: ControlClient, console: Consol
     return 0
 
 
-def _reload(_options: argparse.Namespace, client: ControlClient, console: Console) -> int:
-    answer = client.reload()
+def _reload(options: argparse.Namespace, client: ControlClient, console: Console) -> int:
+    answer = client.reload(wait=options.wait)
+    if not options.wait:
+        console.print("The daemon reloads the rules. `engine status` tells what became of it.")
+        return 0
     if answer["findings"]:
         sys.stderr.write(f"{answer['findings']}\n")
     if not answer["ok"]:

@@ -1,24 +1,26 @@
 """`engine validate PATH`: every finding of every rules and templates file in one pass.
 
-Loads exactly as the daemon does. Findings go to the standard output, each with its place, the quoted line and what to
-do; the last line counts them. Exit code: 0 without errors (with `--strict` also without warnings), 1 with findings.
+Loads exactly as the daemon does, and shows what `findings` makes of it in the form asked for, on the standard output or
+in a file. Exit code: 0 without errors (with `--strict` also without warnings), 1 with findings, in every form. With
+`--watch` it goes on until Ctrl-C, and the exit code is that of the last check.
 """
 
 import argparse
-import dataclasses
-import json
+import importlib
 import os
-import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from engine.core.diagnostics import Diagnostic, Severity, render
-from engine.core.errors import UsageError
-from engine.ruleset.loader import Loaded, load
+from engine.commands.findings import Report, summary, text
+from engine.core.errors import PermissionRefused, UsageError
+from engine.ruleset.loader import load
+from engine.ruleset.snapshots import label
 from engine.starter import starter_folder
 
-_BOLD, _RED, _YELLOW, _CYAN, _GREEN, _OFF = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[32m", "\x1b[0m"
+# Each form and its module below `findings`, imported only when it was asked for.
+_MODULES = {"text": "text", "json": "data", "github": "github", "sarif": "sarif", "junit": "junit"}
+FORMATS = tuple(_MODULES)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,14 +29,41 @@ def run(options: argparse.Namespace) -> int:
     if not path.is_dir():
         problem = "is a file: name the folder that it stands in" if path.exists() else "does not exist"
         raise UsageError(f"{path} {problem}")
-    loaded = load(path, options.templates or templates_beside(path))
-    if options.format == "json":
-        sys.stdout.write(_json(loaded))
+    templates = options.templates or templates_beside(path)
+    coloured = text.wants_colour(os.environ, terminal=sys.stdout.isatty())
+    if options.watch:
+        if options.format != "text" or options.output:
+            raise UsageError("--watch writes text to the terminal: leave out --format and --output")
+        from engine.commands import watching  # noqa: PLC0415 - no other check pays for it
+
+        return watching.run(path, templates, lambda: check(path, templates, strict=options.strict), coloured=coloured)
+    report = check(path, templates, strict=options.strict)
+    if options.output:
+        _write(options.output, _form(options.format)(report))
+        sys.stdout.write(f"{summary(report)}; written to {options.output}\n")
+    elif options.format == "text":
+        sys.stdout.write(text.show(report, coloured=coloured))
     else:
-        coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        sys.stdout.write(_text(loaded, coloured=coloured))
-    worst = {found.severity for found in loaded.diagnostics}
-    return 1 if Severity.ERROR in worst or (options.strict and worst) else 0
+        sys.stdout.write(_form(options.format)(report))
+    return report.exit_code
+
+
+def check(rules: Path, templates: Path, *, strict: bool) -> Report:
+    """Everything that a load finds, with all paths told from the top of the repository."""
+    loaded = load(rules, templates, tests=True)
+    files = {label(name, str(rules), str(templates)): raw for name, raw in loaded.files.items()}
+    paths = {*files, *(found.path for found in loaded.diagnostics)}
+    paths |= {other.path for found in loaded.diagnostics for other in found.related}
+    top = _top(rules)
+    return Report(
+        diagnostics=loaded.diagnostics,
+        files=files,
+        placed={path: _placed(path, top) for path in paths},
+        rules=loaded.rules,
+        examples=loaded.examples,
+        ruleset_sha=loaded.sha,
+        strict=strict,
+    )
 
 
 def templates_beside(rules: Path) -> Path:
@@ -45,56 +74,24 @@ def templates_beside(rules: Path) -> Path:
     return beside if beside.is_dir() else starter_folder("templates")
 
 
-def _json(loaded: Loaded) -> str:
-    errors, warnings, _ = _counts(loaded.diagnostics)
-    content = {
-        "findings": [dataclasses.asdict(found) for found in loaded.diagnostics],
-        "errors": errors,
-        "warnings": warnings,
-        "rules": loaded.rules,
-        "examples": loaded.examples,
-        "rulesetSha": loaded.sha,
-    }
-    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+def _form(name: str) -> Callable[[Report], str]:
+    show: Callable[[Report], str] = importlib.import_module(f"engine.commands.findings.{_MODULES[name]}").show
+    return show
 
 
-def _text(loaded: Loaded, *, coloured: bool) -> str:
-    shown = [render(found) for found in loaded.diagnostics]
-    if coloured:
-        shown = [_colour(text, found) for text, found in zip(shown, loaded.diagnostics, strict=True)]
-    last = _summary(loaded)
-    if coloured:
-        last = f"{_RED if loaded.ruleset is None else _YELLOW if shown else _GREEN}{last}{_OFF}"
-    return "".join(f"{text}\n" for text in (*shown, *([""] if shown else []), last))
+def _top(rules: Path) -> Path:
+    """The top of the git repository that holds the rules; the current folder where there is none."""
+    absolute = Path(os.path.abspath(rules))  # noqa: PTH100 - without following links, as git names its files
+    return next((folder for folder in absolute.parents if (folder / ".git").exists()), Path.cwd())
 
 
-def _summary(loaded: Loaded) -> str:
-    errors, warnings, files = _counts(loaded.diagnostics)
-    if not loaded.diagnostics:
-        return f"{_count(loaded.rules, 'rule')}, {_count(loaded.examples, 'example')} checked: no findings"
-    parts = [_count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number]
-    place = _count(files, "file")
-    untried = "; the examples are tried once there are no other errors" if errors and loaded.examples else ""
-    tried = any(found.code in {"E205", "E206"} for found in loaded.diagnostics)
-    return f"{', '.join(parts)} in {place}{'' if tried else untried}"
+def _placed(path: str, top: Path) -> str:
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - see above
+    return absolute.relative_to(top).as_posix() if absolute.is_relative_to(top) else absolute.as_posix()
 
 
-def _counts(diagnostics: Sequence[Diagnostic]) -> tuple[int, int, int]:
-    """How many errors and warnings there are, and in how many files."""
-    errors = sum(found.severity is Severity.ERROR for found in diagnostics)
-    return errors, len(diagnostics) - errors, len({found.path for found in diagnostics})
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def _colour(text: str, found: Diagnostic) -> str:
-    tint = _RED if found.severity is Severity.ERROR else _YELLOW
-    head, *rest = text.split("\n")
-    place, _, sentence = head.partition(f"  {found.severity}  {found.code}  ")
-    lines = [f"{_BOLD}{place}{_OFF}  {tint}{found.severity}  {found.code}{_OFF}  {_BOLD}{sentence}{_OFF}"]
-    for number, line in enumerate(rest):
-        caret = re.match(r"( +\| +)(\^+)(.*)", line) if found.source and number == 1 else None
-        lines.append(f"{caret[1]}{tint}{caret[2]}{_OFF}{_CYAN}{caret[3]}{_OFF}" if caret else line)
-    return "\n".join(lines)
+def _write(target: Path, content: str) -> None:
+    try:
+        target.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise PermissionRefused(f"cannot write {target}: {error.strerror}") from error

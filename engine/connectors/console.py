@@ -68,6 +68,8 @@ def shown(body: Body) -> str:
             return f"WhatsApp → {mask_phone(body.peer)}: {body.text}"
         case Escalation():
             return f"Mattermost ~{body.channel}: {_post(body)}"
+        case FollowUp(ticket_id=""):
+            return f"Mattermost ~{body.channel}: {plain(body.body)}"
         case FollowUp():
             return f"Mattermost ~{body.channel}, in the thread of {body.ticket_id}: {plain(body.body)}"
         case Revision():

@@ -199,8 +199,12 @@ def escalation_json(escalation: Escalation) -> Json:
     }
 
 
-def decision_json(decision: Decision, not_matched: Sequence[NotMatched] = ()) -> Json:
-    """The decision with its reasons; also the decision log (OPA's term) that the journal keeps for each message."""
+def decision_json(decision: Decision, not_matched: Sequence[NotMatched] = (), *, follow_up: bool = False) -> Json:
+    """The decision with its reasons; also the decision log (OPA's term) that the journal keeps for each message.
+
+    `follow_up` says that the message was evaluated as one of a conversation with an open incident. It, the copies, the
+    mention, the language and the rules on trial are written only where they say something.
+    """
     written: Json = {
         "rule": decision.rule,
         "location": decision.location,
@@ -219,6 +223,16 @@ def decision_json(decision: Decision, not_matched: Sequence[NotMatched] = ()) ->
         "notMatched": [{"rule": missed.rule, "missing": missed.missing} for missed in not_matched],
         "rulesetSha": decision.ruleset_sha,
     }
+    if decision.also:
+        written["also"] = [channel for channel, _ in decision.also]
+    if decision.mention:
+        written["mention"] = decision.mention
+    if decision.language:
+        written["language"] = decision.language
+    if decision.shadow:
+        written["shadow"] = [{"rule": shadow.rule, "decides": shadow.decides} for shadow in decision.shadow]
+    if follow_up:
+        written["followUp"] = True
     if decision.error:
         written["error"] = decision.error
     return written

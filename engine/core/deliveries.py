@@ -69,7 +69,10 @@ class Escalation:
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """A reply in the thread of the incident's post, with quotes' marks; it notifies."""
+    """A reply in the thread of the incident's post, with quotes' marks; it notifies.
+
+    Without a ticket it is a post of its own: word about the daemon itself.
+    """
 
     channel: str
     team: str | None

@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 
-_SPAN = re.compile(r"([0-9]{1,6})\s?(ms|s|m|h|d|w)", re.ASCII)
+SPAN = re.compile(r"([0-9]{1,6})\s?(ms|s|m|h|d|w)", re.ASCII)
 _UNITS = {
     "ms": timedelta(milliseconds=1),
     "s": timedelta(seconds=1),
@@ -16,5 +16,5 @@ _UNITS = {
 
 def parse(written: str) -> timedelta | None:
     """The span that "90s", "30m" or "4 h" writes; None for anything else."""
-    found = _SPAN.fullmatch(written)
+    found = SPAN.fullmatch(written)
     return int(found[1]) * _UNITS[found[2]] if found else None

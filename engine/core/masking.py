@@ -26,6 +26,11 @@ _SHOWN_START = 3
 _SHOWN_END = 2
 # Fewer hidden digits than this could be tried out.
 _HIDDEN = 4
+_DIGIT = re.compile(r"\d")
+# A mail address and whatever names a place on the net.
+_ADDRESS = re.compile(r"\S+@\S+|\b(?:https?://|www\.)\S+", re.IGNORECASE)
+# Shorter words of a name are too often something else.
+_NAME_LENGTH = 3
 
 
 def mask_phone(phone: str) -> str:
@@ -45,6 +50,19 @@ def mask_name(name: str) -> str:
 def mask_text(text: str) -> str:
     """The text with everything that could be a phone number masked, and message ids that encode one removed."""
     return _PHONE.sub(_masked, _WAMID.sub("wamid.…", text))
+
+
+def mask_excerpt(text: str, name: str | None, limit: int) -> str:
+    """The beginning of a client's text on one line, without digits, addresses and the words of the client's name.
+
+    Names of other people cannot be told from words; `limit`, in code points, keeps them few.
+    """
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    shown = _DIGIT.sub("#", _ADDRESS.sub("…@…", mask_text(line)))
+    words = [re.escape(word) for word in re.findall(r"\w+", name or "") if len(word) >= _NAME_LENGTH]
+    if words:
+        shown = re.sub(rf"\b(?:{'|'.join(words)})\b", "…", shown, flags=re.IGNORECASE)
+    return shown if len(shown) <= limit else f"{shown[: limit - 1].rstrip()}…"
 
 
 def _masked(found: re.Match[str]) -> str:

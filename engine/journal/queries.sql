@@ -8,6 +8,9 @@ SELECT value FROM meta WHERE name = ?
 -- name: write_meta
 INSERT INTO meta (name, value) VALUES (?, ?)
 
+-- name: set_meta
+INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
 -- name: write_switch
 INSERT INTO switches (name, state, changed_at) VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at
@@ -123,6 +126,13 @@ FROM incidents WHERE ticket_id = ?
 
 -- name: messages_of_incident
 SELECT body, decision FROM inbox WHERE ticket_id = ? ORDER BY id
+
+-- name: decided_messages
+-- Backwards from an id, so that a page costs what it holds. Whoever has the ticket of an earlier message joined it.
+SELECT
+    inbox.id, inbox.accepted_at, inbox.body, inbox.decision,
+    EXISTS (SELECT 1 FROM inbox AS earlier WHERE earlier.ticket_id = inbox.ticket_id AND earlier.id < inbox.id)
+FROM inbox WHERE inbox.id < ? AND inbox.routed_at IS NOT NULL ORDER BY inbox.id DESC LIMIT ?
 
 -- name: deliveries_of_incident
 SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error

@@ -7,10 +7,12 @@ from engine.core import contracts
 from engine.core.deliveries import DeliveryState
 from engine.core.incidents import Incident, IncidentStatus
 from engine.journal import rows
-from engine.journal.rows import instant
+from engine.journal.rows import instant, micros
 from engine.journal.statements import Database
-from engine.ports import Backlog, DeliveryView, IncidentView
+from engine.ports import Backlog, Decided, DeliveryView, IncidentView
 
+# Above every id.
+_END = 2**63 - 1
 # The list that an index serves for each state.
 _LISTS = {
     DeliveryState.QUEUED: "newest_open_deliveries",
@@ -58,6 +60,15 @@ def incident(database: Database, ticket_id: str) -> IncidentView | None:
         deliveries=tuple(rows.delivery_view(row) for row in database.rows("deliveries_of_incident", ticket_id)),
         audit=tuple(rows.audit_view(row) for row in database.rows("audit_of_incident", ticket_id, ticket_id)),
     )
+
+
+def decided(database: Database, since: datetime, before: int | None, limit: int) -> tuple[Decided, ...]:
+    """A page of decided messages, the newest first; see `ports.Journal.decided`.
+
+    A message from before `since` is left out and ends nothing: a clock that was set back must not hide others.
+    """
+    found = database.rows("decided_messages", _END if before is None else before, limit)
+    return tuple(rows.decided(row) for row in found if row[1] >= micros(since))
 
 
 def deliveries(database: Database, state: DeliveryState | None, limit: int) -> tuple[DeliveryView, ...]:

@@ -12,7 +12,7 @@ from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, Escalation, Revision
 from engine.core.incidents import Incident, IncidentStatus
 from engine.journal.statements import Row, Value
-from engine.ports import AuditView, DeliveryView, Unrouted
+from engine.ports import AuditView, Decided, DeliveryView, Unrouted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -200,6 +200,18 @@ def claimed(row: Row, now: datetime) -> Claimed:
         destination=destination,
         body=contracts.load_body(DeliveryKind(kind), body),
         thread=thread,
+    )
+
+
+def decided(row: Row) -> Decided:
+    """A row of `decided_messages`."""
+    inbox_id, accepted_at, body, decision, joined = row
+    return Decided(
+        inbox_id=inbox_id,
+        accepted_at=instant(accepted_at),
+        inbound=None if body is None else contracts.load_inbound(body),
+        decision=None if decision is None else json.loads(decision),
+        joined=bool(joined),
     )
 
 

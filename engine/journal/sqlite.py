@@ -25,13 +25,14 @@ from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDeli
 from engine.core.errors import ConfigurationError, JournalUnavailable, PermissionRefused
 from engine.core.events import Inbound, Receipt
 from engine.core.incidents import Incident, IncidentStatus
+from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
-from engine.journal import audits, lanes, messages, receipts, reports, switches
+from engine.journal import announcements, audits, lanes, messages, receipts, reports, switches
 from engine.journal.audits import About
 from engine.journal.lanes import Bound
 from engine.journal.statements import MIGRATIONS, QUERIES, Database, Row, Value
 from engine.journal.writer import Writer
-from engine.ports import Accepted, Backlog, DeliveryView, IncidentView, Unrouted
+from engine.ports import Accepted, Backlog, Decided, DeliveryView, IncidentView, Unrouted
 
 T = TypeVar("T")
 
@@ -230,6 +231,11 @@ class SqliteJournal:
         """See `ports.Journal.audit`."""
         await self._write(lambda database: audits.add(database, entry, About(), now))
 
+    async def announce(self, notice: Notice, delivery: NewDelivery | None, now: datetime) -> bool:
+        """See `ports.Journal.announce`."""
+        bound = self._bound
+        return await self._write(lambda database: announcements.announce(database, notice, delivery, now, bound))
+
     async def set_paused(self, *, paused: bool, now: datetime) -> None:
         """See `ports.Journal.set_paused`."""
         await self._write(lambda database: switches.set_paused(database, now, paused=paused))
@@ -253,6 +259,10 @@ class SqliteJournal:
     async def deliveries(self, state: DeliveryState | None, limit: int) -> tuple[DeliveryView, ...]:
         """See `ports.Journal.deliveries`."""
         return await self._read(lambda database: reports.deliveries(database, state, limit))
+
+    async def decided(self, since: datetime, before: int | None, limit: int) -> tuple[Decided, ...]:
+        """See `ports.Journal.decided`."""
+        return await self._read(lambda database: reports.decided(database, since, before, limit))
 
     async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:
         """See `ports.Journal.redrive`."""

@@ -1,10 +1,12 @@
-"""All atoms of a rule-set, numbered and indexed: an event in, the atoms that hit and what shows it out.
+"""All atoms of a rule-set, numbered and indexed: an event in, what of it the rules can ask for out.
 
-Built by `compiler`, read by `matcher`. A message is normalised once and searched once for keywords, once for phrases
-and once for patterns, whatever the number of rules.
+Built by `compiler`, read by `matcher`. A message is normalised once and searched once for phrases, for keywords and for
+the texts of patterns, whatever the number of rules. What is found are *terms*: a phrase, a keyword, a category. An atom
+hits when one of its terms is there, which is only looked at for the rules that come into question. An atom that is no
+list of words (a pattern, a fact about the event) is its own only term, so terms are numbered on from the atoms.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from engine.core import text
@@ -15,56 +17,49 @@ from engine.ruleset.directory import Directory
 from engine.ruleset.facts import Facts
 from engine.ruleset.keywords import Keywords, Occurrence
 from engine.ruleset.patterns import Found, Patterns
-from engine.ruleset.phrases import Hit, PhraseIndex
+from engine.ruleset.phrases import PhraseIndex
 
 
 @dataclass(frozen=True, slots=True)
 class Atoms:
-    """The index over every atom; atom 0 is `always`."""
+    """The index over every atom; atom 0 is `always`. Nothing changes it once it is built."""
 
     # Each atom in one line, as its author wrote it; long lists are cut.
     described: tuple[str, ...]
-    # "words" or "exact" for each atom over phrases.
-    heads: Mapping[int, str]
+    # The terms that make each atom hit.
+    terms: tuple[frozenset[int], ...]
     phrases: PhraseIndex
+    # For each atom over phrases: the line that shows a term, and its place in the list that the lead wrote.
+    written: Mapping[int, Mapping[int, tuple[int, str]]]
     keywords: Keywords
-    # By category and canonical name, and by category for `any`: the atoms with the line that shows the hit.
-    named: Mapping[tuple[str, str], tuple[tuple[int, str], ...]]
-    any_named: Mapping[str, tuple[tuple[int, str], ...]]
+    # The terms that a keyword is, by category and canonical name: itself and any of its category.
+    keyword_terms: Mapping[tuple[str, str], tuple[int, ...]]
+    # For each atom over keywords its category and the names that it asks for; none for any.
+    asked_keywords: Mapping[int, tuple[str, frozenset[str]]]
+    # By atom.
     patterns: Patterns
-    # The atom of each pattern.
-    pattern_atoms: tuple[int, ...]
     directory: Directory
     # (field, its values) for each client atom is in `directory`; here the field's name for each.
     client_fields: Mapping[int, str]
     facts: Facts
 
     def read(self, event: Event, *, follow_up: bool) -> "Reading":
-        """Everything that the rules can ask about one event of a conversation that has an open incident, or none.
-        Pure.
+        """Everything that the rules can ask about one event of a conversation that has an open incident, or none; the
+        patterns still unasked. Pure.
         """
         normal = text.normalise(event.message.text)
-        reading = Reading(self, normal, self.keywords.find(normal.words), self.phrases.hits(normal.words))
-        for occurrence in reading.occurrences:
-            for atom, line in self.named.get((occurrence.category, occurrence.name), ()):
-                reading.by_keyword.setdefault(atom, (occurrence, line))
-            for atom, line in self.any_named.get(occurrence.category, ()):
-                reading.by_keyword.setdefault(atom, (occurrence, line))
-        for position in self.patterns.hits(normal.line):
-            reading.by_pattern[self.pattern_atoms[position]] = position
-        reading.by_client.update(self.directory.hits(event.client.phone))
-        reading.hits.update(
-            (ALWAYS, *self.facts.hits(event, follow_up=follow_up)),
-            reading.by_phrase,
-            reading.by_keyword,
-            reading.by_pattern,
-            reading.by_client,
-        )
-        return reading
+        places = self.phrases.find(normal.words)
+        occurrences = self.keywords.find(normal.words)
+        by_client = self.directory.hits(event.client.phone)
+        terms = {ALWAYS, *places, *by_client, *self.facts.hits(event, follow_up=follow_up)}
+        for occurrence in occurrences:
+            terms.update(self.keyword_terms.get(occurrence[:2], ()))
+        possible = self.patterns.possible(normal.line)
+        return Reading(self, normal, places, occurrences, by_client, terms, terms | possible if possible else terms)
 
 
 # What made an atom hit: its half-open range in the original text, 0 and 0 for a fact that is not in the text, then the
-# atom as its author wrote it. A tuple, because it is made for every atom of every message and sorts as it should.
+# atom as its author wrote it. A tuple, because it is made for every piece of evidence and sorts as it should.
 Shown = tuple[int, int, str]
 
 
@@ -74,33 +69,52 @@ class Reading:
 
     atoms: Atoms
     normal: Normal
+    # The phrases with the place of the word that they first begin at.
+    places: dict[int, int]
     # In order of appearance.
     occurrences: tuple[Occurrence, ...]
-    by_phrase: dict[int, Hit]
-    by_keyword: dict[int, tuple[Occurrence, str]] = field(default_factory=dict)
-    # The position of the atom's pattern.
-    by_pattern: dict[int, int] = field(default_factory=dict)
-    by_client: dict[int, str] = field(default_factory=dict)
-    hits: set[int] = field(default_factory=set)
-    _located: dict[int, Found | None] = field(default_factory=dict)
+    # The values that made atoms over the client hit.
+    by_client: dict[int, str]
+    # All terms that are there; patterns join when they have been asked.
+    terms: set[int]
+    # The same with the patterns that have not been asked and may match; the same set when there are none.
+    plausible: set[int]
+    # What the patterns that were asked have found.
+    located: dict[int, Found | None] = field(default_factory=dict)
+    _spans: tuple[tuple[int, int], ...] | None = None
     _origins: Origins | None = None
+
+    def ask(self, patterns: Iterable[int]) -> None:
+        """Ask those of the patterns that may match and were not asked yet, so that `terms` speaks of them all."""
+        for pattern in patterns:
+            if pattern in self.plausible and pattern not in self.located:
+                found = self.atoms.patterns.locate(pattern, self.normal.line)
+                self.located[pattern] = found
+                if found is None:
+                    self.plausible.discard(pattern)
+                else:
+                    self.terms.add(pattern)
+
+    def hits(self, atoms: Iterable[int]) -> set[int]:
+        """Those of the atoms that hit; the patterns among them have been asked."""
+        terms, present = self.atoms.terms, self.terms
+        return {atom for atom in atoms if not terms[atom].isdisjoint(present)}
 
     def show(self, atom: int) -> Shown:
         """What made an atom hit that has hit."""
-        if (keyword := self.by_keyword.get(atom)) is not None:
-            occurrence, line = keyword
-            return (*self._of_words(occurrence.start, occurrence.end), line)
-        if (hit := self.by_phrase.get(atom)) is not None:
-            return (*self._of_words(hit.start, hit.end), f"{self.atoms.heads[atom]}: {hit.written}")
+        if (asked := self.atoms.asked_keywords.get(atom)) is not None:
+            return self._show_keyword(*asked)
+        if (written := self.atoms.written.get(atom)) is not None:
+            return self._show_phrase(written)
         if (client := self.by_client.get(atom)) is not None:
             return 0, 0, f"client {self.atoms.client_fields[atom]}: {client}"
-        if (found := self._locate(atom)) is not None:
+        if (found := self.located.get(atom)) is not None:
             return (*self._of_line(found.start, found.end), self.atoms.described[atom])
         return 0, 0, self.atoms.described[atom]
 
     def captures(self, atom: int) -> tuple[tuple[str, str], ...]:
         """The named groups of a pattern that has hit, as the client wrote them; none for any other atom."""
-        found = self._locate(atom)
+        found = self.located.get(atom)
         if found is None:
             return ()
         return tuple((name, self.quote(*self._of_line(start, end))) for name, start, end in found.groups)
@@ -111,22 +125,37 @@ class Reading:
 
     def keywords(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """(category, canonical names), both in order of appearance."""
-        found: dict[str, dict[str, None]] = {}
-        for occurrence in self.occurrences:
-            found.setdefault(occurrence.category, {})[occurrence.name] = None
-        return tuple((category, tuple(names)) for category, names in found.items())
+        found: dict[str, tuple[str, ...]] = {}
+        for category, name, *_ in self.occurrences:
+            names = found.get(category, ())
+            if name not in names:
+                found[category] = (*names, name)
+        return tuple(found.items())
+
+    def _show_keyword(self, category: str, names: frozenset[str]) -> Shown:
+        shown = next(
+            each for each in self.occurrences if each.category == category and (not names or each.name in names)
+        )
+        start, end = self._of_words(shown.start, shown.end)
+        line = f"keywords {category}: {shown.name if names else 'any'}"
+        if shown.mistyped:
+            line = f'{line} (typed "{self.quote(start, end)}", one letter off)'
+        return start, end, line
+
+    def _show_phrase(self, written: Mapping[int, tuple[int, str]]) -> Shown:
+        """The first phrase of an atom; of those that begin together the longest, then the first that is written."""
+        sizes = self.atoms.phrases.sizes
+        start, size, _, line = min(
+            (place, -sizes[term], *written[term]) for term, place in self.places.items() if term in written
+        )
+        return (*self._of_words(start, start - size), line)
 
     def _of_words(self, start: int, end: int) -> tuple[int, int]:
-        return self.normal.spans[start][0], self.normal.spans[end - 1][1]
+        if self._spans is None:
+            self._spans = text.spans(self.normal)
+        return self._spans[start][0], self._spans[end - 1][1]
 
     def _of_line(self, start: int, end: int) -> tuple[int, int]:
         if self._origins is None:
             self._origins = text.origins(self.normal)
         return self._origins.span(start, end)
-
-    def _locate(self, atom: int) -> Found | None:
-        if atom not in self.by_pattern:
-            return None
-        if atom not in self._located:
-            self._located[atom] = self.atoms.patterns.locate(self.by_pattern[atom], self.normal.line)
-        return self._located[atom]

@@ -7,12 +7,11 @@ known, so nothing is said about missing names.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from itertools import chain
 
 from engine.core import text as texts
 from engine.core import variables
-from engine.ruleset import calendars, patterns, variants
+from engine.ruleset import calendars, guesses, patterns, variants
 from engine.ruleset.clauses import CATEGORY
 from engine.ruleset.guarantees import atoms, guaranteed
 from engine.ruleset.hours import COUNTRY
@@ -43,15 +42,19 @@ _WORD = re.compile(r"\w+")
 _CATEGORIES = re.compile(rf"(?<!\S){CATEGORY.pattern}(?!\S)")
 
 
+def check_alone(document: Document) -> Iterator[Fault]:
+    """The findings in one file that no other file can bring about or mend."""
+    yield from _short_words(document)
+    for regex in _regexes(document):
+        yield from patterns.check(regex)
+
+
 def check(document: Document, templates: Templates, *, complete: bool) -> Iterator[Fault]:
     """The findings that need no message to be tried; `complete` says that every file could be read."""
     yield from _given_twice(document)
     yield from _phones_given_twice(document)
     yield from _spelled_alike(document)
-    yield from _short_words(document)
     yield from _unknown_countries(document)
-    for regex in _regexes(document):
-        yield from patterns.check(regex)
     extra: frozenset[str] | None = None
     if complete:
         categories = frozenset(keyword.category.value for keyword in document.keywords)
@@ -80,13 +83,7 @@ def _regexes(document: Document) -> Iterator[Text]:
 
 
 def _groups(document: Document) -> Mapping[Text, frozenset[str]]:
-    return {regex: _groups_of(regex) for regex in _regexes(document)}
-
-
-# Parsing a pattern takes most of a millisecond, and both `check` and `advise` ask for its groups.
-@lru_cache(maxsize=1024)
-def _groups_of(regex: Text) -> frozenset[str]:
-    return patterns.groups(regex)
+    return {regex: patterns.groups(regex) for regex in _regexes(document)}
 
 
 def _given_twice(document: Document) -> Iterator[Fault]:
@@ -225,7 +222,8 @@ def _unknown_keywords(atom: KeywordIs, known: Mapping[str, Mapping[tuple[str, ..
                     name.at, "E114", f'no keyword of "{category}" is named "{name.value}"', f'did you mean "{meant}"?'
                 )
             else:
-                yield _unknown(name, "E114", f'no keyword of "{category}" is named', names)
+                unknown = _unknown(name, "E114", f'no keyword of "{category}" is named', names)
+                yield guesses.same_number(name, sorted(names)) or unknown
 
 
 def _unknown(name: Text, code: str, message: str, known: Iterable[str]) -> Fault:

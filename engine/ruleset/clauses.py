@@ -8,7 +8,7 @@ import re
 from typing import assert_never
 
 from engine.core.events import ATTACHMENT_KINDS, MESSAGE_KINDS
-from engine.ruleset import shapes
+from engine.ruleset import guesses, shapes
 from engine.ruleset.places import within
 from engine.ruleset.reader import Mapping, Node, Scalar, Sequence
 from engine.ruleset.syntax import (
@@ -72,7 +72,7 @@ _OTHER_ATTACHMENTS = {
     "sound": "audio",
     "voicenote": "voice",
 }
-_PHONE_PATTERN = re.compile(r"\+?[0-9*]+")
+PHONE_PATTERN = re.compile(r"\+?[0-9*]+")
 _SHOWN = ", ".join(KNOWN)
 # The signs of a phrase that mean something: the end of a word left open, and a category of keywords.
 _OPEN_END = re.compile(r"[^\W_]\*\Z")
@@ -86,6 +86,8 @@ def read_when(node: Node, faults: list[Fault]) -> Condition | None:
             return Always(node.at)
         case Scalar(value=""):
             faults.append(shapes.empty(node, "when"))
+            return None
+        case Scalar() if guesses.switch(node, "when", faults):
             return None
         case Scalar(value=value):
             hint = shapes.suggest(value, ["always"]) or f"conditions are: {_SHOWN}"
@@ -226,7 +228,7 @@ def _hours(node: Node, at: Place, faults: list[Fault]) -> Condition | None:
     if not isinstance(node, Mapping):
         name = shapes.line(node, "hours", faults)
         return HoursIs(name, inside=True, at=at) if name else None
-    values = shapes.fields(node, '"hours"', ("not",), (), faults)
+    values = shapes.fields(node, '"hours"', ("not",), faults)
     shapes.required(values, '"hours"', ("not",), node.at, faults)
     name = shapes.line(values["not"], "not", faults) if "not" in values else None
     return HoursIs(name, inside=False, at=at) if name else None
@@ -300,6 +302,6 @@ def _client(key: Scalar, node: Node, faults: list[Fault]) -> Condition | None:
         faults.extend(
             Fault(phone.at, "E144", "this is no phone number", 'write it as "+254…", with * for the rest')
             for phone in values
-            if not _PHONE_PATTERN.fullmatch(phone.value)
+            if not PHONE_PATTERN.fullmatch(phone.value)
         )
     return ClientIs(field, values, key.at) if values else None

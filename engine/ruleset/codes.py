@@ -36,10 +36,19 @@ def severity(code: str) -> Severity:
     return Severity.WARNING if code.startswith("W") else Severity.ERROR
 
 
+def about_rules(code: str) -> bool:
+    """Whether `engine validate` can give it; E9… are about engine.yaml."""
+    return not code.startswith("E9")
+
+
 @cache
 def pages() -> Mapping[str, Page]:
     """Every page by its code, in the order of the file."""
-    return parse(Path(__file__).with_name("codes.md").read_text(encoding="utf-8"))
+    return parse(_source())
+
+
+def _source() -> str:
+    return Path(__file__).with_name("codes.md").read_text(encoding="utf-8")
 
 
 def parse(source: str) -> Mapping[str, Page]:
@@ -55,9 +64,18 @@ def parse(source: str) -> Mapping[str, Page]:
     return found
 
 
+def sections() -> tuple[tuple[str, tuple[Page, ...]], ...]:
+    """The pages below the heading that each stands under, in the order of the file."""
+    heads = re.split(r"^# (.+)$", _source(), flags=re.MULTILINE)[1:]
+    return tuple(
+        (title, tuple(pages()[code] for code, _ in _HEADING.findall(body)))
+        for title, body in zip(heads[::2], heads[1::2], strict=True)
+    )
+
+
 def table() -> str:
     """Every code with its title as a Markdown table, for the leads' guide; a test holds the two together."""
-    lines = [f"| {page.code} | {page.title} |" for page in pages().values() if not page.code.startswith("E9")]
+    lines = [f"| {page.code} | {page.title} |" for page in pages().values() if about_rules(page.code)]
     return "\n".join(("| code | meaning |", "|---|---|", *lines))
 
 

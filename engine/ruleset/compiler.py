@@ -4,20 +4,36 @@ Called by `loader`, after `checker` has found no error. Names are resolved, defa
 numbered once, and each rule filed under the atoms that can make it match. It checks nothing.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 from typing import TypeVar, assert_never
 
+from engine.core import text
 from engine.core.decisions import FollowUpPolicy, Priority
-from engine.ruleset import calendars, conditions, directory, keywords, matcher, patterns, phrases, syntax
+from engine.ruleset import (
+    calendars,
+    conditions,
+    directory,
+    frequencies,
+    keywords,
+    matcher,
+    patterns,
+    phrases,
+    syntax,
+)
 from engine.ruleset.atoms import Atoms
 from engine.ruleset.conditions import ALWAYS, Condition, Kind, Leaf
 from engine.ruleset.facts import Facts
 from engine.ruleset.keywords import Spelling
-from engine.ruleset.matcher import Ruleset
+from engine.ruleset.matcher import Ruleset, Trial
+from engine.ruleset.phrases import Phrase, PhraseIndex, Step
 from engine.ruleset.templates import Templates, compile_summary
 
+# The kinds of atoms over words and phrases.
+_PHRASES = frozenset({"words", "exact"})
 # How many words of a list an atom's description shows.
 _SHOWN_WORDS = 4
 
@@ -38,11 +54,9 @@ def compile_rules(document: syntax.Document, templates: Templates, sha: str) -> 
         mention=document.defaults.mention.value if document.defaults.mention else None,
         follow_up=_policy(document.defaults.follow_up, FollowUpPolicy()),
     )
+    atoms, rates = _atoms(document, numbering.numbers)
     rules = tuple(_rule(rule, tree, defaults) for rule, tree in zip(enabled, trees, strict=True))
-    triggered: dict[int, list[int]] = {}
-    for position, rule in enumerate(rules):
-        for atom in conditions.triggers(rule.condition):
-            triggered.setdefault(atom, []).append(position)
+    trials, filed = _file(trees, atoms, rates)
     return Ruleset(
         sha=sha,
         rules=rules,
@@ -50,8 +64,9 @@ def compile_rules(document: syntax.Document, templates: Templates, sha: str) -> 
         channels=MappingProxyType(
             {channel.name.value: channel.team.value if channel.team else None for channel in document.channels}
         ),
-        atoms=_atoms(document, numbering.numbers),
-        triggered=_frozen(triggered),
+        atoms=atoms,
+        trials=trials,
+        filed=filed,
         templates=templates,
     )
 
@@ -73,6 +88,7 @@ def _rule(rule: syntax.Rule, condition: Condition, defaults: matcher.Defaults) -
         mention=rule.mention.value if rule.mention else defaults.mention,
         follow_up=_policy(rule.follow_up, defaults.follow_up),
         shadow=rule.shadow,
+        atoms=conditions.atoms_of(condition),
     )
 
 
@@ -84,6 +100,32 @@ def _policy(said: syntax.FollowUp | None, otherwise: FollowUpPolicy) -> FollowUp
         new=otherwise.new if said.then is None else said.then.value == "new",
         ack_again_after=said.ack_again_after or otherwise.ack_again_after,
     )
+
+
+def _file(
+    trees: Sequence[Condition], atoms: Atoms, rates: Mapping[int, float]
+) -> tuple[tuple[Trial, ...], Mapping[int, tuple[int, ...]]]:
+    """What is tried of each rule, and the rules by the terms of the rarest thing that each needs."""
+
+    def rate(terms: frozenset[int]) -> float:
+        return sum(map(rates.__getitem__, terms))
+
+    outlines = [conditions.outline(tree, atoms.terms, rate) for tree in trees]
+    asked = Counter(chain.from_iterable(chain.from_iterable(outline.needed for outline in outlines)))
+
+    def cost(terms: frozenset[int]) -> float:
+        return sum(rates[term] * asked[term] for term in terms)
+
+    trials: list[Trial] = []
+    filed: dict[int, list[int]] = {}
+    for position, (tree, outline) in enumerate(zip(trees, outlines, strict=True)):
+        needed = sorted(outline.needed, key=cost)
+        for term in needed[0] if needed else (ALWAYS,):
+            filed.setdefault(term, []).append(position)
+        patterns = tuple(sorted(conditions.atoms_of(tree) & atoms.patterns.expressions.keys()))
+        left = needed if needed and not needed[0].isdisjoint(patterns) else needed[1:]
+        trials.append(Trial(tuple(left), outline.barred, patterns, outline.whole))
+    return tuple(trials), {term: tuple(positions) for term, positions in filed.items()}
 
 
 def _template(said: syntax.Text | None, otherwise: str | None) -> str | None:
@@ -158,38 +200,50 @@ def _describe(asked: _Asked) -> str:
             return f"{asked.kind}: {', '.join(values[:_SHOWN_WORDS])}{more}"
 
 
-def _atoms(document: syntax.Document, numbers: Mapping[_Asked, int]) -> Atoms:
+def _atoms(document: syntax.Document, numbers: Mapping[_Asked, int]) -> tuple[Atoms, Mapping[int, float]]:
+    """The index over all atoms, and how many messages have each term, roughly and one beside the other."""
     spellings = [
-        Spelling(keyword.category.value, keyword.name.value, written)
+        Spelling(keyword.category.value, keyword.name.value, written, keyword.typos)
         for keyword in document.keywords
         for written in (keyword.name.value, *_values(keyword.spellings))
     ]
-    by_category: dict[str, list[str]] = {}
-    for spelling in spellings:
-        by_category.setdefault(spelling.category, []).append(spelling.written)
-
-    named: dict[tuple[str, str], list[tuple[int, str]]] = {}
-    any_named: dict[str, list[tuple[int, str]]] = {}
+    phrases_of = _phrases(numbers, spellings)
+    index = phrases.index(chain.from_iterable(phrases_of.values()), len(numbers))
+    rates = {term: frequencies.of_phrase(steps) for steps, term in index.terms.items()}
+    named = _keyword_terms(numbers, len(numbers) + len(index.terms))
+    rates |= _keyword_rates(named, spellings)
+    regexes = {atom: asked.values[0] for asked, atom in numbers.items() if asked.kind == "pattern"}
+    found = patterns.compile_patterns(regexes)
+    rates |= {atom: frequencies.PATTERN * rate for atom, rate in found.rates.items()}
+    terms: list[frozenset[int]] = []
     for asked, atom in numbers.items():
         if asked.kind == "keywords":
-            for name in asked.values:
-                named.setdefault((asked.of, name), []).append((atom, f"keywords {asked.of}: {name}"))
-            if not asked.values:
-                any_named.setdefault(asked.of, []).append((atom, f"keywords {asked.of}: any"))
-    regexes = [(asked.values[0], atom) for asked, atom in numbers.items() if asked.kind == "pattern"]
-    return Atoms(
+            terms.append(frozenset(named[asked.of, name] for name in asked.values or ("",)))
+        elif asked.kind in _PHRASES:
+            terms.append(frozenset(index.terms[phrase.steps] for phrase in phrases_of[atom]))
+        else:
+            terms.append(frozenset({atom}))
+            rates.setdefault(atom, frequencies.CLIENT if asked.of in {"phone", "name"} else frequencies.FACT)
+    atoms = Atoms(
         described=tuple(_describe(asked) for asked in numbers),
-        heads=MappingProxyType({atom: asked.kind for asked, atom in numbers.items()}),
-        phrases=phrases.index(_phrases(numbers, by_category)),
+        terms=tuple(terms),
+        phrases=index,
+        written={
+            atom: _written(asked.kind, phrases_of[atom], index)
+            for asked, atom in numbers.items()
+            if asked.kind in _PHRASES
+        },
         keywords=keywords.compile_keywords(spellings),
-        named=_frozen(named),
-        any_named=_frozen(any_named),
-        patterns=patterns.compile_patterns([regex for regex, _ in regexes]),
-        pattern_atoms=tuple(atom for _, atom in regexes),
+        keyword_terms=_by_keyword(named, spellings),
+        asked_keywords={
+            atom: (asked.of, frozenset(asked.values)) for asked, atom in numbers.items() if asked.kind == "keywords"
+        },
+        patterns=found,
         directory=directory.build(map(directory.entry, document.clients), _questions(numbers)),
         client_fields=MappingProxyType({atom: asked.of for asked, atom in numbers.items() if asked.kind == "client"}),
         facts=_facts(document, numbers),
     )
+    return atoms, rates
 
 
 def _facts(document: syntax.Document, numbers: Mapping[_Asked, int]) -> Facts:
@@ -219,14 +273,58 @@ def _facts(document: syntax.Document, numbers: Mapping[_Asked, int]) -> Facts:
     )
 
 
-def _phrases(
-    numbers: Mapping[_Asked, int], spellings: Mapping[str, Sequence[str]]
-) -> Iterable[tuple[int, phrases.Phrase]]:
+def _phrases(numbers: Mapping[_Asked, int], spellings: Iterable[Spelling]) -> dict[int, tuple[Phrase, ...]]:
+    """The phrases of each atom over phrases, as they are written."""
+    by_category: dict[str, list[str]] = {}
+    for spelling in spellings:
+        by_category.setdefault(spelling.category, []).append(spelling.written)
+    # Many rules name the same words.
+    parsed: dict[tuple[str, bool], tuple[Phrase, ...]] = {}
+    found: dict[int, tuple[Phrase, ...]] = {}
     for asked, atom in numbers.items():
-        if asked.kind in {"words", "exact"}:
+        if asked.kind in _PHRASES:
+            exact = asked.kind == "exact"
             for written in asked.values:
-                for phrase in phrases.parse(written, spellings, exact=asked.kind == "exact"):
-                    yield atom, phrase
+                if (written, exact) not in parsed:
+                    parsed[written, exact] = phrases.parse(written, by_category, exact=exact)
+            found[atom] = tuple(chain.from_iterable(parsed[written, exact] for written in asked.values))
+    return found
+
+
+def _written(kind: str, several: Iterable[Phrase], index: PhraseIndex) -> Mapping[int, tuple[int, str]]:
+    shown: dict[int, tuple[int, str]] = {}
+    for phrase in several:
+        shown.setdefault(index.terms[phrase.steps], (len(shown), f"{kind}: {phrase.written}"))
+    return shown
+
+
+def _keyword_terms(numbers: Iterable[_Asked], first: int) -> dict[tuple[str, str], int]:
+    """A term for each keyword that is asked for, and one under the empty name for each whole category."""
+    named: dict[tuple[str, str], int] = {}
+    for asked in numbers:
+        for name in (asked.values or ("",)) if asked.kind == "keywords" else ():
+            named.setdefault((asked.of, name), first + len(named))
+    return named
+
+
+def _keyword_rates(named: Mapping[tuple[str, str], int], spellings: Iterable[Spelling]) -> dict[int, float]:
+    rates = dict.fromkeys(named.values(), 0.0)
+    for spelling in spellings:
+        rate = frequencies.of_phrase([Step(frozenset({word})) for word in text.words(spelling.written)])
+        for name in (spelling.name, ""):
+            if (spelling.category, name) in named:
+                rates[named[spelling.category, name]] += rate
+    return rates
+
+
+def _by_keyword(
+    named: Mapping[tuple[str, str], int], spellings: Iterable[Spelling]
+) -> Mapping[tuple[str, str], tuple[int, ...]]:
+    keys = {(spelling.category, spelling.name) for spelling in spellings}
+    return {
+        (category, name): tuple(named[category, each] for each in (name, "") if (category, each) in named)
+        for category, name in keys
+    }
 
 
 def _questions(numbers: Mapping[_Asked, int]) -> list[tuple[int, directory.Question]]:

@@ -4,10 +4,11 @@ Built by `compiler`, where equal atoms of all rules share one number; walked by 
 can reach. It never sees a message, only which atoms hit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 # The atom that every event satisfies.
 ALWAYS = 0
@@ -90,20 +91,46 @@ def evidence(condition: Condition, hits: AbstractSet[int]) -> list[int]:
     return found
 
 
-def triggers(condition: Condition) -> frozenset[int]:
-    """Atoms of which at least one hits whenever the condition holds; only `ALWAYS` when it may hold by itself.
+class Outline(NamedTuple):
+    """What must be so whenever a condition holds, in two flat parts over the terms that make atoms hit."""
 
-    The fewest that the tree allows, because each of them leads a message to the rule.
-    """
+    # Of each set at least one term stands in the message.
+    needed: tuple[frozenset[int], ...] = ()
+    # Not one of these does.
+    barred: frozenset[int] = frozenset()
+    # The two parts say all there is; otherwise only `holds` knows.
+    whole: bool = True
+
+
+def outline(condition: Condition, terms: Sequence[frozenset[int]], cost: Callable[[frozenset[int]], float]) -> Outline:
+    """The flat parts of a condition, given the terms of each atom and how many messages hold one of a set of terms."""
+    if isinstance(condition, Leaf):
+        return Outline() if condition.atom == ALWAYS else Outline((terms[condition.atom],))
+    parts = [outline(part, terms, cost) for part in condition.parts]
+    if condition.kind is Kind.ALL:
+        return Outline(
+            tuple(dict.fromkeys(needed for part in parts for needed in part.needed)),
+            frozenset().union(*(part.barred for part in parts)),
+            all(part.whole for part in parts),
+        )
+    if condition.kind is Kind.ANY:
+        # A part that needs several things is stood for by the rarest of them, and one that needs nothing by nothing.
+        rarest = [min(part.needed, key=cost, default=None) for part in parts]
+        if any(each is None for each in rarest):
+            return Outline(whole=any(part == Outline() for part in parts))
+        whole = all(part.whole and len(part.needed) == 1 and not part.barred for part in parts)
+        return Outline((frozenset().union(*(each for each in rarest if each)),), whole=whole)
+    # What a part needs must not be there, if that is all that it needs.
+    simple = [part for part in parts if part.whole and len(part.needed) == 1 and not part.barred]
+    barred = frozenset().union(*(part.needed[0] for part in simple))
+    return Outline((), barred, whole=len(simple) == len(parts))
+
+
+def atoms_of(condition: Condition) -> frozenset[int]:
+    """Every atom that the condition asks for, guards included."""
     if isinstance(condition, Leaf):
         return frozenset({condition.atom})
-    if condition.kind is Kind.NONE:
-        return frozenset({ALWAYS})
-    parts = [triggers(part) for part in condition.parts]
-    if condition.kind is Kind.ANY:
-        return frozenset({ALWAYS}) if any(ALWAYS in part for part in parts) else frozenset().union(*parts)
-    certain = [part for part in parts if ALWAYS not in part]
-    return min(certain, key=len) if certain else frozenset({ALWAYS})
+    return condition.atoms.union(*map(atoms_of, condition.branches))
 
 
 def missing(condition: Condition, hits: AbstractSet[int]) -> Condition:

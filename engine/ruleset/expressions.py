@@ -16,9 +16,13 @@ from functools import lru_cache
 from itertools import chain
 
 from engine.core import text
+from engine.ruleset import literals
+from engine.ruleset.literals import ANYTHING, NOTHING, Literals
 
 # Ranges of other scripts up to this size are folded letter by letter; larger ones stand as they are written.
 _FOLDED_RANGE = 1024
+# Of a class with more members no text is made.
+_FEW = 10
 _BOXED_ANY = r"_[^_]_"
 # Any one character of a boxed line.
 ANY = f"(?s:[^_]|{_BOXED_ANY})"
@@ -56,6 +60,8 @@ class Expression:
     groups: tuple[str, ...]
     # It can match without a single character.
     matches_empty: bool
+    # Of each set at least one text stands in every normal line that matches.
+    required: tuple[frozenset[str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Refusal:
 class _Piece:
     plain: str
     boxed: str
+    literals: Literals = ANYTHING
     matches_empty: bool = False
 
 
@@ -88,6 +95,8 @@ class _Members:
     alternative: str = ""
     # For letters in boxes.
     boxed: str = ""
+    # The characters of normal lines that it adds, where they are few.
+    few: tuple[str, ...] = ()
 
 
 _REFUSED = re.compile(
@@ -119,12 +128,13 @@ def refusals(pattern: str) -> tuple[Refusal, ...]:
 
 
 # A load asks for each expression when it checks, when it compiles and when it tries the examples.
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32_768)
 def translate(pattern: str) -> Expression:
     """The expressions for a pattern that RE2 accepts and `refusals` finds nothing in."""
     reader = _Reader(pattern)
     body = reader.alternatives()
-    return Expression(body.plain, rf"\A{ANY}*?({body.boxed})", tuple(reader.groups), body.matches_empty)
+    boxed = rf"\A{ANY}*?({body.boxed})"
+    return Expression(body.plain, boxed, tuple(reader.groups), body.matches_empty, body.literals.required())
 
 
 def box(line: str) -> str:
@@ -153,6 +163,7 @@ class _Reader:
         return _Piece(
             "|".join(branch.plain for branch in branches),
             "|".join(branch.boxed for branch in branches),
+            literals.alternatives([branch.literals for branch in branches]),
             any(branch.matches_empty for branch in branches),
         )
 
@@ -163,8 +174,9 @@ class _Reader:
             quantifier = self._take(_QUANTIFIER)
             if quantifier:
                 sign = quantifier.group()
-                empty = piece.matches_empty or bool(_OPTIONAL.match(sign))
-                piece = _Piece(piece.plain + sign, piece.boxed + sign, empty)
+                optional = bool(_OPTIONAL.match(sign))
+                held = literals.repeated(piece.literals, sign, optional=optional)
+                piece = _Piece(piece.plain + sign, piece.boxed + sign, held, piece.matches_empty or optional)
             elif piece == _SPACE and pieces and pieces[-1] == _SPACE:
                 # A normal line never has two spaces in a row: "a - b" is one space there and must be one here.
                 continue
@@ -172,6 +184,7 @@ class _Reader:
         return _Piece(
             "".join(piece.plain for piece in pieces),
             "".join(piece.boxed for piece in pieces),
+            literals.sequence(piece.literals for piece in pieces),
             all(piece.matches_empty for piece in pieces),
         )
 
@@ -187,14 +200,14 @@ class _Reader:
         if character == ".":
             return _Piece(".", f"(?:[^_]|{_BOXED_ANY})")
         if character in "^$":
-            return _Piece(character, character, matches_empty=True)
+            return _Piece(character, character, NOTHING, matches_empty=True)
         return _literal(character)
 
     def _group(self) -> _Piece:
         if flags := self._take(_FLAGS):
             opening = flags.group()
             if opening.endswith(")"):
-                return _Piece(opening, opening, matches_empty=True)
+                return _Piece(opening, opening, NOTHING, matches_empty=True)
         elif named := self._take(_NAMED):
             opening = "("
             self.groups.append(named["name"])
@@ -203,7 +216,8 @@ class _Reader:
             opening = "(?:"
         inside = self.alternatives()
         self.at += 1
-        return _Piece(f"{opening}{inside.plain})", f"{opening}{inside.boxed})", inside.matches_empty)
+        plain, boxed = f"{opening}{inside.plain})", f"{opening}{inside.boxed})"
+        return _Piece(plain, boxed, inside.literals, inside.matches_empty)
 
     def _escape(self) -> _Piece:
         following = self.pattern[self.at + 1]
@@ -212,12 +226,12 @@ class _Reader:
             quoted = self.pattern[self.at + 2 : end if end >= 0 else None]
             self.at = end + 2 if end >= 0 else len(self.pattern)
             pieces = [_literal(character) for character in quoted]
-            return _Piece(
-                f"(?:{''.join(piece.plain for piece in pieces)})", f"(?:{''.join(piece.boxed for piece in pieces)})"
-            )
+            plain, boxed = "".join(piece.plain for piece in pieces), "".join(piece.boxed for piece in pieces)
+            held = literals.sequence(piece.literals for piece in pieces)
+            return _Piece(f"(?:{plain})", f"(?:{boxed})", held)
         if following in _ZERO_WIDTH_ESCAPES:
             self.at += 2
-            return _Piece(f"\\{following}", f"\\{following}", matches_empty=True)
+            return _Piece(f"\\{following}", f"\\{following}", NOTHING, matches_empty=True)
         if (members := self._special_members()) is not None:
             return _Piece(f"[{members.plain}]", _any_of([members]))
         return _literal(self._character())
@@ -245,12 +259,14 @@ class _Reader:
             return _none_of(members)
         members = [member for member in members if member.plain]
         if not members:
-            return _Piece("(?:)", "(?:)", matches_empty=True)
+            return _Piece("(?:)", "(?:)", NOTHING, matches_empty=True)
         plain, boxed = f"[{''.join(member.plain for member in members)}]", _any_of(members)
         if apostrophe:
             # Messages have lost their apostrophes, so the one that the class asks for may be nothing.
-            return _Piece(f"(?:{plain}|)", f"(?:{boxed}|)", matches_empty=True)
-        return _Piece(plain, boxed)
+            return _Piece(f"(?:{plain}|)", f"(?:{boxed}|)", ANYTHING, matches_empty=True)
+        few = [character for member in members for character in member.few]
+        held = literals.one_of(few) if all(member.few for member in members) else ANYTHING
+        return _Piece(plain, boxed, held)
 
     def _special_members(self) -> _Members | None:
         """The members that an escape or a POSIX name adds, or None when a plain character comes next."""
@@ -293,20 +309,20 @@ class _Reader:
         return found
 
 
-_SPACE = _Piece(" ", " ")
+_SPACE = _Piece(" ", " ", literals.one_of(" "))
 
 
 def _literal(character: str) -> _Piece:
     folded = text.fold(character)
     if not folded:
-        return _Piece("(?:)", "(?:)", matches_empty=True)
+        return _Piece("(?:)", "(?:)", NOTHING, matches_empty=True)
     if folded == " ":
         return _SPACE
     plain = "".join(map(_escaped, folded))
     boxed = "".join(f"_{piece}_" if text.FOREIGN_LETTER.match(piece) else _escaped(piece) for piece in folded)
-    return _Piece(
-        plain if len(folded) == 1 else f"(?:{plain})", boxed if boxed == plain and len(folded) == 1 else f"(?:{boxed})"
-    )
+    if len(folded) > 1:
+        plain = f"(?:{plain})"
+    return _Piece(plain, boxed if boxed == plain else f"(?:{boxed})", literals.one_of([folded]))
 
 
 def _range(lowest: str, highest: str) -> _Members:
@@ -316,14 +332,15 @@ def _range(lowest: str, highest: str) -> _Members:
         # Both cases are in it or RE2 adds the other one; only the underscore must go.
         parts = [_written(part) for part in _without_underscore(ord(lowest), ord(highest))]
         written = f"{_code(ord(lowest))}-{_code(ord(highest))}"
-        return _Members(written, "".join(parts), "", "")
+        few = tuple(chr(code).lower() for code in codes) if len(codes) <= _FEW else ()
+        return _Members(written, "".join(parts), "", "", few)
     if len(codes) > _FOLDED_RANGE:
         written = f"{_code(codes[0])}-{_code(codes[-1])}"
         parts = [_written(part) for part in _without_underscore(codes[0], codes[-1])]
         return _Members(written, "".join(parts), "", written)
     folded = dict.fromkeys(chain.from_iterable(text.fold(chr(code)) for code in codes))
     written = "".join(_code(ord(piece)) for piece in folded)
-    return _Members(written, written, "", written)
+    return _Members(written, written, "", written, tuple(folded))
 
 
 def _without_underscore(lowest: int, highest: int) -> Sequence[tuple[int, int]]:

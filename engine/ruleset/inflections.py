@@ -41,6 +41,11 @@ def forms(word: str) -> frozenset[str]:
     return frozenset({word, *_plurals(word), *_with_endings(word)})
 
 
+def is_function_word(word: str) -> bool:
+    """Whether a word says little by itself, as "the", "with" and "please" do."""
+    return word in _INVARIABLE
+
+
 def _plurals(word: str) -> set[str]:
     if word.endswith(("s", "x", "z", "ch", "sh")):
         return {f"{word}es"}

@@ -1,46 +1,26 @@
 """A message's words become the canonical keywords that stand in it, by category.
 
-The only module that knows spaCy. Its tokenizer would keep every new word for ever (251 MB after 200,000 messages), so
-the words come from `core.text`, and whatever no spelling contains is replaced by one placeholder before spaCy sees it.
-One matcher serves all categories; its time hardly depends on their number (22 to 31 µs from 10 to 10,000 spellings).
-Importing spaCy takes most of a second, so nothing that `engine --help` needs may import this module.
+The only module that uses spaCy. Its tokenizer would keep every new word for ever (251 MB after 200,000 messages), so
+the words come from `core.text`, and spaCy sees only runs of words that some spelling contains: no spelling reaches
+across another word. One matcher serves all categories; its time hardly depends on their number (22 to 31 µs from 10 to
+10,000 spellings). Runs are short and come again, so what the last few thousand of them held is remembered.
+Importing spaCy takes a third of a second (see `spacy_core`), so nothing that `engine --help` needs may import this.
 """
 
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import attrgetter
-from types import MappingProxyType, ModuleType
 from typing import NamedTuple
 
 from engine.core import text
+from engine.ruleset import typos
+from engine.ruleset.spacy_core import ORTH, Doc, PhraseMatcher, Vocab
+from engine.ruleset.typos import Spelled, Typos
 
-
-@contextmanager
-def _without_command_line() -> Iterator[None]:
-    """Spare spaCy's import its command line, with downloads and training: 0.8 instead of 1.1 s (spaCy 3.8.18).
-
-    `import spacy` asks for nothing but a function named `info` of it. Whoever imports it later gets the real one.
-    """
-    names = () if "spacy" in sys.modules else ("spacy.cli", "spacy.cli.info")
-    for name in names:
-        sys.modules[name] = ModuleType(name)
-        sys.modules[name].__dict__["info"] = None
-    try:
-        yield
-    finally:
-        for name in names:
-            del sys.modules[name]
-
-
-with _without_command_line():
-    from spacy.matcher import PhraseMatcher
-    from spacy.tokens import Doc
-    from spacy.vocab import Vocab
-
-# No word of a message looks like this, because words hold only letters and digits.
-_UNKNOWN = "\ufffd"
+# So many runs are remembered, none longer than this: a few megabytes whatever clients write.
+_REMEMBERED_RUNS = 4096
+_REMEMBERED_WORDS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +31,8 @@ class Spelling:
     # The canonical name.
     name: str
     written: str
+    # A long word of it may be mistyped.
+    typos: bool = False
 
 
 class Occurrence(NamedTuple):
@@ -61,6 +43,11 @@ class Occurrence(NamedTuple):
     # Half-open range among the words of the message.
     start: int
     end: int
+    # A word of it was mistyped.
+    mistyped: bool = False
+
+
+Search = Callable[[tuple[str, ...]], tuple[Occurrence, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,53 +56,72 @@ class Keywords:
 
     # Every word of every spelling.
     known: frozenset[str] = frozenset()
-    # The (category, name) pairs behind each of spaCy's match ids.
-    meanings: Mapping[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     vocab: Vocab | None = field(default=None, repr=False)
-    matcher: PhraseMatcher | None = field(default=None, repr=False)
+    # What stands in a run of known words; the second remembers the runs of late.
+    search: Search = field(default=lambda _: (), repr=False)
+    recall: Search = field(default=lambda _: (), repr=False)
+    typos: Typos = field(default_factory=Typos)
 
     def find(self, words: Sequence[str]) -> tuple[Occurrence, ...]:
         """Every keyword in order of appearance; of overlapping ones of a category only the longest."""
-        if self.vocab is None or self.matcher is None or self.known.isdisjoint(words):
-            return ()
+        found = [] if self.known.isdisjoint(words) else self._spelled(words)
+        if guesses := self.typos.find(words):
+            found += [Occurrence(*guess, mistyped=True) for guess in guesses]
+            return _longest(found)
+        return tuple(found)
+
+    def _spelled(self, words: Sequence[str]) -> list[Occurrence]:
+        """What is written as some spelling is."""
         known = self.known
-        # A run of unknown words needs one placeholder: no spelling reaches across it.
-        kept: list[str] = []
-        places: list[int] = []
-        for place, word in enumerate(words):
-            if word in known:
-                kept.append(word)
-                places.append(place)
-            elif kept and kept[-1] != _UNKNOWN:
-                kept.append(_UNKNOWN)
-                places.append(place)
-        found = [
-            Occurrence(category, name, places[start], places[end - 1] + 1)
-            for meaning, start, end in self.matcher(Doc(self.vocab, words=kept))
-            for category, name in self.meanings[meaning]
-        ]
-        return _longest(found) if len(found) > 1 else tuple(found)
+        found: list[Occurrence] = []
+        at, end = 0, len(words)
+        while at < end:
+            if words[at] not in known:
+                at += 1
+                continue
+            start = at
+            at += 1
+            while at < end and words[at] in known:
+                at += 1
+            run = tuple(words[start:at])
+            held = self.recall(run) if at - start <= _REMEMBERED_WORDS else self.search(run)
+            if start:
+                held = tuple([Occurrence(one[0], one[1], one[2] + start, one[3] + start) for one in held])
+            found += held
+        return found
 
 
 def compile_keywords(spellings: Iterable[Spelling]) -> Keywords:
     """The matcher over all spellings. The same words may mean something in several categories."""
     meanings: dict[tuple[str, ...], dict[tuple[str, str], None]] = {}
+    forgiving: list[Spelled] = []
     for spelling in spellings:
         if words := text.words(spelling.written):
             meanings.setdefault(words, {})[spelling.category, spelling.name] = None
+            if spelling.typos:
+                forgiving.append(Spelled(spelling.category, spelling.name, words))
     if not meanings:
         return Keywords()
     vocab = Vocab()
-    matcher = PhraseMatcher(vocab, attr="ORTH")
+    matcher = PhraseMatcher(vocab, attr=ORTH)
     by_id: dict[int, tuple[tuple[str, str], ...]] = {}
     for words, pairs in meanings.items():
         key = " ".join(words)
         matcher.add(key, [Doc(vocab, words=list(words))])
         by_id[vocab.strings[key]] = tuple(pairs)
     known = frozenset(word for words in meanings for word in words)
+
+    def search(run: tuple[str, ...]) -> tuple[Occurrence, ...]:
+        found = [
+            Occurrence(category, name, start, end)
+            for meaning, start, end in matcher(Doc(vocab, words=list(run)))
+            for category, name in by_id[meaning]
+        ]
+        return _longest(found) if len(found) > 1 else tuple(found)
+
     # One run, so that whatever spaCy sets up at first use is set up before the rules are shared.
-    matcher(Doc(vocab, words=[_UNKNOWN, *sorted(known)[:1]]))
-    return Keywords(known, MappingProxyType(by_id), vocab, matcher)
+    search((min(known),))
+    return Keywords(known, vocab, search, lru_cache(_REMEMBERED_RUNS)(search), typos.build(forgiving))
 
 
 def _longest(found: list[Occurrence]) -> tuple[Occurrence, ...]:

@@ -2,25 +2,27 @@
 
 Called by `engine validate`, `engine explain`, `engine demo` and the reloader, all in the same way. `load` takes a
 snapshot of the files; `check` is pure and does the rest: read, type, merge, check, compile, try the examples. Nothing
-that a lead may have written makes either of them raise. No network, no clock.
+that a lead may have written makes either of them raise. What a load found out about single files makes the next one
+faster and changes nothing else. No network, no clock.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.core.diagnostics import Diagnostic, Related, Severity, order
-from engine.ruleset import checker, codes, reader, rehearsal, schema, snapshots
+from engine.ruleset import checker, codes, quiet, reader, rehearsal, scenario_names, schema, snapshots
+from engine.ruleset.parts import Parts
 from engine.ruleset.snapshots import Snapshot
-from engine.ruleset.syntax import Document, Fault, Place
+from engine.ruleset.syntax import Document, Fault, Place, Scenario
 from engine.ruleset.templates import Templates
 
 if TYPE_CHECKING:
     from engine.ruleset.matcher import Ruleset
 
-# A longer line is not quoted below a finding.
-_SHOWN_LINE = 500
+# A longer line is not quoted below a finding, or a thousand findings of one line would fill the memory.
+_SHOWN_LINE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +40,46 @@ class Loaded:
     # How many rules and examples were looked at.
     rules: int = 0
     examples: int = 0
+    # What the files say, for whoever looks closer; not to be used when there is an error but in an example.
+    document: Document = field(default_factory=Document, repr=False)
+    templates: Templates | None = field(default=None, repr=False)
+    # For the next load of the same folder.
+    parts: Parts = field(default_factory=Parts, repr=False)
 
 
-def load(rules: Path, templates: Path) -> Loaded:
-    """Reads both folders and checks all that is in them."""
-    return check(snapshots.snapshot(rules, templates), str(rules), str(templates))
+def load(
+    rules: Path,
+    templates: Path,
+    before: Parts | None = None,
+    settle: Callable[[], None] = lambda: None,
+    *,
+    tests: bool = False,
+) -> Loaded:
+    """Reads both folders and checks all that is in them; `before` are the parts of an earlier load, and `settle` is
+    how to wait for an editor that is still writing. With `tests` the scenarios in the folder of tests too.
+    """
+    with quiet.load():
+        taken = snapshots.snapshot(rules, templates, settle, tests=tests)
+        return check(taken, str(rules), str(templates), before)
 
 
-def check(taken: Snapshot, rules: str, templates: str) -> Loaded:
+def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = None) -> Loaded:
     """All findings of a snapshot, and the compiled rules when none is an error; the names are those shown in places."""
     labels = {name: snapshots.label(name, rules, templates) for name in taken.files}
-    document, unsound, complete = _read_rules(taken, labels)
+    names = [name for name in sorted(taken.files) if name.startswith("rules/") and not snapshots.is_test(name)]
+    parts = (before or Parts()).read((labels[name], taken.files[name]) for name in names)
+    document, clashes = schema.merge(part.document for part in parts.files)
+    scenarios, untestable = _read_tests(taken, labels)
+    document = replace(document, scenarios=(*document.scenarios, *scenarios))
+    unsound = [*(fault for part in parts.files for fault in part.faults), *clashes]
+    complete = all(part.complete for part in parts.files)
     sources, unreadable = _read_templates(taken, labels)
     texts, broken = Templates.load(sources, templates)
-    found = [*taken.faults, *unsound, *unreadable, *broken]
-    found += checker.check(document, texts, complete=complete and not taken.faults and not unreadable)
+    found = [*taken.faults, *unsound, *untestable, *unreadable, *broken]
+    complete = complete and not taken.faults and not unreadable
+    found += checker.check(document, texts, complete=complete)
+    if complete:
+        found += scenario_names.check(document, texts)
     if not document.rules and not _has_errors(found):
         hint = "`engine init` writes rules to start from"
         found.append(Fault(Place(rules, 0, 0), "E209", "no rule stands in any *.yaml file of this folder", hint))
@@ -64,7 +91,16 @@ def check(taken: Snapshot, rules: str, templates: str) -> Loaded:
 
         found += checker.advise(document, texts)
         ruleset = compiler.compile_rules(document, texts, sha)
-        found += rehearsal.rehearse(document, ruleset)
+        surroundings = parts.surroundings
+        untried = (rule for part in parts.untried(surroundings) for rule in part.document.rules)
+        failed = list(rehearsal.rehearse(document, ruleset, untried))
+        found += failed
+        if failed:
+            doomed: list[object] = [ruleset]
+            ruleset = None
+            quiet.dismantle(doomed)
+        else:
+            parts = parts.tried(surroundings)
     lines = _Lines({labels[name]: raw for name, raw in taken.files.items()})
     return Loaded(
         ruleset=None if _has_errors(found) else ruleset,
@@ -73,27 +109,24 @@ def check(taken: Snapshot, rules: str, templates: str) -> Loaded:
         sha=sha,
         rules=len(document.rules),
         examples=sum(len(rule.examples.match) + len(rule.examples.no_match) for rule in document.rules),
+        document=document,
+        templates=texts,
+        parts=parts,
     )
 
 
-def _read_rules(taken: Snapshot, labels: Mapping[str, str]) -> tuple[Document, list[Fault], bool]:
-    """The merged document, its faults, and whether every file's meaning is known."""
-    documents: list[Document] = []
+def _read_tests(taken: Snapshot, labels: Mapping[str, str]) -> tuple[list[Scenario], list[Fault]]:
+    """The scenarios in the folder of tests, and what is wrong with their files."""
+    scenarios: list[Scenario] = []
     faults: list[Fault] = []
-    complete = True
-    for name in sorted(taken.files):
-        if not name.startswith("rules/"):
-            continue
+    for name in sorted(filter(snapshots.is_test, taken.files)):
         node, unread = reader.read(labels[name], taken.files[name])
         faults += unread
-        if node is None and unread:
-            complete = False
-            continue
-        document, wrong = schema.build(labels[name], node)
-        documents.append(document)
-        faults += wrong
-    whole, clashes = schema.merge(documents)
-    return whole, [*faults, *clashes], complete
+        if node is not None or not unread:
+            document, wrong = schema.build(labels[name], node, tests=True)
+            scenarios += document.scenarios
+            faults += wrong
+    return scenarios, faults
 
 
 def _read_templates(taken: Snapshot, labels: Mapping[str, str]) -> tuple[dict[str, str], list[Fault]]:

@@ -7,7 +7,9 @@ work; the decision is the one that asking every rule in order would give.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from engine.core import variables
 from engine.core.decisions import Because, Decision, Explanation, FollowUpPolicy, NotMatched, Priority, Shadow
@@ -63,6 +65,19 @@ class Rule:
     follow_up: FollowUpPolicy
     # Evaluated and recorded, nothing else.
     shadow: bool
+    # Every atom of the condition.
+    atoms: frozenset[int] = field(repr=False)
+
+
+class Trial(NamedTuple):
+    """What of a rule is tried on the terms of a message; see `conditions.Outline`."""
+
+    # The rarest first; without the one that the rule is filed under, unless that may be a pattern yet to be asked.
+    needed: tuple[frozenset[int], ...]
+    barred: frozenset[int]
+    # The patterns of the condition.
+    patterns: tuple[int, ...]
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +103,32 @@ class Ruleset:
     # The Mattermost channels that a decision can name, with their teams; None: the team of engine.yaml.
     channels: Mapping[str, str | None]
     atoms: Atoms = field(repr=False)
-    # The positions of the rules that an atom may make match.
-    triggered: Mapping[int, tuple[int, ...]] = field(repr=False)
+    # For each rule what is tried of it.
+    trials: tuple[Trial, ...] = field(repr=False)
+    # The positions of the rules that are filed under a term: they match only if one of theirs is there.
+    filed: Mapping[int, tuple[int, ...]] = field(repr=False)
     templates: Templates = field(repr=False)
+
+    def match(self, event: Event, *, follow_up: bool = False) -> tuple[Rule, ...]:
+        """The rules that match an event, in order, up to one that ends the search."""
+        return tuple(self._matching(self.atoms.read(event, follow_up=follow_up))[0])
 
     def evaluate(self, event: Event, *, follow_up: bool = False) -> Decision:
         """What the rules decide about one event; `follow_up` says that its conversation has an open incident."""
         reading = self.atoms.read(event, follow_up=follow_up)
-        return self._decide(event, reading, *self._matching(reading.hits))
+        return self._decide(event, reading, *self._matching(reading))
 
     def matches(self, rule: str, event: Event, *, follow_up: bool = False) -> bool:
         """Whether a rule, one on trial included, is among those that match the event."""
-        matching, shadows = self._matching(self.atoms.read(event, follow_up=follow_up).hits)
+        matching, shadows = self._matching(self.atoms.read(event, follow_up=follow_up))
         return any(found.id == rule for found in matching) or any(found.rule == rule for found in shadows)
 
     def explain(self, event: Event, *, follow_up: bool = False) -> Explanation:
         """The decision, and for every rule that did not match the first thing it missed, nearest rules first."""
         reading = self.atoms.read(event, follow_up=follow_up)
-        matching, shadows = self._matching(reading.hits)
+        reading.ask(self.atoms.patterns.expressions)
+        hits = reading.hits(range(len(self.atoms.terms)))
+        matching, shadows = self._matching(reading)
         on_trial = {shadow.rule for shadow in shadows}
         last = matching[-1] if matching else None
         ends = last if last and last.stop else None
@@ -116,8 +139,8 @@ class Ruleset:
             if after and ends is not None:
                 missed.append((-1.0, NotMatched(rule.id, f"not asked: {ends.id} ends the search")))
             elif rule not in matching and rule.id not in on_trial:
-                nearness = conditions.nearness(rule.condition, reading.hits)
-                missed.append((nearness, NotMatched(rule.id, _missing(rule.condition, reading))))
+                nearness = conditions.nearness(rule.condition, hits)
+                missed.append((nearness, NotMatched(rule.id, _missing(rule.condition, hits, reading))))
             after = after or rule is ends
         missed.sort(key=lambda each: -each[0])
         decision = self._decide(event, reading, matching, shadows)
@@ -168,14 +191,36 @@ class Ruleset:
             return known if known in offered else None
         return languages.detect(event.message.text, offered)
 
-    def _matching(self, hits: set[int]) -> tuple[list[Rule], list[Shadow]]:
+    def candidates(self, reading: Reading) -> list[int]:
+        """The positions of the rules that can still match, in order; all others cannot."""
+        filed = self.filed
+        reached: list[int] = []
+        for term in reading.plausible:
+            if (positions := filed.get(term)) is not None:
+                reached += positions
+        # A rule comes once for each of its terms that is there.
+        return sorted(set(reached))
+
+    def _matching(self, reading: Reading) -> tuple[list[Rule], list[Shadow]]:
         """The rules that match, in order, up to one that ends the search; and those on trial among them, apart."""
-        reached = {position for atom in hits for position in self.triggered.get(atom, ())}
+        terms, plausible = reading.terms, reading.plausible
         found: list[Rule] = []
         shadows: list[Shadow] = []
-        for position in sorted(reached):
-            rule = self.rules[position]
-            if conditions.holds(rule.condition, hits):
+        for position in self.candidates(reading):
+            needed, barred, patterns, whole = self.trials[position]
+            for each in needed:
+                if each.isdisjoint(plausible):
+                    break
+            else:
+                if not barred.isdisjoint(terms):
+                    continue
+                if patterns:
+                    reading.ask(patterns)
+                    if any(map(terms.isdisjoint, needed)) or not barred.isdisjoint(terms):
+                        continue
+                rule = self.rules[position]
+                if not whole and not conditions.holds(rule.condition, reading.hits(rule.atoms)):
+                    continue
                 if rule.shadow:
                     shadows.append(Shadow(rule.id, decides=not found))
                     continue
@@ -226,15 +271,16 @@ class Ruleset:
 def _because(matching: Iterable[Rule], reading: Reading) -> Iterable[Because]:
     """The evidence of each rule in order of the text, one entry for each atom."""
     for rule in matching:
-        for start, end, atom in sorted(set(map(reading.show, conditions.evidence(rule.condition, reading.hits)))):
+        shown = map(reading.show, conditions.evidence(rule.condition, reading.hits(rule.atoms)))
+        for start, end, atom in sorted(set(shown)):
             yield Because(rule.id, atom, reading.quote(start, end), start, end)
 
 
 def _captures(rule: Rule, reading: Reading) -> tuple[tuple[str, str], ...]:
-    if not reading.by_pattern:
+    if not reading.located:
         return ()
     found: dict[str, str] = {}
-    for atom in conditions.evidence(rule.condition, reading.hits):
+    for atom in conditions.evidence(rule.condition, reading.hits(rule.atoms)):
         for name, written in reading.captures(atom):
             found.setdefault(name, written)
     return tuple(found.items())
@@ -249,11 +295,11 @@ def _first_words(message: Message) -> str:
     return f"({next(kinds, 'a message')} without text)"
 
 
-def _missing(condition: Condition, reading: Reading) -> str:
+def _missing(condition: Condition, hits: AbstractSet[int], reading: Reading) -> str:
     """The first thing that an unmet condition misses, in words."""
-    part = conditions.missing(condition, reading.hits)
+    part = conditions.missing(condition, hits)
     if isinstance(part, Branch) and part.kind is Kind.NONE:
-        start, end, atom = reading.show(conditions.obstacle(part, reading.hits))
+        start, end, atom = reading.show(conditions.obstacle(part, hits))
         if start < end:
             return f'none of: "{reading.quote(start, end)}" stands in the message'
         return f"none of: {atom} is the case"

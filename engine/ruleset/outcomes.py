@@ -6,7 +6,7 @@ Called by `schema` for each rule and for `defaults`. Like all readers it resolve
 import re
 from collections.abc import Mapping as Map
 
-from engine.ruleset import shapes
+from engine.ruleset import guesses, shapes
 from engine.ruleset.reader import Node
 from engine.ruleset.syntax import Fault, FollowUp, Text
 
@@ -19,7 +19,9 @@ MENTION = re.compile(r"@[a-z0-9][a-z0-9._-]*(?: @[a-z0-9][a-z0-9._-]*)*")
 
 def read_mention(values: Map[str, Node], faults: list[Fault]) -> Text | None:
     """`mention: "@network-team"`."""
-    found = shapes.line(values["mention"], "mention", faults) if "mention" in values else None
+    if "mention" not in values or guesses.switch(values["mention"], "mention", faults):
+        return None
+    found = shapes.line(values["mention"], "mention", faults)
     if found and not MENTION.fullmatch(found.value):
         meant = "@" + re.sub(r"[^a-z0-9._-]+", "", found.value.casefold())
         hint = f"did you mean '{meant}'?" if MENTION.fullmatch(meant) else 'write it as "@name"'
@@ -29,14 +31,14 @@ def read_mention(values: Map[str, Node], faults: list[Fault]) -> Text | None:
 
 def read_follow_up(values: Map[str, Node], faults: list[Fault]) -> FollowUp | None:
     """`follow_up: {within: 4h, then: append, ack_again_after: 12h}`."""
-    if "follow_up" not in values:
+    if "follow_up" not in values or guesses.switch(values["follow_up"], "follow_up", faults):
         return None
     found = shapes.mapping(values["follow_up"], "follow_up", "within, then and ack_again_after", faults)
     if found is None:
         return None
     if not found.entries:
         faults.append(shapes.empty(found, "follow_up"))
-    inner = shapes.fields(found, '"follow_up"', FOLLOW_UP_KEYS, (), faults)
+    inner = shapes.fields(found, '"follow_up"', FOLLOW_UP_KEYS, faults)
     return FollowUp(
         within=shapes.span(inner["within"], "within", faults) if "within" in inner else None,
         then=shapes.word(inner["then"], "then", THEN, "E157", faults) if "then" in inner else None,
@@ -49,7 +51,9 @@ def read_follow_up(values: Map[str, Node], faults: list[Fault]) -> FollowUp | No
 
 def read_shadow(values: Map[str, Node], faults: list[Fault]) -> bool:
     """`status: shadow`; live when nothing is said."""
-    found = shapes.word(values["status"], "status", STATUSES, "E158", faults) if "status" in values else None
+    if "status" not in values or guesses.switch(values["status"], "status", faults):
+        return False
+    found = shapes.word(values["status"], "status", STATUSES, "E158", faults)
     return found is not None and found.value == "shadow"
 
 

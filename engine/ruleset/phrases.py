@@ -1,19 +1,17 @@
 """The phrases of all `words:` and `exact:` atoms become one index that is asked once per message.
 
-A phrase is found by its first word, so a message costs what its own words lead to and not what the rules contain.
-Built by `compiler`, asked by `matcher`.
+Equal phrases of all atoms are one *term*. A word of a message leads to the steps that it may be, and these along a
+tree to the terms, so a message costs what its own words lead to and not what the rules contain. Built by `compiler`,
+asked by `atoms`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
-from types import MappingProxyType
-from typing import NamedTuple, TypeVar
 
 from engine.core import text
 from engine.ruleset.inflections import forms
-
-_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +20,6 @@ class Step:
 
     forms: frozenset[str]
     prefix: str = ""
-
-    def takes(self, word: str) -> bool:
-        """Whether a word of the message stands for this one."""
-        return word.startswith(self.prefix) if self.prefix else word in self.forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,55 +31,71 @@ class Phrase:
     written: str
 
 
-class Hit(NamedTuple):
-    """Where a phrase stands among the words of a message, half-open."""
+@dataclass(slots=True)
+class _Node:
+    """What the words of a phrase have led to; changed only while the index is built."""
 
-    start: int
-    end: int
-    written: str
-    # Phrases that are written earlier have a lower one.
-    order: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A phrase of an atom whose first words, those of its key, have been found."""
-
-    atom: int
-    # The words after the key.
-    rest: tuple[Step, ...]
-    # Of the whole phrase, in words.
-    length: int
-    written: str
-    order: int
+    # The phrase that ends here.
+    term: int | None = None
+    # By the next step.
+    further: "dict[int, _Node]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class PhraseIndex:
-    """All phrases by their first two words, or their only one; immutable."""
+    """All phrases of a rule-set, each known by its term. Nothing changes it once it is built: the mappings are plain
+    dictionaries because a proxy doubles the time of each look-up.
+    """
 
-    by_word: Mapping[str, tuple[_Entry, ...]]
-    by_pair: Mapping[tuple[str, str], tuple[_Entry, ...]]
-    # Phrases that begin with a prefix.
-    by_prefix: Mapping[str, tuple[_Entry, ...]]
-    # The lengths that prefixes have.
-    prefix_lengths: tuple[int, ...]
+    # The steps that each word may be.
+    by_word: Mapping[str, tuple[int, ...]]
+    # The steps that are prefixes, and by the letters that all of them have (as many as the shortest) their lengths.
+    by_prefix: Mapping[str, int]
+    lengths: Mapping[str, tuple[int, ...]]
+    shortest: int
+    # By step: the phrase that is only this step, and where phrases go on after it.
+    alone: tuple[int | None, ...]
+    after: tuple[_Node | None, ...]
+    # The term of each phrase, and how many words it has.
+    terms: Mapping[tuple[Step, ...], int]
+    sizes: Mapping[int, int]
 
-    def hits(self, words: Sequence[str]) -> dict[int, Hit]:
-        """For each atom its first phrase in the message; of those that begin together the longest, then the first
-        that is written.
-        """
-        found: dict[int, Hit] = {}
-        by_word, by_pair = self.by_word, self.by_pair
-        for at, word in enumerate(words):
-            if (entries := by_word.get(word)) is not None:
-                _extend(found, entries, words, at, 1)
-            if (entries := by_pair.get((word, words[at + 1] if at + 1 < len(words) else ""))) is not None:
-                _extend(found, entries, words, at, 2)
-            for length in self.prefix_lengths:
-                if (entries := self.by_prefix.get(word[:length])) is not None:
-                    _extend(found, entries, words, at, 1)
+    def find(self, words: Sequence[str]) -> dict[int, int]:
+        """The terms that stand in the message, each with the place of the word that it first begins at."""
+        # Loops without calls: they run over each word of each message.
+        by_word, alone, after = self.by_word, self.alone, self.after
+        steps = [by_word.get(word) for word in words]
+        if self.shortest:
+            self._add_prefixes(steps, words)
+        found: dict[int, int] = {}
+        for at, several in enumerate(steps):
+            if several is not None:
+                for step in several:
+                    term = alone[step]
+                    if term is not None and term not in found:
+                        found[term] = at
+                    node = after[step]
+                    if node is not None:
+                        _follow(node, steps, at + 1, at, found)
         return found
+
+    def _add_prefixes(self, steps: list[tuple[int, ...] | None], words: Sequence[str]) -> None:
+        by_prefix, lengths, shortest = self.by_prefix, self.lengths, self.shortest
+        for at, word in enumerate(words):
+            if (several := lengths.get(word[:shortest])) is not None:
+                begun = tuple([by_prefix[word[:length]] for length in several if word[:length] in by_prefix])
+                steps[at] = (*(steps[at] or ()), *begun)
+
+
+def _follow(node: _Node, steps: Sequence[tuple[int, ...] | None], at: int, begin: int, found: dict[int, int]) -> None:
+    """Add the phrases that the words from `at` complete."""
+    several = steps[at] if at < len(steps) else None
+    for step in several or ():
+        if (reached := node.further.get(step)) is not None:
+            if reached.term is not None and reached.term not in found:
+                found[reached.term] = begin
+            if reached.further:
+                _follow(reached, steps, at + 1, begin, found)
 
 
 def parse(written: str, spellings: Mapping[str, Sequence[str]], *, exact: bool) -> tuple[Phrase, ...]:
@@ -106,43 +116,40 @@ def parse(written: str, spellings: Mapping[str, Sequence[str]], *, exact: bool) 
     return tuple(Phrase(steps, written) for steps in dict.fromkeys(phrases) if steps)
 
 
-def index(phrases: Iterable[tuple[int, Phrase]]) -> PhraseIndex:
-    """The index over (atom, phrase)."""
-    by_word: dict[str, list[_Entry]] = {}
-    by_pair: dict[tuple[str, str], list[_Entry]] = {}
-    by_prefix: dict[str, list[_Entry]] = {}
-    for order, (atom, phrase) in enumerate(phrases):
-        first, *rest = phrase.steps
-        entry = _Entry(atom, tuple(rest), len(phrase.steps), phrase.written, order)
-        if first.prefix:
-            by_prefix.setdefault(first.prefix, []).append(entry)
-        elif not rest or rest[0].prefix:
-            for form in first.forms:
-                by_word.setdefault(form, []).append(entry)
-        else:
-            entry = replace(entry, rest=tuple(rest[1:]))
-            for pair in product(first.forms, rest[0].forms):
-                by_pair.setdefault(pair, []).append(entry)
-    lengths = tuple(sorted({len(prefix) for prefix in by_prefix}))
-    return PhraseIndex(_frozen(by_word), _frozen(by_pair), _frozen(by_prefix), lengths)
+def index(phrases: Iterable[Phrase], first: int) -> PhraseIndex:
+    """The index over phrases; their terms are numbered from `first`."""
+    terms: dict[tuple[Step, ...], int] = {}
+    numbers: dict[Step, int] = {}
+    root = _Node()
+    for phrase in phrases:
+        if phrase.steps not in terms:
+            node = root
+            for step in phrase.steps:
+                node = node.further.setdefault(numbers.setdefault(step, len(numbers)), _Node())
+            node.term = terms[phrase.steps] = first + len(terms)
+    by_word: dict[str, list[int]] = {}
+    for step, number in numbers.items():
+        for form in step.forms:
+            by_word.setdefault(form, []).append(number)
+    by_prefix = {step.prefix: number for step, number in numbers.items() if step.prefix}
+    shortest = min(map(len, by_prefix), default=0)
+    lengths: dict[str, set[int]] = {}
+    for prefix in by_prefix:
+        lengths.setdefault(prefix[:shortest], set()).add(len(prefix))
+    begun = [root.further.get(number, root) for number in numbers.values()]
+    return PhraseIndex(
+        by_word={word: tuple(several) for word, several in by_word.items()},
+        by_prefix=by_prefix,
+        lengths={begin: tuple(sorted(several)) for begin, several in lengths.items()},
+        shortest=shortest,
+        alone=tuple(node.term for node in begun),
+        after=tuple(node if node is not root and node.further else None for node in begun),
+        terms=terms,
+        sizes={term: len(steps) for steps, term in terms.items()},
+    )
 
 
+# A load parses the phrases of files that have not changed again.
+@lru_cache(maxsize=1 << 17)
 def _steps(written: str, *, exact: bool) -> tuple[Step, ...]:
     return tuple(Step(frozenset({word}) if exact else forms(word)) for word in text.words(written))
-
-
-def _frozen(entries: dict[_Key, list[_Entry]]) -> Mapping[_Key, tuple[_Entry, ...]]:
-    return MappingProxyType({key: tuple(several) for key, several in entries.items()})
-
-
-def _extend(found: dict[int, Hit], entries: Sequence[_Entry], words: Sequence[str], at: int, read: int) -> None:
-    """Keep the phrases whose words go on as they must after the `read` words of their key."""
-    for entry in entries:
-        earlier = found.get(entry.atom)
-        end = at + entry.length
-        if end > len(words):
-            continue
-        if earlier is not None and (earlier.start, -earlier.end, earlier.order) < (at, -end, entry.order):
-            continue
-        if not entry.rest or all(map(Step.takes, entry.rest, words[at + read : end])):
-            found[entry.atom] = Hit(at, end, entry.written, entry.order)

@@ -4,7 +4,7 @@ Called by `loader` once a set has no other errors. An example that does not do w
 used, because it is the only place where a lead said what a rule is for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from engine.core.decisions import Explanation
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 _SHOWN_EVIDENCE = 4
 
 
-def rehearse(document: Document, ruleset: "Ruleset") -> Iterator[Fault]:
-    """A fault for each example that does not do what it says; a rule that is switched off is not tried."""
-    for rule in document.rules:
+def rehearse(document: Document, ruleset: "Ruleset", rules: Iterable[Rule]) -> Iterator[Fault]:
+    """A fault for each example of these rules that does not do what it says; one that is switched off is not tried."""
+    for rule in rules:
         if not rule.enabled or not (rule.examples.match or rule.examples.no_match):
             continue
         needed, asked = necessary(rule, document), favourable(rule, document)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from engine.core import text as texts
 from engine.core import variables
 from engine.core.decisions import Priority
-from engine.ruleset import clauses, outcomes, shapes
+from engine.ruleset import clauses, guesses, outcomes, scenarios, shapes
 from engine.ruleset.hours import read_hours
 from engine.ruleset.reader import Mapping, Node, Scalar
 from engine.ruleset.syntax import (
@@ -30,8 +30,9 @@ from engine.ruleset.syntax import (
     Text,
 )
 
-SECTIONS = ("schema", "owner", "defaults", "keywords", "rules", "channels", "hours", "clients")
-LATER_SECTIONS = frozenset({"scenarios"})
+SECTIONS = ("schema", "owner", "defaults", "keywords", "rules", "channels", "hours", "clients", "scenarios")
+# Those that a file among the tests may have: tests must not change what is decided.
+TEST_SECTIONS = ("schema", "owner", "scenarios")
 DEFAULT_KEYS = ("channel", "priority", "ack", "tags", "mention", "follow_up")
 RULE_KEYS = (
     "id",
@@ -52,26 +53,29 @@ RULE_KEYS = (
     "reason",
     "examples",
 )
+EXAMPLE_KEYS = ("match", "no_match")
+CHANNEL_KEYS = ("team", "purpose")
+CLIENT_KEYS = ("name", "phones", "tier", "tags", "language")
 # The setting that stands among the keywords of a category.
 TYPOS = "typos"
 
 # A category is a variable of the templates, so it must not hide one of theirs or a word of their language.
 RESERVED = variables.ALWAYS | variables.SOMETIMES | variables.DECIDED
-_TEMPLATE_WORDS = frozenset(
+TEMPLATE_WORDS = frozenset(
     {"and", "or", "not", "in", "is", "if", "else", "elif", "for", "true", "false", "none", "loop", "self", "any", "set"}
 )
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
-_CATEGORY = re.compile(r"[a-z][a-z0-9_]{0,39}")
+ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+CATEGORY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # What Mattermost allows in the name of a channel, as its address shows it.
-_CHANNEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
+CHANNEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 T = TypeVar("T")
 
 
-def build(path_label: str, node: Node | None) -> tuple[Document, tuple[Fault, ...]]:
-    """What one file says, with everything that is wrong in it."""
+def build(path_label: str, node: Node | None, *, tests: bool = False) -> tuple[Document, tuple[Fault, ...]]:
+    """What one file says, with everything that is wrong in it; `tests` says that it stands among the tests."""
     faults: list[Fault] = []
     start = Place(path_label, 1, 1)
     if node is None:
@@ -80,7 +84,9 @@ def build(path_label: str, node: Node | None) -> tuple[Document, tuple[Fault, ..
         message = "the file must hold sections such as rules: and channels:"
         return Document(), (Fault(node.at, "E132", message, 'begin it with "schema: 1"'),)
     _check_version(node, faults)
-    values = shapes.fields(node, "a rules file", SECTIONS, LATER_SECTIONS, faults)
+    values = shapes.fields(node, "a rules file", SECTIONS, faults)
+    if tests:
+        values = _tests_only(node, values, faults)
     if "owner" in values:
         shapes.line(values["owner"], "owner", faults)
     document = Document(
@@ -90,8 +96,19 @@ def build(path_label: str, node: Node | None) -> tuple[Document, tuple[Fault, ..
         channels=_named(values, "channels", _channel, faults),
         hours=_named(values, "hours", read_hours, faults),
         clients=_clients(values["clients"], faults) if "clients" in values else (),
+        scenarios=scenarios.read_scenarios(values["scenarios"], faults) if "scenarios" in values else (),
     )
     return document, tuple(faults)
+
+
+def _tests_only(node: Mapping, values: Map[str, Node], faults: list[Fault]) -> Map[str, Node]:
+    """The sections that a file among the tests may have; each of the others is a fault."""
+    for key, _ in node.entries:
+        if key.value in SECTIONS and key.value not in TEST_SECTIONS:
+            message = f'"{key.value}" cannot stand among the tests, which decide nothing'
+            hint = "move it to a file directly in the rules folder"
+            faults.append(Fault(key.at, "E234", message, hint))
+    return {name: value for name, value in values.items() if name in TEST_SECTIONS}
 
 
 def merge(documents: Iterable[Document]) -> tuple[Document, tuple[Fault, ...]]:
@@ -108,6 +125,7 @@ def merge(documents: Iterable[Document]) -> tuple[Document, tuple[Fault, ...]]:
         channels=tuple(channel for document in merged for channel in document.channels),
         hours=tuple(hours for document in merged for hours in document.hours),
         clients=tuple(client for document in merged for client in document.clients),
+        scenarios=tuple(scenario for document in merged for scenario in document.scenarios),
     )
     return whole, tuple(faults)
 
@@ -160,11 +178,11 @@ def _defaults(node: Node, faults: list[Fault]) -> Defaults:
     found = shapes.mapping(node, "defaults", "keys with values", faults)
     if found is None:
         return Defaults()
-    values = shapes.fields(found, '"defaults"', DEFAULT_KEYS, (), faults)
+    values = shapes.fields(found, '"defaults"', DEFAULT_KEYS, faults)
     return Defaults(
-        channel=_line(values, "channel", faults),
+        channel=_named_line(values, "channel", faults),
         priority=_priority(values, faults),
-        ack=_line(values, "ack", faults),
+        ack=_named_line(values, "ack", faults),
         tags=shapes.lines(values["tags"], "tags", faults, may_be_empty=True) if "tags" in values else (),
         mention=outcomes.read_mention(values, faults),
         follow_up=outcomes.read_follow_up(values, faults),
@@ -175,8 +193,8 @@ def _defaults(node: Node, faults: list[Fault]) -> Defaults:
 def _keywords(node: Node, faults: list[Fault]) -> Iterable[Keyword]:
     found = shapes.mapping(node, "keywords", "categories with keywords", faults)
     for key, names in found.entries if found else ():
-        category = _name(key, _CATEGORY, "a category", "lower-case letters, digits and _", faults)
-        if key.value in RESERVED or key.value in _TEMPLATE_WORDS:
+        category = _name(key, CATEGORY, "a category", "lower-case letters, digits and _", faults)
+        if key.value in RESERVED or key.value in TEMPLATE_WORDS:
             message = f'"{key.value}" cannot be a category, because templates use this word themselves'
             faults.append(Fault(key.at, "E140", message, "choose another word"))
         inner = shapes.mapping(names, key.value, "keywords, each with the ways people write it", faults)
@@ -203,7 +221,7 @@ def _rules(node: Node, faults: list[Fault]) -> tuple[Rule, ...]:
 
 
 def _rule(node: Mapping, faults: list[Fault]) -> Rule:
-    values = shapes.fields(node, "a rule", RULE_KEYS, (), faults)
+    values = shapes.fields(node, "a rule", RULE_KEYS, faults)
     shapes.required(values, "a rule", ("id", "when"), node.at, faults)
     when = clauses.read_when(values["when"], faults) if "when" in values else None
     stop = shapes.flag(values["stop"], "stop", faults) if "stop" in values else None
@@ -216,9 +234,9 @@ def _rule(node: Mapping, faults: list[Fault]) -> Rule:
         title=_line(values, "title", faults),
         priority=_priority(values, faults),
         tags=shapes.lines(values["tags"], "tags", faults, may_be_empty=True) if "tags" in values else (),
-        channel=_line(values, "channel", faults),
+        channel=_named_line(values, "channel", faults),
         summary=_line(values, "summary", faults),
-        ack=_line(values, "ack", faults),
+        ack=_named_line(values, "ack", faults),
         escalate=shapes.flag(values["escalate"], "escalate", faults) if "escalate" in values else None,
         stop=bool(stop),
         also=shapes.one_or_more(values["also"], "also", faults) if "also" in values else (),
@@ -236,7 +254,7 @@ def _id(node: Node, faults: list[Fault]) -> Text:
     if found is None:
         return Text("", node.at)
     return _name(
-        Scalar(found.value, found.at, quoted=False), _ID, "a rule's id", "lower-case letters, digits and -", faults
+        Scalar(found.value, found.at, quoted=False), ID, "a rule's id", "lower-case letters, digits and -", faults
     )
 
 
@@ -244,17 +262,17 @@ def _examples(node: Node, faults: list[Fault]) -> Examples:
     found = shapes.mapping(node, "examples", "match and no_match, each with a list of messages", faults)
     if found is None:
         return Examples()
-    values = shapes.fields(found, '"examples"', ("match", "no_match"), (), faults)
-    match, no_match = (shapes.texts(values[key], key, faults) if key in values else () for key in ("match", "no_match"))
+    values = shapes.fields(found, '"examples"', EXAMPLE_KEYS, faults)
+    match, no_match = (shapes.texts(values[key], key, faults) if key in values else () for key in EXAMPLE_KEYS)
     return Examples(match, no_match)
 
 
 def _channel(name: Scalar, node: Node, faults: list[Fault]) -> Channel | None:
-    text = _name(name, _CHANNEL, "a channel", "lower-case letters, digits, - and _, as in its address", faults)
+    text = _name(name, CHANNEL, "a channel", "lower-case letters, digits, - and _, as in its address", faults)
     if isinstance(node, Scalar) and not node.value and not node.quoted:
         return Channel(text, None, None)
     found = shapes.mapping(node, name.value, "team and purpose", faults)
-    values = shapes.fields(found, "a channel", ("team", "purpose"), (), faults) if found else {}
+    values = shapes.fields(found, "a channel", CHANNEL_KEYS, faults) if found else {}
     return Channel(text, _line(values, "team", faults), _line(values, "purpose", faults))
 
 
@@ -268,16 +286,13 @@ def _client(node: Node, faults: list[Fault]) -> ClientEntry | None:
     found = shapes.mapping(node, "clients", "name and phones", faults)
     if found is None:
         return None
-    values = shapes.fields(found, "a client", ("name", "phones", "tier", "tags", "language"), (), faults)
+    values = shapes.fields(found, "a client", CLIENT_KEYS, faults)
     shapes.required(values, "a client", ("name", "phones"), found.at, faults)
     name = _line(values, "name", faults)
     phones = shapes.lines(values["phones"], "phones", faults) if "phones" in values else ()
-    for phone in phones:
-        if not _PHONE.fullmatch(phone.value):
-            hint = "write it with + and the country code, without blanks"
-            faults.append(Fault(phone.at, "E144", "this is no phone number in the international form", hint))
+    faults.extend(guesses.phone(phone, PHONE) for phone in phones if not PHONE.fullmatch(phone.value))
     language = _line(values, "language", faults)
-    if language and not _LANGUAGE.fullmatch(language.value):
+    if language and not LANGUAGE.fullmatch(language.value):
         message = f'"{language.value}" is no language code'
         faults.append(Fault(language.at, "E139", message, "write two small letters, e.g. sw"))
     tags = shapes.lines(values["tags"], "tags", faults, may_be_empty=True) if "tags" in values else ()
@@ -286,6 +301,11 @@ def _client(node: Node, faults: list[Fault]) -> ClientEntry | None:
 
 def _line(values: Map[str, Node], key: str, faults: list[Fault]) -> Text | None:
     return shapes.line(values[key], key, faults) if key in values else None
+
+
+def _named_line(values: Map[str, Node], key: str, faults: list[Fault]) -> Text | None:
+    """A text that names something, which a yes or no cannot."""
+    return None if key in values and guesses.switch(values[key], key, faults) else _line(values, key, faults)
 
 
 def _priority(values: Map[str, Node], faults: list[Fault]) -> Priority | None:
@@ -303,7 +323,7 @@ def _name(key: Scalar, form: re.Pattern[str], what: str, signs: str, faults: lis
     if not form.fullmatch(key.value):
         # Of an accented letter the plain one is left.
         plain = "".join(map(texts.fold, key.value))
-        meant = re.sub(r"[^a-z0-9]+", "_" if form is _CATEGORY else "-", plain).strip("-_")
+        meant = re.sub(r"[^a-z0-9]+", "_" if form is CATEGORY else "-", plain).strip("-_")
         hint = f'did you mean "{meant}"?' if form.fullmatch(meant) else f"use {signs}"
         faults.append(Fault(key.at, "E139", f'{what} is made of {signs}, unlike "{key.value}"', hint))
     return Text(key.value, key.at)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from engine.core import durations
+from engine.ruleset import guesses
 from engine.ruleset.reader import Mapping, Node, Scalar, Sequence
 from engine.ruleset.syntax import Fault, Place, Text
 
@@ -161,18 +162,14 @@ def mapping(node: Node, name: str, wanted: str, faults: list[Fault]) -> Mapping 
     return None
 
 
-def fields(
-    found: Mapping, what: str, known: Iterable[str], later: Iterable[str], faults: list[Fault]
-) -> Map[str, Node]:
-    """The values of the keys that this version knows; any other key is a fault."""
-    known, later = tuple(known), frozenset(later)
+def fields(found: Mapping, what: str, known: Iterable[str], faults: list[Fault]) -> Map[str, Node]:
+    """The values of the keys that are known; any other key is a fault."""
+    known = tuple(known)
     written = {key.value for key, _ in found.entries}
     values: dict[str, Node] = {}
     for key, value in found.entries:
         if key.value in known:
             values[key.value] = value
-        elif key.value in later:
-            faults.append(not_yet(key.at, f'"{key.value}"'))
         else:
             close = closest(key.value, known)
             hint = _did_you_mean(close) if close else f"known are: {', '.join(known)}"
@@ -197,11 +194,6 @@ def empty(node: Node, name: str) -> Fault:
     return Fault(node.at, "E145", f'"{name}" is empty', "write something between the signs, or delete it")
 
 
-def not_yet(at: Place, what: str) -> Fault:
-    """Something that the language has, but not in this version of the engine."""
-    return Fault(at, "E138", f"{what} is not supported by this version", "leave it out for now")
-
-
 def _items(node: Node, name: str, faults: list[Fault], *, may_be_empty: bool) -> tuple[Node, ...]:
     if isinstance(node, Sequence) and (node.items or may_be_empty):
         return node.items
@@ -212,7 +204,7 @@ def _items(node: Node, name: str, faults: list[Fault], *, may_be_empty: bool) ->
     if isinstance(node, Scalar):
         hint = (
             f"write [{node.value}]"
-            if _SIMPLE.fullmatch(node.value)
+            if _SIMPLE.fullmatch(node.value) and not guesses.is_guessed(node.value)
             else f'write ["{node.value}"]'
             if '"' not in node.value
             else "put [ ] around it"

@@ -5,7 +5,7 @@ Whatever the disk answers becomes a fault in a lead's words; nothing is raised.
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from engine.ruleset.syntax import Fault, Place
 # Folders that change while they are read are read again, so often.
 _ATTEMPTS = 5
 _SUFFIXES = {"rules": ".yaml", "templates": ".j2"}
+# Where the tests of the rules stand, in a folder of rules. They decide nothing, so who decides does not read them.
+_TESTS = "tests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,21 @@ class Snapshot:
     # "rules/10-telephony.yaml" or "templates/ack/default.j2" to the bytes, in the order of the names.
     files: Mapping[str, bytes]
     faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How both folders stand, without a look inside the files: equal as long as nothing was written."""
+
+    # Each file that counts, as findings show it, with a stamp that changes when the file does.
+    files: tuple[tuple[str, tuple[int, int, int]], ...]
+    # What keeps a folder from being listed, or a file from being counted.
+    faults: tuple[Fault, ...]
+
+    @property
+    def missing(self) -> bool:
+        """Whether a folder cannot be listed."""
+        return any(fault.code == "E210" for fault in self.faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +56,46 @@ class _Found:
     stamp: tuple[int, int, int]
 
 
-def snapshot(rules: Path, templates: Path) -> Snapshot:
+def snapshot(
+    rules: Path, templates: Path, settle: Callable[[], None] = lambda: None, *, tests: bool = False
+) -> Snapshot:
     """The bytes of every `*.yaml` directly in `rules` and of every `*.j2` below `templates`; dot-files do not count.
+    With `tests` also those of every `*.yaml` directly in the folder `tests` of the rules.
 
-    Folders that change meanwhile are read again, so that half of somebody's edit is not taken for a whole. Of a file
-    over the size limit one byte more than the limit is read.
+    Folders that change meanwhile are read again, so that half of somebody's edit is not taken for a whole; `settle`
+    gives an editor that has emptied a file the time to fill it. What never comes to rest is a fault. Of a file over
+    the size limit one byte more than the limit is read.
     """
     taken = Snapshot({})
+    restless: list[Fault] = []
     for _ in range(_ATTEMPTS):
-        found, faults = _listing(rules, templates)
+        found, faults = _listing(rules, templates, tests=tests)
         taken = _read(found, faults)
-        if found == _listing(rules, templates)[0]:
+        settle()
+        restless = _changed(found, _listing(rules, templates, tests=tests)[0])
+        if not restless:
             break
-    return taken
+    return Snapshot(taken.files, (*taken.faults, *restless))
+
+
+def _changed(before: list[_Found], after: list[_Found]) -> list[Fault]:
+    """A fault for each file that came, went or became another one."""
+    stamps = {one.label: one.stamp for one in before}
+    stamps_after = {one.label: one.stamp for one in after}
+    labels = sorted(label for label in stamps | stamps_after if stamps.get(label) != stamps_after.get(label))
+    hint = "wait until whatever writes it is done, then try again"
+    return [Fault(Place(name, 0, 0), "E216", "this file keeps changing while it is read", hint) for name in labels]
+
+
+def listing(rules: Path, templates: Path) -> Listing:
+    """How the folders stand now, tests included; no file is opened."""
+    found, faults = _listing(rules, templates, tests=True)
+    return Listing(tuple((one.label, one.stamp) for one in found), tuple(faults))
+
+
+def is_test(name: str) -> bool:
+    """Whether a snapshot's file stands among the tests."""
+    return name.startswith(f"rules/{_TESTS}/")
 
 
 def label(name: str, rules: str, templates: str) -> str:
@@ -63,9 +107,11 @@ def label(name: str, rules: str, templates: str) -> str:
 
 
 def fingerprint(files: Mapping[str, bytes]) -> str:
-    """The content hash of a snapshot, as hexadecimal digits: equal exactly when all names and bytes are."""
+    """The content hash of a snapshot, as hexadecimal digits: equal exactly when all names and bytes are but those of
+    tests.
+    """
     digest = hashlib.sha256()
-    for name in sorted(files):
+    for name in sorted(name for name in files if not is_test(name)):
         for part in (os.fsencode(name), files[name]):
             # The length first, so that no two snapshots can give the same stream of bytes.
             digest.update(len(part).to_bytes(8, "big"))
@@ -73,12 +119,12 @@ def fingerprint(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def _listing(rules: Path, templates: Path) -> tuple[list[_Found], list[Fault]]:
+def _listing(rules: Path, templates: Path, *, tests: bool) -> tuple[list[_Found], list[Fault]]:
     found: list[_Found] = []
     faults: list[Fault] = []
     for part, folder in (("rules", rules), ("templates", templates)):
         try:
-            paths = sorted(folder.iterdir() if part == "rules" else _below(folder))
+            paths = sorted(_directly_in(folder, tests=tests) if part == "rules" else _below(folder))
         except OSError as error:
             whole = Place(str(folder), 0, 0)
             hint = f"name the folder that holds the {part}"
@@ -96,6 +142,13 @@ def _listing(rules: Path, templates: Path) -> tuple[list[_Found], list[Fault]]:
                 hint = f'call it "{path.stem}.yaml"'
                 faults.append(Fault(Place(shown, 0, 0), "E212", "a file that ends in .yml is not read", hint))
     return found, faults
+
+
+def _directly_in(folder: Path, *, tests: bool) -> Iterator[Path]:
+    """Everything in a folder, and in its folder of tests. Raises OSError when the folder itself cannot be listed."""
+    yield from folder.iterdir()
+    if tests and (folder / _TESTS).is_dir():
+        yield from (folder / _TESTS).iterdir()
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -5,7 +5,7 @@ categories and templates are still only names.
 """
 
 from dataclasses import dataclass, field
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 
 from engine.core.decisions import Priority
 
@@ -249,6 +249,58 @@ class ClientEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """One key of an `expect:` in a scenario."""
+
+    # What it is about, e.g. posts.
+    fact: Text
+    # is, contains (all of the values), exactly (these values and no others) or none
+    how: str
+    values: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Somebody who writes in a scenario."""
+
+    # As its steps call them.
+    handle: Text
+    name: Text | None
+    phone: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One message of a scenario, or time that passes without one."""
+
+    at: Place
+    # How long after the step before it; or the moment itself, aware.
+    after: timedelta
+    moment: datetime | None
+    # Whoever writes; None: only time passes.
+    sender: Text | None
+    says: str
+    kind: str
+    source: str
+    attachments: tuple[str, ...]
+    expect: tuple[Expectation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A story with a clock: who writes what and when, and what should come of it."""
+
+    name: Text
+    # Aware, in the zone in which its times are written and shown.
+    begins_at: datetime
+    clients: tuple[Sender, ...]
+    steps: tuple[Step, ...]
+    # Counted over all steps.
+    expect: tuple[Expectation, ...]
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Defaults:
     """`defaults:`, merged over all files."""
 
@@ -272,3 +324,5 @@ class Document:
     channels: tuple[Channel, ...] = ()
     hours: tuple[Hours, ...] = ()
     clients: tuple[ClientEntry, ...] = ()
+    # Tests: they decide nothing.
+    scenarios: tuple[Scenario, ...] = ()

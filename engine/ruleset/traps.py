@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 # How far above an error the quote that was never closed may stand.
 _LOOK_BACK = 60
+# A longer value is not repeated in the advice.
+_SHOWN_VALUE = 200
 # Indentation, dashes and a key: what stands before a value in block style.
 _LEAD = re.compile(r"""\s*(?:-[ ]+)*(?:(?:"[^"]*"|'[^']*'|[^\s"'#\[\]{},&*!|>%@`][^:#]*?):[ ]+)?(?=\S)""")
 _NO_SPACE = re.compile(r"""\s*(?:-[ ]+)*(?P<key>[A-Za-z_][\w-]*):(?=[^\s:])""")
@@ -18,6 +20,17 @@ _NO_COLON = re.compile(r"\s*(?:-[ ]+)*(?P<key>[A-Za-z_][\w-]*)(?=\s[^:]*$|$)")
 _NO_DASH_SPACE = re.compile(r"\s*-(?=[\w\"'])")
 _NEEDS_QUOTES = "@`%*&!|>]},"
 _COMMENT = re.compile(r"\s#")
+# What YAML takes the first sign of a value for, where leads write one as a letter like any other.
+_SIGNS = {
+    "@": "E170",
+    "*": "E171",
+    "&": "E172",
+    "!": "E173",
+    "%": "E174",
+    "`": "E175",
+    "|": "E176",
+    ">": "E176",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,8 @@ def diagnose(lines: Sequence[str], problem: Problem) -> Trap:
 def needs_quotes(line_no: int, line: str, start: int, *, in_flow: bool) -> Trap:
     """A value whose first character means something to YAML."""
     end = max(value_end(line, start, in_flow=in_flow), start + 1)
-    return _unquoted("E109", line_no, line, start, end, f"a value that begins with {line[start]} needs quotes")
+    code = _SIGNS.get(line[start : start + 1], "E109")
+    return _unquoted(code, line_no, line, start, end, f"a value that begins with {line[start]} needs quotes")
 
 
 def braces(line_no: int, line: str, start: int, *, in_flow: bool) -> Trap:
@@ -114,6 +128,8 @@ def braces(line_no: int, line: str, start: int, *, in_flow: bool) -> Trap:
 def _unquoted(code: str, line_no: int, line: str, start: int, end: int, message: str) -> Trap:
     value = line[start:end]
     hint = f'write "{value}"' if '"' not in value and "\\" not in value else f"write {quoted(value)}"
+    if len(value) > _SHOWN_VALUE:
+        hint = "put quotes around all of it"
     return Trap(code, line_no, start, end, message, hint, _requoted(line_no, start, end, value))
 
 

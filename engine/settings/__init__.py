@@ -45,6 +45,7 @@ __all__ = [
     "WhatsAppCloudSettings",
     "control_socket",
     "load",
+    "rules_folders",
     "state_directory",
 ]
 
@@ -65,6 +66,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 def state_directory(path: Path) -> Path:
     """The state directory that `path` names, for commands that ask the daemon and need no secret. Raises as `load`."""
     return _read(path, Vault({})).state
+
+
+def rules_folders(path: Path) -> tuple[Path, Path]:
+    """The folders of rules and of templates that `path` names, without any secret. Raises as `load`."""
+    settings = _read(path, Vault({}))
+    return settings.rules, settings.templates
 
 
 def control_socket(state: Path) -> Path:

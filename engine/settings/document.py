@@ -218,12 +218,13 @@ def _mattermost(top: Section, environment: Environment, vault: Vault) -> Matterm
                 "environment", MISSING, message, "e.g. mattermost: {url: https://chat.example.org, team: support}"
             )
         return None
-    section = top.part(_MATTERMOST).only("url", "team", "channel_override")
+    section = top.part(_MATTERMOST).only("url", "team", "channel_override", "operations_channel")
     section.expect("url", "team")
     return MattermostSettings(
         url=section.url("url") or "",
         team=section.text("team") or "",
         channel_override=section.text("channel_override"),
+        operations_channel=section.text("operations_channel"),
         token=vault.take("mattermost_token"),
     )
 

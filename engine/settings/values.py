@@ -91,6 +91,8 @@ class MattermostSettings:
     team: str
     # Every post goes to this channel instead of the rule's.
     channel_override: str | None
+    # Where the daemon tells its operators about itself, e.g. that the rules are broken; None: only in the log.
+    operations_channel: str | None
     token: Secret
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
+from engine.ruleset import editor_schema
 from engine.settings import load
 
 
@@ -16,6 +17,8 @@ def test_the_folder_works_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture
     settings = load(folder / "engine.yaml", {"ENGINE_DESK_TOKEN": "secret"})
     assert settings.rules == folder / "rules"
     assert main(["validate", str(folder / "rules"), "--strict"]) == 0
+    # What the first line of each file names for editors.
+    assert (folder / "rules" / "schema.json").read_text(encoding="utf-8") == editor_schema.show()
 
 
 def test_no_file_is_ever_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`engine help CODE`: the page of a finding."""
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from engine.ruleset import codes
 @pytest.mark.parametrize("code", ["E112", "e112", " E112 "])
 def test_a_page_is_printed_whole(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Title, explanation, wrong and right; the case of the letter does not matter."""
-    assert help_code.run(argparse.Namespace(code=code)) == 0
+    assert help_code.run(argparse.Namespace(codes=[code])) == 0
     assert capsys.readouterr().out == (
         "E112  No channel has this name\n"
         "\n"
@@ -32,12 +33,62 @@ def test_a_page_is_printed_whole(code: str, capsys: pytest.CaptureFixture[str]) 
     )
 
 
-@pytest.mark.parametrize("code", ["E999", "112", ""])
-def test_an_unknown_code_is_a_question_of_usage(code: str) -> None:
-    """The answer says which codes there are."""
+@pytest.mark.parametrize(
+    ("code", "meant"),
+    [
+        ("E999", ""),
+        ("", ""),
+        ("112", '; did you mean "E112" (No channel has this name)?'),
+        ("W112", '; did you mean "E112" (No channel has this name)?'),
+        ("e1112", '; did you mean "E112" (No channel has this name)?'),
+    ],
+)
+def test_an_unknown_code_is_a_question_of_usage(code: str, meant: str) -> None:
+    """The answer says which code was probably meant, and how to find one."""
     with pytest.raises(UsageError) as caught:
-        help_code.run(argparse.Namespace(code=code))
-    assert str(caught.value) == f'there is no code "{code}": `engine validate` prints codes such as E112 and W501'
+        help_code.run(argparse.Namespace(codes=[code]))
+    assert str(caught.value) == f'there is no code "{code}"{meant}\n  `engine help` lists them all'
+
+
+def test_several_pages_come_one_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the last line of `engine validate` asks for them."""
+    help_code.run(argparse.Namespace(codes=["E112", "w504"]))
+    shown = capsys.readouterr().out
+    assert re.findall(r"^[EW]\d{3}  .+$", shown, re.MULTILINE) == [
+        "E112  No channel has this name",
+        "W504  A very short word",
+    ]
+
+
+def test_without_a_code_all_are_listed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each once with its title, below what it is about; coloured where that is wanted."""
+    help_code.run(argparse.Namespace(codes=[]))
+    shown = capsys.readouterr().out
+    assert re.findall(r"^  ([EW]\d{3})  (.+)$", shown, re.MULTILINE) == [
+        (page.code, page.title) for page in codes.pages().values()
+    ]
+    assert shown.startswith("Reading a file\n  E101  The file is not in UTF-8\n")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    help_code.run(argparse.Namespace(codes=[]))
+    coloured = capsys.readouterr().out
+    assert "\x1b[1mReading a file\x1b[0m\n  \x1b[31mE101\x1b[0m  " in coloured
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == shown
+
+
+def test_a_page_is_coloured_where_that_is_wanted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong in red, what is right in green; nothing else changes."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    help_code.run(argparse.Namespace(codes=["W504"]))
+    shown = capsys.readouterr().out
+    assert shown.endswith(
+        "\x1b[1mWrong:\x1b[0m\n\n\x1b[31m    words: [ip]\x1b[0m\n\n"
+        '\x1b[1mRight:\x1b[0m\n\n\x1b[32m    words: ["ip phone"]\x1b[0m\n'
+    )
+    assert re.sub(r"\x1b\[\d+m", "", shown) == codes.render(codes.pages()["W504"])
 
 
 def test_every_page_can_be_read() -> None:

@@ -1,8 +1,11 @@
 """Diagnostics: how a finding reads, character by character."""
 
-import pytest
+from dataclasses import replace
 
-from engine.core.diagnostics import Diagnostic, Related, Severity, order, render
+import pytest
+from rich.cells import cell_len
+
+from engine.core.diagnostics import Diagnostic, Related, Severity, order, render, width
 
 E112 = Diagnostic(
     path="rules/10-telephony.yaml",
@@ -72,6 +75,41 @@ HEAD = "rules/a.yaml:3:{}  warning  W201  this is odd\n"
             id="what a terminal would hide or obey",
         ),
         pytest.param(
+            finding("a: 👨\u200d👩\u200d👧 🇰🇪 ❤\ufe0f 👍🏽 x", 19, 1),
+            HEAD.format(19) + "    3 | a: 👨\u200d👩\u200d👧 🇰🇪 ❤\ufe0f 👍🏽 x\n      |                ^",
+            id="an emoji of several signs takes two columns",
+        ),
+        pytest.param(
+            finding("a: b\u200dc", 4, 3),
+            HEAD.format(4) + "    3 | a: b\ufffdc\n      |    ^^^",
+            id="a joiner that joins no emoji",
+        ),
+        pytest.param(
+            finding(f"{'a' * 40}: [{'b, ' * 100}wrong, {'c, ' * 100}]", 344, 5, hint="right"),
+            HEAD.format(344) + f"    3 | …{'b, ' * 10}wrong, {'c, ' * 27}…\n      | {' ' * 31}^^^^^ right",
+            id="a long line is cut around the mark",
+        ),
+        pytest.param(
+            finding(f"words: [{'b, ' * 100}]", 1, 5),
+            HEAD.format(1) + f"    3 | words: [{'b, ' * 36}b,…\n      | ^^^^^",
+            id="a long line keeps its beginning",
+        ),
+        pytest.param(
+            finding(f"words: [{'b, ' * 100}]", 8, 302),
+            HEAD.format(8) + f"    3 | words: [{'b, ' * 36}b,…\n      |        {'^' * 111}",
+            id="a mark that is longer than what is shown",
+        ),
+        pytest.param(
+            finding(f"{'故' * 30}: [{'障' * 80}e\u0301, {'電' * 80}]", 114, 2),
+            HEAD.format(114) + f"    3 | …{'障' * 30}e\u0301, {'電' * 27}…\n      | {' ' * 61}^",
+            id="a long line of wide signs",
+        ),
+        pytest.param(
+            finding(f"{'a' * 100}e\u0301\u0301{'b' * 29} wrong {'c' * 100}", 133, 5),
+            HEAD.format(133) + f"    3 | …{'b' * 29} wrong {'c' * 82}…\n      | {' ' * 30}^^^^^",
+            id="a cut never falls between a letter and its marks",
+        ),
+        pytest.param(
             finding("x: y", 4, 1, line=123456),
             "rules/a.yaml:123456:4  warning  W201  this is odd\n123456 | x: y\n       |    ^",
             id="a line number with six digits",
@@ -114,6 +152,22 @@ HEAD = "rules/a.yaml:3:{}  warning  W201  this is odd\n"
 def test_a_finding_reads_the_same_everywhere(diagnostic: Diagnostic, text: str) -> None:
     """The whole text, pinned."""
     assert render(diagnostic) == text
+
+
+def test_no_name_can_give_a_terminal_orders() -> None:
+    """A sentence, an advice or another place may quote what stands in a file."""
+    odd = replace(E112, message='no channel is named "\x1b[2J"', hint="a\nb", related=(Related("a\x07", 1, "c\r"),))
+    assert not {"\x1b", "\x07", "\r"} & set(render(odd))
+    assert render(odd).count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "abc", "電話", "cafe\u0301", "👨\u200d👩\u200d👧", "🇰🇪🇰🇪🇰", "❤\ufe0f", "👍🏽", "한글", "สวัสดี", "a\ufe0f"],
+)
+def test_widths_are_those_that_terminals_use(text: str) -> None:
+    """The table of another program agrees (rich, which follows wcwidth)."""
+    assert width(text) == cell_len(text)
 
 
 def test_findings_are_shown_by_place() -> None:

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.core import text
-from engine.core.text import first_sentence, fold, is_apostrophe, normalise, origins, words
+from engine.core.text import first_sentence, fold, is_apostrophe, normalise, origins, spans, words
 
 # Characters that take part in some rule of folding, so that chance meets them in each other's company.
 TRICKY = st.text(
@@ -65,7 +65,7 @@ def test_words_point_at_the_characters_they_were_made_of(written: str, expected:
     """Each word comes with the range of the original that a person would mark."""
     normal = normalise(written)
     assert [
-        (word, written[start:end]) for word, (start, end) in zip(normal.words, normal.spans, strict=True)
+        (word, written[start:end]) for word, (start, end) in zip(normal.words, spans(normal), strict=True)
     ] == expected
 
 
@@ -80,13 +80,20 @@ def test_normalising_twice_changes_nothing(written: str) -> None:
     assert (twice.line, twice.words) == (once.line, once.words)
 
 
-@given(st.text(st.characters(max_codepoint=127)) | st.text(st.sampled_from([chr(code) for code in text._COMMON])))
+@given(
+    st.text(st.characters(max_codepoint=127))
+    | st.text(st.sampled_from([chr(code) for code in text._COMMON]))
+    | st.text(st.sampled_from("aB9 '`*-_.?\u2018\u2019\ufe0f\u2764\U0001f44d\U0001f3fb"))
+)
 @example("a'`b")
 @example("x'-'y")
+@example("can\u2019`t \u2764\ufe0f")
+@example("a\ufe0f'b\ufe0f `\ufe0fc")
 @example("don\u2019t 👍🏻 Ñandú")
 def test_common_characters_take_a_shorter_way_to_the_same_result(written: str) -> None:
-    """The path for the characters of most messages agrees with the general one in words, ranges and line."""
+    """The paths for the characters of most messages agree with the general one in words, ranges and line."""
     assert normalise(written) == text._normalise_any(written)
+    assert spans(normalise(written)) == text._spans_any(written)
 
 
 @given(st.text() | TRICKY)
@@ -94,7 +101,7 @@ def test_ranges_lie_in_the_original_in_order(written: str) -> None:
     """Words are cut in order, and each range holds its own word; one character may hold two, as ¼ does."""
     normal = normalise(written)
     before = (0, 0)
-    for word, (start, end) in zip(normal.words, normal.spans, strict=True):
+    for word, (start, end) in zip(normal.words, spans(normal), strict=True):
         assert start < end <= len(written)
         assert before <= (start, end)
         assert word in normalise(written[start:end]).line

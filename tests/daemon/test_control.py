@@ -46,8 +46,8 @@ class Daemon:
     async def resume(self) -> Json:
         return self._note("resume")
 
-    async def reload(self) -> Json:
-        return self._note("reload")
+    async def reload(self, *, wait: bool) -> Json:
+        return self._note("reload" if wait else "reload soon")
 
     async def incidents(self, status: str | None, limit: int) -> list[Json]:
         return [self._note("incidents", status, limit)]
@@ -86,6 +86,9 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
         pytest.param(lambda client: client.pause(), ("pause",), {"asked": "pause"}, id="pause"),
         pytest.param(lambda client: client.resume(), ("resume",), {"asked": "resume"}, id="resume"),
         pytest.param(lambda client: client.reload(), ("reload",), {"asked": "reload"}, id="reload"),
+        pytest.param(
+            lambda client: client.reload(wait=False), ("reload soon",), {"asked": "reload soon"}, id="reload-soon"
+        ),
         pytest.param(
             lambda client: client.incidents(), ("incidents", None, 50), [{"asked": "incidents"}], id="all incidents"
         ),

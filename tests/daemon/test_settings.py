@@ -350,7 +350,7 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
             '2:8  error  E904  "base", the first pause, is longer than zero and no longer than "cap"',
             id="cap below base",
         ),
-        pytest.param(f"{LEAST}oncall: {{mention: @oncall}}\n", "2:19  error  E109", id="what the reader of YAML finds"),
+        pytest.param(f"{LEAST}oncall: {{mention: @oncall}}\n", "2:19  error  E170", id="what the reader of YAML finds"),
         pytest.param(f"{LEAST}rules: a\nrules: b\n", "3:1  error  E116", id="a key twice"),
     ],
 )

@@ -28,7 +28,7 @@ from standins.documents import (
 
 from engine.core.decisions import Because, Decision, Priority, Shadow
 from engine.core.events import Event
-from engine.core.text import Normal, normalise, origins
+from engine.core.text import Normal, normalise, origins, spans
 from engine.ruleset import syntax
 from engine.ruleset.inflections import forms
 from engine.ruleset.syntax import Rule
@@ -175,7 +175,7 @@ def naive_words(atom: syntax.Words, normal: Normal) -> Hit | None:
             length = max(length for length, _ in found)
             written = next(written for size, written in found if size == length)
             kind = "exact" if atom.exact else "words"
-            return Hit(f"{kind}: {written}", normal.spans[at][0], normal.spans[at + length - 1][1])
+            return Hit(f"{kind}: {written}", spans(normal)[at][0], spans(normal)[at + length - 1][1])
     return None
 
 
@@ -236,7 +236,7 @@ def naive_atom(atom: syntax.Atom, given_event: Event, normal: Normal, *, is_open
             for name, start, end in naive_keywords(atom.category.value, normal):
                 if not names or name in names:
                     shown = f"keywords {atom.category.value}: {name if names else 'any'}"
-                    return Hit(shown, normal.spans[start][0], normal.spans[end - 1][1])
+                    return Hit(shown, spans(normal)[start][0], spans(normal)[end - 1][1])
             return None
         case syntax.Pattern():
             found = re.search(atom.regex.value, normal.line, re.IGNORECASE)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from types import MappingProxyType
 
 from jinja2 import Template
@@ -20,6 +21,7 @@ from engine.ruleset.places import within
 from engine.ruleset.syntax import Fault, Place, Text
 from engine.ruleset.templates.mentions import unguarded, uses
 from engine.ruleset.templates.sandbox import LENIENT, SAMPLE, examine, render
+from engine.ruleset.templates.skeletons import skeleton
 
 # The template of every engineers' post.
 ESCALATION = "escalation/default"
@@ -28,7 +30,6 @@ SUMMARY_LIMIT = 200
 
 # What Jinja2 counts as the end of a line.
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
-_BLANKS = re.compile(r"\s+")
 _TITLE_AND_BODY = re.compile(r"\A\s*(?P<title>\S[^\n]*)\n[ \t]*\n\s*(?P<body>\S.*)\Z", re.DOTALL)
 
 _FALLBACK_ACKNOWLEDGEMENT = (
@@ -42,17 +43,24 @@ _FALLBACK_TITLE = "New WhatsApp Client Request"
 class Summary:
     """A rule's summary, compiled."""
 
+    # None: the pieces say it all.
     template: Template | None
-    # The summary itself when it has no variables.
-    text: str
+    # Text and the names of variables by turns, beginning and ending with text. Most summaries are no more than that,
+    # and so need neither Jinja2's compiler (0.5 ms each) nor its run time (8 µs each).
+    pieces: tuple[str, ...]
     # It uses what the message itself says, which costs time to prepare and which few summaries want.
     asks_message: bool
+    # Its words, which the template takes as variables: see `skeletons`.
+    words: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def render(self, given: Mapping[str, object]) -> str:
         """One line with quotes' marks, at most `SUMMARY_LIMIT` long; empty when nothing is left of it. Never raises."""
-        if self.template is None:
-            return self.text
-        return _one_line(render(self.template, given) or "")
+        if self.template is not None:
+            return _one_line(render(self.template, {**given, **self.words}) or "")
+        shown = list(self.pieces)
+        for place in range(1, len(shown), 2):
+            shown[place] = str(given.get(shown[place], ""))
+        return _one_line("".join(shown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +109,18 @@ class Templates:
 
     def check_summary(self, summary: Text, extra: Iterable[str] | None = None) -> tuple[Fault, ...]:
         """What is wrong with a summary; unknown variables only when `extra` says which categories and groups exist."""
-        found = examine(summary.value)
+        shape = skeleton(summary.value).shape
+        found = examine(shape)
         if found is not None:
             return (Fault(summary.at, found.code, found.message, found.hint),)
         if extra is None:
             return ()
         known = variables.ALWAYS | variables.SOMETIMES | frozenset(extra)
-        return tuple(
-            _unknown(_part(summary, used), used, known)
-            for used in dict.fromkeys(used for _, used in uses(LENIENT.parse(summary.value)))
-            if used not in known
-        )
+        return tuple(_unknown(_part(summary, used), used, known) for used in _used(shape) if used not in known)
 
     def unguarded(self, summary: Text) -> frozenset[str]:
         """The variables that a summary uses without asking whether they are there; none for a broken one."""
-        if examine(summary.value) is not None:
-            return frozenset()
-        return frozenset(unguarded(LENIENT.parse(summary.value)))
+        return _unguarded(skeleton(summary.value).shape)
 
     def variables_of(
         self, summary: Text, extra: Iterable[str] | None = None
@@ -157,17 +160,42 @@ _OF_MESSAGE = variables.SOMETIMES | {"raw_text", "received_at"}
 _FALLBACK_BODY = ("oncall", "client_name", "client_phone", "issue_summary", "raw_text")
 
 
+# A variable by itself, with what Jinja2 takes for a constant or an operator left to Jinja2.
+_VARIABLE = re.compile(
+    r"\{\{ *(?!(?:true|false|none|and|or|not|in|is|if|else|elif|for|self) *\}\})([a-z_][a-z0-9_]*) *\}\}"
+)
+
+
 def compile_summary(source: str) -> Summary:
     """The summary of a rule, in which `Templates.check_summary` has found nothing wrong."""
-    if "{" not in source:
-        return Summary(None, _one_line(source), asks_message=False)
-    used = {name for _, name in uses(LENIENT.parse(source))}
-    return Summary(LENIENT.from_string(source), source, asks_message=not used.isdisjoint(_OF_MESSAGE))
+    pieces = tuple(_VARIABLE.split(source))
+    if not any("{" in piece for piece in pieces[::2]):
+        return Summary(None, pieces, asks_message=not _OF_MESSAGE.isdisjoint(pieces[1::2]))
+    found = skeleton(source)
+    asks_message = not _OF_MESSAGE.isdisjoint(_used(found.shape))
+    return Summary(_compiled(found.template), (), asks_message, found.words)
+
+
+@lru_cache(maxsize=1024)
+def _used(shape: str) -> tuple[str, ...]:
+    """The variables that a summary uses, in their order."""
+    return tuple(dict.fromkeys(used for _, used in uses(LENIENT.parse(shape))))
+
+
+@lru_cache(maxsize=1024)
+def _unguarded(shape: str) -> frozenset[str]:
+    """The variables that a summary uses without asking; none for a broken one."""
+    return frozenset() if examine(shape) is not None else frozenset(unguarded(LENIENT.parse(shape)))
+
+
+@lru_cache(maxsize=1024)
+def _compiled(template: str) -> Template:
+    return LENIENT.from_string(template)
 
 
 def _one_line(rendered: str) -> str:
     """White space as single spaces, every quote closed, at most as long as a summary may be."""
-    line = _BLANKS.sub(" ", rendered).strip()
+    line = " ".join(rendered.split())
     if len(line) <= SUMMARY_LIMIT and plain(line) == line:
         return line
     left = SUMMARY_LIMIT

@@ -1,0 +1,168 @@
+"""Messages of the past for the commands that try rules on them: from the running daemon's journal or from a file.
+
+A file holds JSON, one object a line: an event as it is posted, or `{"event": …, "decision": …, "followUp": …}` as
+`engine backtest --export` writes it. Messages come as a stream, the journal's newest first, so that a month of them
+needs no more memory than a page.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from engine.commands.folders import Side, load
+from engine.control import ControlClient
+from engine.core import backtests, durations
+from engine.core.backtests import Past
+from engine.core.contracts import parse_event
+from engine.core.errors import ConfigurationError, DaemonUnreachable, EngineError, InvalidEvent, UsageError
+from engine.settings import control_socket, rules_folders, state_directory
+
+_DEFAULT_SPAN = "30d"
+# The daemon decides no message while it reads a page: 100 of them take it about 5 ms.
+_PAGE = 100
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_KEYS = frozenset({"event", "decision", "followUp", "id", "acceptedAt"})
+
+
+class UnreadableFile(EngineError):
+    """A file of messages holds something else, or cannot be read."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From one moment until before another; aware."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A message together with the JSON that it came as."""
+
+    # When the journal accepted it; in a file, when it was received.
+    at: datetime
+    past: Past
+    # As `--export` writes it.
+    written: dict[str, Any]
+
+
+def period(options: argparse.Namespace) -> Period:
+    """What `--since` and `--until` say; a file is read whole when they say nothing. UsageError for a wrong form."""
+    since = options.since or ("" if options.source else _DEFAULT_SPAN)
+    begin = _moment("--since", since) if since else _EARLIEST
+    end = _moment("--until", options.until) if options.until else _LATEST
+    if begin >= end:
+        raise UsageError("--since must lie before --until")
+    return Period(begin, end)
+
+
+def _moment(option: str, written: str) -> datetime:
+    span = durations.parse(written)
+    if span is not None:
+        return _now() - min(span, timedelta(days=9000))
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        raise UsageError(
+            f'{option} "{written}" is neither a span such as 30d, 12h or 45m nor a date such as 2026-02-12'
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _now() -> datetime:
+    # The composition root holds the clock and imports every adapter, which a given time need not pay for.
+    from engine.app import SystemClock  # noqa: PLC0415 - see above
+
+    return SystemClock().now()
+
+
+def own_rules(options: argparse.Namespace) -> Side:
+    """The rules in `--rules`; else those of engine.yaml, where there is one; else the folder `rules`."""
+    if options.rules:
+        return load(options.rules, options.templates)
+    try:
+        rules, templates = map(str, rules_folders(options.config))
+    except ConfigurationError:
+        if options.config.exists() or options.config != Path("engine.yaml"):
+            raise
+        return load("rules", options.templates)
+    return load(rules, options.templates or templates)
+
+
+def records(options: argparse.Namespace, within: Period) -> Iterator[Record]:
+    """The messages of the period, at most `--limit`; see the module for the order."""
+    if options.limit < 1:
+        raise UsageError("--limit must be at least 1")
+    found = _of_file(options.source) if options.source else _of_journal(options.config, within.since)
+    return islice((one for one in found if within.since <= one.at < within.until), options.limit)
+
+
+def _of_journal(config: Path, since: datetime) -> Iterator[Record]:
+    client = ControlClient(control_socket(state_directory(config)))
+    before = None
+    while True:
+        try:
+            page = client.decided(since, before, _PAGE)
+        except DaemonUnreachable as error:
+            raise DaemonUnreachable(f"{error}; messages in a file are read with --from FILE.jsonl") from error
+        if not page:
+            return
+        for answer in page:
+            yield _record(answer, datetime.fromisoformat(answer["acceptedAt"]))
+        before = page[-1]["id"]
+
+
+def _record(answer: dict[str, Any], at: datetime) -> Record:
+    event, decision = answer["event"], answer.get("decision")
+    past = Past(
+        event=None if event is None else parse_event(json.dumps(event).encode()),
+        seen=None if decision is None else backtests.of_log(decision),
+        follow_up=answer.get("followUp") is True,
+    )
+    return Record(at, past, {key: answer[key] for key in ("event", "decision", "followUp") if key in answer})
+
+
+def _of_file(path: Path) -> Iterator[Record]:
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield _of_line(line.removeprefix(b"\xef\xbb\xbf"), f"{path}:{number}")
+    except OSError as error:
+        raise UnreadableFile(f"{path} cannot be read: {(error.strerror or 'the disk refuses').lower()}") from error
+
+
+def _of_line(line: bytes, place: str) -> Record:
+    wanted = 'each line must be an event, or {"event": …, "decision": …}'
+    try:
+        given = json.loads(line)
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(f"{place}: the text is no UTF-8; {wanted}") from error
+    except json.JSONDecodeError as error:
+        raise UnreadableFile(f"{place}:{error.colno}: this is no JSON; {wanted}") from None
+    except RecursionError:
+        raise UnreadableFile(f"{place}: brackets stand too deep one inside the other; {wanted}") from None
+    if not isinstance(given, dict):
+        raise UnreadableFile(f"{place}: this is JSON, but no object in braces; {wanted}")
+    answer = given if "event" in given else {"event": given}
+    if unknown := sorted(answer.keys() - _KEYS):
+        raise UnreadableFile(f'{place}: "{unknown[0]}" is no key of a message; {wanted}')
+    try:
+        record = _record(answer, _EARLIEST)
+    except InvalidEvent as error:
+        raise UnreadableFile(f"{place}: {error.field or 'the event'} {error.problem}; {wanted}") from None
+    except (AttributeError, TypeError) as error:
+        raise UnreadableFile(f"{place}: decision: must be a decision log, an object in braces; {wanted}") from error
+    if answer.get("decision") is not None and record.past.seen is None:
+        raise UnreadableFile(f"{place}: decision: rule, priority, channel or ack is missing; {wanted}")
+    at = record.past.event.received_at if record.past.event else _EARLIEST
+    return Record(at, record.past, record.written)

@@ -1,0 +1,64 @@
+"""What the daemon tells its operators about itself: a change of state in, the words for their channel out.
+
+Called by `app`, which sends them the way posts go (see `core.deliveries.FollowUp`). Places, codes and sentences only: a
+finding's quoted line and its advice may hold a client's words from an example, so both are left out. Pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.core.diagnostics import Diagnostic, Severity
+from engine.core.quotes import clean_line, quote
+
+# So many findings are told; `engine validate` shows all of them.
+_SHOWN = 10
+_SENTENCE_LIMIT = 200
+_SHA_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A matter, the state it is in, and what is said about it when that is new."""
+
+    # "rules"
+    matter: str
+    # Equal states are told once.
+    state: str
+    # With quotes' marks: whatever a lead wrote must neither mention anyone nor break the layout.
+    text: str
+    # All is well: worth telling only after something was not.
+    good: bool
+
+
+def rules_refused(findings: Sequence[Diagnostic], refused: str, in_force: str, *, at_start: bool) -> Notice:
+    """The files with the hash `refused` cannot be used; the set `in_force` works on."""
+    lines = found_lines(findings)
+    shown = [f"- {quote(line)}" for line in lines[:_SHOWN]]
+    more = [f"- and {len(lines) - _SHOWN} more: `engine validate` shows them"] if len(lines) > _SHOWN else []
+    sha = in_force[:_SHA_SHOWN]
+    head = (
+        f"**Started with the last good rules ({sha}).** The rules on disk cannot be used:"
+        if at_start
+        else f"**The rules on disk cannot be used.** The last good ones ({sha}) stay in force:"
+    )
+    return Notice("rules", f"refused {refused}", "\n".join((head, *shown, *more)), good=False)
+
+
+def rules_taken(sha: str) -> Notice:
+    """The files on disk are in force."""
+    return Notice(
+        "rules", "good", f"**Rules reloaded, {sha[:_SHA_SHOWN]}.** The files on disk are in force.", good=True
+    )
+
+
+def found_lines(findings: Sequence[Diagnostic]) -> list[str]:
+    """Each error on one line: file, line and column, code, sentence."""
+    return [
+        clean_line(f"{_place(found)} {found.code} {found.message}", _SENTENCE_LIMIT)
+        for found in findings
+        if found.severity is Severity.ERROR
+    ]
+
+
+def _place(found: Diagnostic) -> str:
+    return f"{found.path}:{found.line}:{found.column}" if found.line else found.path
