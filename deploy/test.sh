@@ -16,6 +16,7 @@ set -euo pipefail
 readonly -a PURE=(
   'engine/commands/findings/*.py'
   'engine/core/*.py'
+  'engine/rehearsals/*.py'
   'engine/ruleset/atoms.py'
   'engine/ruleset/calendars.py'
   'engine/ruleset/checker.py'
@@ -24,6 +25,7 @@ readonly -a PURE=(
   'engine/ruleset/codes.py'
   'engine/ruleset/compiler.py'
   'engine/ruleset/conditions.py'
+  'engine/ruleset/differences/*.py'
   'engine/ruleset/directory.py'
   'engine/ruleset/editor_schema.py'
   'engine/ruleset/expressions.py'
@@ -40,9 +42,12 @@ readonly -a PURE=(
   'engine/ruleset/phrases.py'
   'engine/ruleset/places.py'
   'engine/ruleset/scanner.py'
+  'engine/ruleset/scenario_names.py'
+  'engine/ruleset/scenarios.py'
   'engine/ruleset/schema.py'
   'engine/ruleset/shapes.py'
   'engine/ruleset/syntax.py'
+  'engine/ruleset/typos.py'
   'engine/ruleset/variants.py'
 )
 # Debian package by the program it brings.
@@ -152,7 +157,8 @@ step lint "$venv/bin/python" -m ruff check
 step format "$venv/bin/python" -m ruff format --check
 step imports "$venv/bin/lint-imports" --no-cache
 step rules "$venv/bin/engine" validate rules/
-steps=(lint format imports rules mypy)
+step scenarios "$venv/bin/engine" test rules/ --min 36
+steps=(lint format imports rules scenarios mypy)
 if [[ -z $fast ]]; then
   step wheel build_wheel
   steps+=(wheel)

@@ -123,7 +123,7 @@ def _add_rules(commands: "_Commands") -> None:
     forms = ["text", "json", "github", "sarif", "junit"]
     validate.add_argument("--format", choices=forms, default="text", help="default: text")
     validate.add_argument("--output", type=Path, help="write to this file", metavar="FILE")
-    validate.add_argument("--watch", action="store_true", help="check again whenever a file changes, until Ctrl-C")
+    validate.add_argument("--watch", action="store_true", help="check again at each change, until Ctrl-C")
     test = commands.add_parser("test", help="run the rules' examples and scenarios, and see what they leave out")
     test.add_argument("rules", type=Path, nargs="?", default=Path("rules"), help="the rules folder (default: rules)")
     test.add_argument("--templates", type=Path, help="the templates folder (default: beside the rules)")

@@ -38,13 +38,18 @@ def run(rules: Path, templates: Path, check: Callable[[], Report], *, coloured: 
     terminal = sys.stdout.isatty()
     watched = f"watching {rules} and {templates}; Ctrl-C ends it"
     sight = Sight(lambda: listing(rules, templates), time.sleep)
-    code = 0
+    # As the shell has it, when Ctrl-C comes before the first report.
+    code = 130
     try:
         for report, news in reports(check, sight):
             code = report.exit_code
             shown = text.show(report, coloured=coloured)
-            heading = f"{news}\n\n" if news and terminal else f"\n--- {news}\n" if news else ""
-            sys.stdout.write(f"{_CLEAR if terminal else ''}{heading}{shown}{watched}\n")
+            if terminal:
+                # Below the findings, or a long list would push it out of sight.
+                whole = f"{_CLEAR}{shown}{news}{'; ' if news else ''}{watched}\n"
+            else:
+                whole = f"\n--- {news}\n{shown}{watched}\n" if news else f"{shown}{watched}\n"
+            sys.stdout.write(whole)
             sys.stdout.flush()
     except KeyboardInterrupt:
         sys.stdout.write("\n")

@@ -6,19 +6,20 @@ Deterministic: the mutants come in the order of the file, and each costs what th
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from engine.core import text as texts
 from engine.rehearsals import plays, verdicts
 from engine.rehearsals.trials import Table, Trial, spelling_key, written_spellings
-from engine.rehearsals.units import Cut, Key, Part, Unit, exchanged, less, without
+from engine.rehearsals.units import Cut, Key, Listed, Part, Unit, exchanged, less, without
 from engine.ruleset import compiler, conditions, keywords
 from engine.ruleset.keywords import Spelling
 from engine.ruleset.syntax import Condition, Document, FollowUpIs, Group, HoursIs, Keyword, KeywordIs, Place, Text
 from engine.ruleset.templates import Templates
 
 # So many scenarios are played again at most; the mutants beyond count as noticed when a message of theirs changes.
-_REPLAYS = 400
+REPLAYS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,7 @@ class _Jury:
     hits: dict[str, tuple[frozenset[int], ...]]
     # The scenarios that come true without any change; the others can judge nothing.
     sound: frozenset[int]
-    replays: int = _REPLAYS
-    played: dict[int, bool] = field(default_factory=dict)
+    replays: int
 
 
 def mutate(table: Table, templates: Templates, progress: Callable[[int, int], None]) -> Outcome:
@@ -103,7 +103,7 @@ def _jury(table: Table, templates: Templates) -> _Jury:
         cut.rule.id.value: tuple(conditions.holds(cut.condition, each) for each in hits[cut.rule.id.value])
         for cut in table.cuts
     }
-    jury = _Jury(table, templates, base, hits, frozenset(range(len(table.document.scenarios))))
+    jury = _Jury(table, templates, base, hits, frozenset(range(len(table.document.scenarios))), REPLAYS)
     jury.sound = frozenset(number for number in jury.sound if _comes_true(table.document, number, templates))
     return jury
 
@@ -116,9 +116,9 @@ def _comes_true(document: Document, number: int, templates: Templates) -> bool:
 
 def _of_part(cut: Cut, part: Part) -> Iterator[_Mutant]:
     """The changes of one atom: without each of its entries, without it as a whole, the other way round."""
-    if len(part.units) > 1:
+    if isinstance(part.atom, Listed) and len(part.units) > 1:
         for unit in part.units:
-            yield _less(cut, part, unit)
+            yield _less(cut, part, part.atom, unit)
     whole = _whole(cut, part)
     if whole is not None:
         yield whole
@@ -126,8 +126,8 @@ def _of_part(cut: Cut, part: Part) -> Iterator[_Mutant]:
         yield _flipped(cut, part, part.atom)
 
 
-def _less(cut: Cut, part: Part, unit: Unit) -> _Mutant:
-    when = exchanged(cut.rule.when, part.path, less(part.atom, unit))
+def _less(cut: Cut, part: Part, atom: Listed, unit: Unit) -> _Mutant:
+    when = exchanged(cut.rule.when, part.path, less(atom, unit))
     advice = "add to no_match a message that only this keeps from matching" if part.guard else "add a match with it"
     return _Mutant(
         cut,
@@ -167,21 +167,22 @@ def _whole(cut: Cut, part: Part) -> _Mutant | None:
 
 
 def _counts_as_met(condition: Condition, path: tuple[int, ...]) -> bool:
-    """Whether a part that is gone counts as met, as in `all`; in `any` and `none` it counts as not met.
+    """What a part that is gone counts as: met in `all`, not met in `any` and `none`.
 
-    Of a group that becomes empty the same is asked one level further out.
+    A group of which it is the only part goes with it, and then the same is asked of the group.
     """
-    groups: list[Group] = []
-    for index in path:
-        if isinstance(condition, Group):
-            groups.append(condition)
-            condition = condition.parts[index]
-    met = True
-    for group in reversed(groups):
-        met = group.kind == "all"
-        if len(group.parts) > 1:
-            break
-    return met
+    groups = _around(condition, path)
+    lone = list(takewhile(lambda group: len(group.parts) == 1, reversed(groups)))
+    # A group of one part is that part, or its opposite.
+    turned = sum(group.kind == "none" for group in lone) % 2 == 1
+    return (groups[-1 - len(lone)].kind == "all") is not turned
+
+
+def _around(condition: Condition, path: tuple[int, ...]) -> tuple[Group, ...]:
+    """The groups that a path leads through, the outermost first."""
+    if not path or not isinstance(condition, Group):
+        return ()
+    return (condition, *_around(condition.parts[path[0]], path[1:]))
 
 
 def _flipped(cut: Cut, part: Part, atom: HoursIs | FollowUpIs) -> _Mutant:
@@ -242,14 +243,13 @@ def _is_judged(jury: _Jury, changed: Mapping[str, Mapping[int, bool]], document:
 
 def _is_matched(jury: _Jury, trial: Trial, position: int, changed: Mapping[str, Mapping[int, bool]]) -> bool:
     """Whether the rule of an example matches it: no rule before it may end the search."""
-    for cut in jury.table.cuts:
-        name = cut.rule.id.value
-        holds = changed.get(name, {}).get(position, jury.base[name][position])
-        if name == trial.rule:
-            return holds
-        if holds and cut.rule.stop and not cut.rule.shadow:
-            return False
-    return False
+
+    def holds(rule: str) -> bool:
+        return changed.get(rule, {}).get(position, jury.base[rule][position])
+
+    before = takewhile(lambda cut: cut.rule.id.value != trial.rule, jury.table.cuts)
+    ended = any(cut.rule.stop and not cut.rule.shadow and holds(cut.rule.id.value) for cut in before)
+    return not ended and holds(trial.rule)
 
 
 def _asked_spellings(table: Table) -> Iterator[tuple[str, Text]]:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from engine.core import text as texts
 from engine.rehearsals.trials import Table, Trial, spelling_key
-from engine.rehearsals.units import Cut, Part, Unit
+from engine.rehearsals.units import Cut, Key, Part, Unit
 from engine.ruleset import conditions
 from engine.ruleset.circumstances import favourable, necessary
 from engine.ruleset.syntax import Keyword, KeywordIs, Text, Words
@@ -42,17 +42,21 @@ def for_spelling(keyword: Keyword, text: Text, table: Table) -> str:
     key = spelling_key(category, text.value)
     # Whoever asks for the keyword by its name has messages that are about it.
     for asked in (("keyword", category, name), ("keyword", category)):
-        examples = (trial for trial in table.trials if trial.matches and asked in trial.met)
+        rules = {cut.rule.id.value: cut for cut in table.cuts if _asks(cut, asked)}
+        examples = (trial for trial in table.trials if trial.matches and trial.rule in rules and asked in trial.met)
         for trial in islice(examples, _ATTEMPTS):
-            rule = next(cut for cut in table.cuts if cut.rule.id.value == trial.rule)
-            if asked not in {unit.key for part in rule.parts if not part.guard for unit in part.units}:
-                continue
+            rule = rules[trial.rule]
             message = _with(trial.event.message.text, *trial.met[asked], text.value)
             around = favourable(rule.rule, table.document)
             met = table.probe.meet(around.event(message), follow_up=around.follow_up)
             if key in met and table.holds(rule, met):
                 return message
     return ""
+
+
+def _asks(cut: Cut, key: Key) -> bool:
+    """Whether a rule asks for something other than as a guard."""
+    return any(unit.key == key for part in cut.parts if not part.guard for unit in part.units)
 
 
 def _written(unit: Unit, table: Table) -> str:
@@ -69,10 +73,11 @@ def _written(unit: Unit, table: Table) -> str:
 
 def _spelling(category: str, name: str, table: Table) -> str:
     """The first way of writing a keyword of a category."""
-    for keyword in table.document.keywords:
-        if keyword.category.value == category and name in {"", keyword.name.value}:
-            return (keyword.spellings or (keyword.name,))[0].value
-    return ""
+    return next(
+        (keyword.spellings or (keyword.name,))[0].value
+        for keyword in table.document.keywords
+        if keyword.category.value == category and name in {"", keyword.name.value}
+    )
 
 
 def _messages(examples: Iterable[Trial], part: Part, written: str) -> Iterator[str]:

@@ -99,8 +99,8 @@ def _spellings(document: Document) -> Mapping[str, Mapping[str, tuple[Text, ...]
     for keyword in document.keywords:
         different: dict[tuple[str, ...], Text] = {}
         for text in (keyword.name, *keyword.spellings):
-            if words := texts.words(text.value):
-                different.setdefault(words, text)
+            different.setdefault(texts.words(text.value), text)
+        different.pop((), None)
         found.setdefault(keyword.category.value, {})[keyword.name.value] = tuple(different.values())
     return found
 
@@ -161,14 +161,15 @@ def _examples(document: Document, cuts: Sequence[Cut], numbers: _Numbers, probe:
         name, examples = cut.rule.id.value, cut.rule.examples
         for matches, texts_ in ((True, examples.match), (False, examples.no_match)):
             needed = necessary(cut.rule, document)
-            tries = (needed, favourable(cut.rule, document)) if matches else (needed,)
+            tries = tuple(dict.fromkeys((needed, favourable(cut.rule, document)))) if matches else (needed,)
             for example in texts_:
+                found = []
                 for around in tries:
                     event = around.event(example.value)
                     met = probe.meet(event, follow_up=around.follow_up)
-                    if conditions.holds(cut.condition, _hits(numbers[name], met)) or around is tries[-1]:
-                        yield Trial(event, around.follow_up, name, matches, -1, met)
-                        break
+                    found.append(Trial(event, around.follow_up, name, matches, -1, met))
+                good = (each for each in found if conditions.holds(cut.condition, _hits(numbers[name], each.met)))
+                yield next(good, found[-1])
 
 
 def _scenarios(document: Document, ruleset: Ruleset, probe: Probe) -> Iterable[Trial]:

@@ -30,6 +30,8 @@ from engine.ruleset.syntax import (
     Words,
 )
 
+# Atoms that name several things of which any is enough.
+Listed = Words | KeywordIs | ClientIs | SourceIs | AttachmentIs | KindIs
 # What an atom asks, without its place: equal for equal questions of several rules.
 Key = tuple[str, ...]
 
@@ -113,7 +115,7 @@ def exchanged(condition: Condition, path: tuple[int, ...], atom: Atom) -> Condit
     return replace(condition, parts=(*condition.parts[:head], inner, *condition.parts[head + 1 :]))
 
 
-def less(atom: Atom, unit: Unit) -> Atom:
+def less(atom: Listed, unit: Unit) -> Atom:
     """A list without one of its entries; it has others."""
     left = unit.at
     match atom:
@@ -127,8 +129,6 @@ def less(atom: Atom, unit: Unit) -> Atom:
             return replace(atom, sources=_but(atom.sources, left))
         case AttachmentIs() | KindIs():
             return replace(atom, kinds=_but(atom.kinds, left))
-        case Pattern() | HoursIs() | FollowUpIs() | Always():
-            return atom
         case _:
             assert_never(atom)
 
@@ -165,7 +165,7 @@ def _tree(
     return conditions.branch(Kind.ANY, [Leaf(unit.number) for unit in units[path]])
 
 
-def _units(atom: Atom) -> Iterator[Unit]:
+def _units(atom: Listed | Pattern | HoursIs | FollowUpIs) -> Iterator[Unit]:
     match atom:
         case Words():
             head = "exact" if atom.exact else "words"
@@ -189,7 +189,7 @@ def _units(atom: Atom) -> Iterator[Unit]:
             yield from _fact_units(atom)
 
 
-def _fact_units(atom: SourceIs | AttachmentIs | KindIs | HoursIs | FollowUpIs | Always) -> Iterator[Unit]:
+def _fact_units(atom: SourceIs | AttachmentIs | KindIs | HoursIs | FollowUpIs) -> Iterator[Unit]:
     match atom:
         case SourceIs():
             for text in atom.sources:
@@ -206,8 +206,6 @@ def _fact_units(atom: SourceIs | AttachmentIs | KindIs | HoursIs | FollowUpIs | 
         case FollowUpIs():
             word = "true" if atom.value else "false"
             yield _unit(("follow_up", word), atom, f"follow_up: {word}")
-        case Always():
-            return
         case _:
             assert_never(atom)
 

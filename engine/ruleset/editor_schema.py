@@ -174,11 +174,11 @@ def _outcomes() -> Schema:
             "enumDescriptions": [text for _, text in zip(Priority, _PRIORITIES, strict=True)],
         },
         "tags": _list(_line()),
-        "channel": _line(),
+        "channel": _word(),
         "also": _one_or_more(_line()),
         "mention": {"type": "string", **_form(outcomes.MENTION.pattern, 'write it as "@name"')},
         "summary": _line(examples=["{{ product }} calls failing"]),
-        "ack": _line(examples=["default", "none"]),
+        "ack": _word(examples=["default", "none"]),
         "escalate": _flag(),
         "follow_up": _ref("follow_up"),
         "stop": _flag(),
@@ -220,6 +220,7 @@ def _keywords() -> Schema:
     taken: list[Json] = [*sorted(schema.RESERVED | schema.TEMPLATE_WORDS)]
     category: Schema = {
         "type": "object",
+        "title": "category",
         "description": "Each name with the ways people write it.",
         "properties": {schema.TYPOS: {**_flag(), "description": _TYPOS}},
         "propertyNames": {"not": {"const": "any"}},
@@ -239,7 +240,7 @@ def _channels() -> Schema:
     return {
         "type": "object",
         "propertyNames": _form(schema.CHANNEL.pattern, "small letters, digits, - and _, as in its address"),
-        "additionalProperties": {**channel, "type": ["object", "null"]},
+        "additionalProperties": {"title": "channel", **channel, "type": ["object", "null"]},
     }
 
 
@@ -251,7 +252,10 @@ def _windows() -> Schema:
         "holidays": {"type": "string", **_form(hours.COUNTRY.pattern, "write two capital letters, e.g. KE")},
     }
     window = _object(_HOURS, hours.HOURS_KEYS, values, required=["timezone", "weekly"])
-    return {"type": "object", "additionalProperties": {**window, "defaultSnippets": [_snippet_hours()]}}
+    return {
+        "type": "object",
+        "additionalProperties": {"title": "window of hours", **window, "defaultSnippets": [_snippet_hours()]},
+    }
 
 
 def _client() -> Schema:
@@ -306,6 +310,11 @@ def _text() -> Schema:
 def _line(**more: Json) -> Schema:
     """A text on one line."""
     return {"type": [*_GUESSED, "null"], "pattern": _ONE_LINE, **more}
+
+
+def _word(**more: Json) -> Schema:
+    """A text on one line that names something, which true or false without quotes cannot."""
+    return _line(**more) | {"type": ["string", "number"]}
 
 
 def _flag() -> Schema:

@@ -59,11 +59,11 @@ def sequence(parts: Iterable[Literals]) -> Literals:
     run: frozenset[str] | None = frozenset({""})
     whole = True
     for part in parts:
-        needs += part.needs
         joined = _joined(run, part.exact)
         if joined is None:
             needs += Literals(run).required()
             whole = False
+        needs += part.needs
         run = part.exact if joined is None else joined
     return Literals(run) if whole else Literals(None, (*needs, *Literals(run).required()))
 

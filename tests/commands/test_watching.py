@@ -215,7 +215,7 @@ def test_a_lead_sees_each_change_until_ctrl_c(work: Path, watch: subprocess.Pope
 def test_a_terminal_is_cleared_for_each_report(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The news stand above the findings, and Ctrl-C while it waits ends it."""
+    """The news stand below the findings, and Ctrl-C while it waits ends it."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     pauses: list[float] = []
 
@@ -231,5 +231,15 @@ def test_a_terminal_is_cleared_for_each_report(
     assert watching.run(work / "rules", work / "templates", results, coloured=False) == 1
     shown = capsys.readouterr().out.split("\x1b[H\x1b[2J\x1b[3J")
     assert shown[1].startswith("3 rules, 4 examples checked: no findings\nwatching ")
-    assert shown[2].startswith(f"{work}/rules/20-new.yaml is new: 1 new finding\n\nrules/10-a.yaml:5:14  error  E112")
+    assert shown[2].startswith("rules/10-a.yaml:5:14  error  E112")
+    assert f"\n{work}/rules/20-new.yaml is new: 1 new finding; watching " in shown[2]
     assert shown[2].endswith("Ctrl-C ends it\n\n")
+
+
+def test_an_end_before_the_first_report_is_no_success(work: Path) -> None:
+    """Nothing was checked, so nothing is said about the rules."""
+
+    def interrupted() -> Report:
+        raise KeyboardInterrupt
+
+    assert watching.run(work / "rules", work / "templates", interrupted, coloured=False) == 130

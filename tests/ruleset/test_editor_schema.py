@@ -133,6 +133,7 @@ RULE = "schema: 1\nrules:\n  - id: a\n    when: {words: [call]}\n"
         ("    priority: critical\n", "rules/0/priority"),
         ("    chanel: a\n", "rules/0"),
         ("    stop: yes\n", "rules/0/stop"),
+        ("    ack: false\n", "rules/0/ack"),
         ("    mention: oncall\n", "rules/0/mention"),
         ("    status: off\n", "rules/0/status"),
         ("    enabled: false\n", "rules/0"),
@@ -218,9 +219,11 @@ def test_every_key_says_what_it_is_for() -> None:
 
 def test_every_starter_file_tells_the_editor_which_schema_it_follows() -> None:
     """In its first line, which the engine reads as a comment before `schema: 1`."""
-    for path in starter_folder("rules").glob("*.yaml"):
+    rules = starter_folder("rules")
+    for path in rules.rglob("*.yaml"):
         first, _ = path.read_text(encoding="utf-8").split("\n", 1)
-        assert first == "# yaml-language-server: $schema=schema.json"
+        up = "../" * (len(path.relative_to(rules).parts) - 1)
+        assert first == f"# yaml-language-server: $schema={up}schema.json"
 
 
 def _snippets(value: object) -> list[dict[str, object]]:

@@ -131,13 +131,14 @@ def document(
     *rules: syntax.Rule,
     keywords: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
     clients: Sequence[syntax.ClientEntry] = (),
+    forgiving: Sequence[str] = (),
     defaults: syntax.Defaults | None = None,
 ) -> Document:
     """The rules with two channels and the usual defaults."""
     return Document(
         defaults=defaults or syntax.Defaults(channel=text("triage"), tags=texts(["whatsapp"])),
         keywords=tuple(
-            syntax.Keyword(text(category), text(name), texts(spellings))
+            syntax.Keyword(text(category), text(name), texts(spellings), category in forgiving)
             for category, names in (keywords or {}).items()
             for name, spellings in names.items()
         ),
@@ -159,6 +160,7 @@ def ruleset(
     *rules: syntax.Rule,
     keywords: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
     clients: Sequence[syntax.ClientEntry] = (),
+    forgiving: Sequence[str] = (),
     defaults: syntax.Defaults | None = None,
     closed: bool = True,
 ) -> Ruleset:
@@ -167,7 +169,9 @@ def ruleset(
     last = () if has_last or not closed else (rule("last", always(), line=99),)
     made, faults = Templates.load({"ack/default": "Hello {{ client_name }}"}, "templates")
     assert not faults
-    return compile_rules(document(*rules, *last, keywords=keywords, clients=clients, defaults=defaults), made, "5ha")
+    return compile_rules(
+        document(*rules, *last, keywords=keywords, clients=clients, forgiving=forgiving, defaults=defaults), made, "5ha"
+    )
 
 
 def event(

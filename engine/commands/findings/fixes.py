@@ -14,7 +14,7 @@ _WRITE = re.compile(r"write (?P<text>\S.*)", re.DOTALL)
 # The advice "write …" of these codes is the marked text as it should stand in the file, when it has this form.
 _LITERAL = {
     **dict.fromkeys(
-        ("E109", "E110", "E117", "E170", "E171", "E172", "E173", "E174", "E175", "E176"),
+        ("E109", "E110", "E117", "E119", "E170", "E171", "E172", "E173", "E174", "E175", "E176"),
         re.compile(r"(?P<quote>['\"]).*(?P=quote)", re.DOTALL),
     ),
     "E132": re.compile(r"\[.*\]"),

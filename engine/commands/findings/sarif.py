@@ -113,5 +113,5 @@ def _region(found: Diagnostic) -> dict[str, _Json]:
 
 def uri(path: str) -> str:
     """A path as a URI reference: relative as it is, absolute with the scheme "file"."""
-    encoded = quote(path, safe="/")
+    encoded = quote(path, safe="/", errors="surrogateescape")
     return f"file://{encoded}" if path.startswith("/") else encoded

@@ -25,6 +25,9 @@ from engine.ruleset.syntax import Place
 _LISTED = 5
 # How much of a message is shown in a heading, code points.
 _SHOWN = 100
+_SHOWN_REASON = 240
+# Where what was expected and what came begin.
+_INDENT = 20
 # From here on, in percent, a share is not red.
 _FAIR = 50.0
 # What a terminal would obey instead of showing it.
@@ -76,12 +79,12 @@ def _failed(result: Result, *, coloured: bool) -> Iterator[Text]:
 def _mismatch(mismatch: Mismatch, *, coloured: bool) -> Iterator[Text]:
     if mismatch.fact != "example":
         yield Text(f"        {mismatch.fact}  ").append(_place(mismatch.at), style="dim")
-    yield Text.assemble("          expected  ", (_visible(mismatch.wanted), "green"))
-    yield Text.assemble("          came      ", (_visible(mismatch.found), "red"))
+    yield Text.assemble("          expected  ", (_indented(mismatch.wanted), "green"))
+    yield Text.assemble("          came      ", (_indented(mismatch.found), "red"))
     if mismatch.texts:
         yield _difference(mismatch, coloured=coloured)
     for why in mismatch.why:
-        yield Text(f"          {_visible(why)}", style="dim")
+        yield Text(f"          {_cut(why, _SHOWN_REASON)}", style="dim")
 
 
 def _difference(mismatch: Mismatch, *, coloured: bool) -> Text:
@@ -183,6 +186,11 @@ def _place(at: Place) -> str:
     return f"{at.path}:{at.line}:{at.column}"
 
 
-def _cut(text: str) -> str:
+def _indented(text: str) -> str:
+    """Lines after the first stand below its beginning."""
+    return f"\n{' ' * _INDENT}".join(_visible(text).splitlines())
+
+
+def _cut(text: str, limit: int = _SHOWN) -> str:
     line = " ".join(_visible(text).split())
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
