@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from standins.parts import START, FixedRules, SetClock, inbound, until
 
-from engine.core.decisions import Decision, Priority
+from engine.core.decisions import Decision, FollowUpPolicy, Priority
 from engine.core.deliveries import Acknowledgement, DeliveryKind, Escalation
 from engine.core.errors import JournalUnavailable
 from engine.core.events import Event
@@ -146,6 +147,29 @@ async def test_rules_learn_whether_an_incident_is_open(tmp_path: Path) -> None:
             await parts.pipeline.accept([inbound(number, at=parts.clock.at)])
             await parts.settled()
     assert asked == [False, True, False]
+
+
+async def test_a_policy_is_taken_from_the_incident_not_from_the_loaded_rules(tmp_path: Path) -> None:
+    """After a reload the open incident goes on as it was opened: each further message gets an incident of its own."""
+
+    class Apart(FixedRules):
+        def decision(self, event: Event) -> Decision:
+            return replace(super().decision(event), follow_up=FollowUpPolicy(new=True), also=(("noc", None),))
+
+    async with running(tmp_path, Apart()) as parts:
+        await parts.pipeline.accept([inbound(1)])
+        await parts.settled()
+        parts.rules = FixedRules()
+        for number in (2, 3):
+            await parts.pipeline.accept([inbound(number)])
+            await parts.settled()
+        incidents = await parts.journal.incidents(None, 10)
+        kinds = [delivery.kind for delivery in await parts.journal.deliveries(None, 20)]
+    assert [(one.ticket_id, one.status.value) for one in incidents] == [
+        ("OC-2026-0002", "open"),
+        ("OC-2026-0001", "lapsed"),
+    ]
+    assert (kinds.count(DeliveryKind.COPY), kinds.count(DeliveryKind.FOLLOW_UP)) == (1, 1)
 
 
 async def test_while_paused_posts_go_on_and_say_so(tmp_path: Path) -> None:
