@@ -14,7 +14,7 @@ _ZERO_WIDTH = frozenset("bBAzQE")
 _FLAGS = re.compile(r"\(\?[a-zA-Z-]*\)")
 _OPENING = re.compile(r"\((?:\?P?<[^>]*>|\?[a-zA-Z-]*:)?")
 _QUANTIFIER = re.compile(r"(?:(?P<sign>[*+?])|\{(?P<least>\d+)(?:,\d*)?\})\??")
-_PROPERTY = re.compile(r"\\[pP](?:\{\^?(?P<name>[^}]*)\}|(?P<letter>.))")
+_PROPERTY = re.compile(r"\\(?P<sign>[pP])(?:\{(?P<inverse>\^?)(?P<name>[^}]*)\}|(?P<letter>.))")
 _POSIX = re.compile(r"\[:\^?(?P<name>[a-z]+):\]")
 _CODE = re.compile(r"\\x\{(?P<braced>[0-9A-Fa-f]+)\}|\\x(?P<two>[0-9A-Fa-f]{2})")
 _CONTROLS = {"t": " ", "n": " ", "r": " ", "f": " ", "v": " "}
@@ -97,7 +97,9 @@ class _Writer:
 
     def _escape(self) -> str:
         if found := self._take(_PROPERTY):
-            return _OF_NAME.get(found["name"] or found["letter"], "k")
+            named = _OF_NAME.get(found["name"] or found["letter"], "k")
+            inverse = (found["sign"] == "P") != (found["inverse"] == "^")
+            return named if not inverse else "5" if named == "k" else "k"
         if code := self._take(_CODE):
             return chr(int(code["braced"] or code["two"], 16))
         letter = self.pattern[self.at + 1]
