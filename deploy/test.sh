@@ -25,6 +25,7 @@ readonly -a PURE=(
   'engine/ruleset/codes.py'
   'engine/ruleset/compiler.py'
   'engine/ruleset/conditions.py'
+  'engine/ruleset/differences/*.py'
   'engine/ruleset/directory.py'
   'engine/ruleset/editor_schema.py'
   'engine/ruleset/expressions.py'

@@ -94,7 +94,9 @@ class Reloader:
 
     async def _load(self) -> loader.Loaded:
         settle = partial(time.sleep, _SETTLE_S)
-        loaded = await asyncio.to_thread(loader.load, self._rules, self._templates, self._parts, settle)
+        # How the rules go together is for `engine validate` to say; nobody waits for it here.
+        load = partial(loader.load, advise=False)
+        loaded = await asyncio.to_thread(load, self._rules, self._templates, self._parts, settle)
         self._parts = loaded.parts
         return loaded
 

@@ -191,6 +191,9 @@ def _facts(decision: Decision, ruleset: Ruleset) -> Iterable[Text]:
             head = Text("") if number == 0 else Text(f"{rule}  ", style="bold")
             label = ("because" if number == 0 else "also") if line == 0 else ""
             yield _fact(label, head.append(why) if line == 0 else Text(" " * len(head) + why))
+    for shadow in decision.shadow:
+        would = "would decide" if shadow.decides else "matches too"
+        yield _fact("on trial", Text(shadow.rule, style="bold").append(f" {would}, if it were live", style="dim"))
 
 
 def _fact(label: str, value: Text) -> Text:

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from engine.core import text as texts
-from engine.core import variables
 from engine.ruleset import calendars, guesses, patterns
 from engine.ruleset.clauses import CATEGORY
-from engine.ruleset.guarantees import atoms, guaranteed
+from engine.ruleset.guarantees import atoms
 from engine.ruleset.hours import COUNTRY
 from engine.ruleset.places import within
 from engine.ruleset.shapes import suggest
@@ -36,8 +35,6 @@ from engine.ruleset.templates import Templates
 _SHORTEST_WORD = 3
 # So many names are listed when none looks like the one that was written.
 _SHOWN_NAMES = 8
-_CODE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
-_WORD = re.compile(r"\w+")
 # Every `$category` of a phrase.
 _CATEGORIES = re.compile(rf"(?<!\S){CATEGORY.pattern}(?!\S)")
 
@@ -65,13 +62,6 @@ def check(document: Document, templates: Templates, *, complete: bool) -> Iterat
     for rule in document.rules:
         if rule.summary and "{" in rule.summary.value:
             yield from templates.check_summary(rule.summary, extra)
-
-
-def advise(document: Document, templates: Templates) -> Iterator[Fault]:
-    """The warnings that only a set without errors deserves."""
-    yield from _without_examples(document)
-    yield from _lacking(document, templates)
-    yield from _unused_keywords(document, templates)
 
 
 def _regexes(document: Document) -> Iterator[Text]:
@@ -266,55 +256,3 @@ def _copies_to_itself(rule: Rule, default: Text | None) -> Iterator[Fault]:
 
 def _named_at(rule: Rule) -> Place:
     return rule.id.at if rule.id.value else rule.at
-
-
-def _without_examples(document: Document) -> Iterator[Fault]:
-    for rule in document.rules:
-        if rule.enabled and not (rule.examples.match or rule.examples.no_match or isinstance(rule.when, Always)):
-            hint = "add a message that must match, and one that must not"
-            yield Fault(_named_at(rule), "W501", f'the rule "{rule.id.value}" has no examples', hint)
-
-
-def _lacking(document: Document, templates: Templates) -> Iterator[Fault]:
-    """Summaries and acknowledgements that use what a matching message may not have."""
-    groups = _groups(document)
-    acks = {rule.ack.value: rule.ack for rule in document.rules if rule.ack}
-    used = {name: _used_by_ack(ack, templates) for name, ack in acks.items()}
-    for rule in document.rules:
-        sure = variables.ALWAYS | guaranteed(rule.when, groups)
-        if rule.summary and "{" in rule.summary.value:
-            for name in sorted(templates.unguarded(rule.summary) - sure):
-                yield _may_lack(rule.summary.at, "this rule can match without", name)
-        if rule.ack:
-            for name in sorted(used[rule.ack.value] - sure):
-                yield _may_lack(rule.ack.at, f'the acknowledgement "{rule.ack.value}" can be sent without', name)
-
-
-def _used_by_ack(ack: Text, templates: Templates) -> frozenset[str]:
-    source = templates.sources.get(f"ack/{ack.value}", "")
-    return templates.unguarded(Text(source, ack.at)) - variables.DECIDED
-
-
-def _may_lack(at: Place, message: str, name: str) -> Fault:
-    return Fault(at, "W503", f"{message} `{name}`", f"write {{% if {name} is defined %}} … {{% endif %}} around it")
-
-
-def _unused_keywords(document: Document, templates: Templates) -> Iterator[Fault]:
-    asked = [atom for rule in document.rules for atom in atoms(rule.when) if isinstance(atom, KeywordIs)]
-    whole = {atom.category.value for atom in asked if not atom.names}
-    single = {(atom.category.value, name.value) for atom in asked for name in atom.names}
-    words = (atom for rule in document.rules for atom in atoms(rule.when) if isinstance(atom, Words))
-    phrases = chain.from_iterable(atom.phrases for atom in words)
-    whole |= {found["category"] for phrase in phrases for found in _CATEGORIES.finditer(phrase.value)}
-    written = set(chain.from_iterable(_WORD.findall(code) for code in _template_code(document, templates)))
-    for keyword in document.keywords:
-        category = keyword.category.value
-        if category not in whole and category not in written and (category, keyword.name.value) not in single:
-            message = f'no rule asks for the keyword "{keyword.name.value}" of "{category}"'
-            yield Fault(keyword.name.at, "W502", message, "use it in a rule, or delete it")
-
-
-def _template_code(document: Document, templates: Templates) -> Iterator[str]:
-    """Everything between {{ }} and {% %} in summaries and templates."""
-    for source in (*(rule.summary.value for rule in document.rules if rule.summary), *templates.sources.values()):
-        yield from _CODE.findall(source)

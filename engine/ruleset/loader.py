@@ -54,16 +54,18 @@ def load(
     settle: Callable[[], None] = lambda: None,
     *,
     tests: bool = False,
+    advise: bool = True,
 ) -> Loaded:
     """Reads both folders and checks all that is in them; `before` are the parts of an earlier load, and `settle` is
-    how to wait for an editor that is still writing. With `tests` the scenarios in the folder of tests too.
+    how to wait for an editor that is still writing. With `tests` the scenarios in the folder of tests too; without
+    `advise` nothing is said about how the rules of a set without errors go together.
     """
     with quiet.load():
         taken = snapshots.snapshot(rules, templates, settle, tests=tests)
-        return check(taken, str(rules), str(templates), before)
+        return check(taken, str(rules), str(templates), before, advise=advise)
 
 
-def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = None) -> Loaded:
+def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = None, *, advise: bool = True) -> Loaded:
     """All findings of a snapshot, and the compiled rules when none is an error; the names are those shown in places."""
     labels = {name: snapshots.label(name, rules, templates) for name in taken.files}
     names = [name for name in sorted(taken.files) if name.startswith("rules/") and not snapshots.is_test(name)]
@@ -87,10 +89,11 @@ def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = No
     ruleset = None
     if not _has_errors(found):
         # Importing spaCy takes a second, which whoever has errors to mend need not wait for.
-        from engine.ruleset import compiler  # noqa: PLC0415 - see above
+        from engine.ruleset import advice, compiler  # noqa: PLC0415 - see above
 
-        found += checker.advise(document, texts)
         ruleset = compiler.compile_rules(document, texts, sha)
+        if advise:
+            found += advice.advise(document, texts, ruleset)
         surroundings = parts.surroundings
         untried = (rule for part in parts.untried(surroundings) for rule in part.document.rules)
         failed = list(rehearsal.rehearse(document, ruleset, untried))

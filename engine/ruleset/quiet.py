@@ -10,14 +10,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 
 # How long a thread may keep the others waiting while rules are loaded, in seconds; Python's own value is 0.005.
 _TURN_S = 0.001
-# What lies so few steps from the whole is taken apart; what lies deeper is small.
-_STEPS = 4
-# The list that is handed in, the variable that looks at a member of it, and the call that counts.
-_OWN_REFERENCES = 3
+# The references to something that only this module holds: its variable, and the call that counts.
+_OURS = 2
 _loads = threading.Lock()
 
 
@@ -46,19 +45,22 @@ def load() -> Iterator[None]:
 def dismantle(doomed: list[object]) -> None:
     """Let go of rules in many small pieces, so that no thread waits for it; `doomed` is empty afterwards.
 
-    What is in use elsewhere is only forgotten. Of the rest the mappings are emptied, so nobody may come for it now.
+    Only what nobody else uses is taken apart, the mappings and lists of what the rules were compiled into; the rest is
+    only forgotten.
     """
-    pieces = [(each, 0) for each in doomed if sys.getrefcount(each) <= _OWN_REFERENCES]
+    pieces = [each for each in doomed if sys.getrefcount(each) <= _OURS + 1]
     doomed.clear()
     while pieces:
-        piece, steps = pieces.pop()
-        if isinstance(piece, MappingProxyType):
-            _empty(gc.get_referents(piece))
-        elif type(piece) is tuple or (steps < _STEPS and type(piece).__module__.startswith("engine.ruleset")):
-            pieces.extend((inner, steps + 1) for inner in gc.get_referents(piece) if steps < _STEPS)
-
-
-def _empty(mappings: list[object]) -> None:
-    for mapping in mappings:
-        while isinstance(mapping, dict) and mapping:
-            mapping.popitem()
+        piece = pieces.pop()
+        if is_dataclass(piece) and type(piece).__module__.startswith("engine.ruleset"):
+            pieces += [getattr(piece, field.name) for field in fields(piece)]
+        elif isinstance(piece, MappingProxyType):
+            pieces += gc.get_referents(piece)
+        elif type(piece) is dict and sys.getrefcount(piece) <= _OURS:
+            while piece:
+                piece.popitem()
+        elif type(piece) is tuple:
+            members = list(piece)
+            del piece
+            while members:
+                members.pop()

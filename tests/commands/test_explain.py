@@ -275,3 +275,22 @@ def test_templates_are_looked_for_beside_the_rules(folder: dict[str, Path], caps
     """Without `--templates` the folder beside the rules is taken, and a hidden client is greeted without a name."""
     assert explain.run(options("call", rules=folder["rules"], templates=None, name=None, phone=None)) == 0
     assert "  Hello.\n" in capsys.readouterr().out
+
+
+def test_a_rule_on_trial_is_shown_apart(folder: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """It changes nothing, and a lead sees what it would do."""
+    rules = folder["rules"] / "10.yaml"
+    first, second = "  - id: calls\n", "  - id: thanks\n"
+    text = (
+        rules.read_text()
+        .replace(first, f"{first}    status: shadow\n")
+        .replace(second, f"{second}    status: shadow\n")
+    )
+    rules.write_text(text)
+    assert explain.run(options("asante, 3-CX call", **folder)) == 0
+    shown = capsys.readouterr().out
+    assert "on trial  calls matches too, if it were live\n" in shown
+    assert explain.run(options("asante", **folder)) == 0
+    shown = capsys.readouterr().out
+    assert "on trial  thanks would decide, if it were live\n" in shown
+    assert "rule      last" in shown

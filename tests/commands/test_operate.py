@@ -9,6 +9,8 @@ import pytest
 from standins.inprocess import LiveDaemon, live_daemon
 
 from engine.cli import main
+from engine.connectors.console import shown as shown_text
+from engine.core.deliveries import Claimed
 
 SEED = "I have issues with my 3CX, I can't make outbound calls"
 
@@ -23,6 +25,16 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDaemon]:
             assert monotonic() < deadline
             sleep(0.01)
         yield live
+
+
+def awaited(daemon: LiveDaemon, number: int) -> list[Claimed]:
+    """What the daemon has said, once that is as much as expected."""
+    deadline = monotonic() + 20
+    while len(daemon.said) < number:
+        assert monotonic() < deadline
+        sleep(0.01)
+    assert len(daemon.said) == number
+    return daemon.said
 
 
 def asked(daemon: LiveDaemon, *words: str) -> int:
@@ -127,6 +139,52 @@ def test_reload_waits_for_the_result(tmp_path: Path, capsys: pytest.CaptureFixtu
         shown = capsys.readouterr().err
         assert "95-broken.yaml:2:1" in shown
         assert "stays in force" in shown
+        assert asked(live, "reload", "--wait") == 1
+        broken.unlink()
+        assert asked(live, "reload", "--wait") == 0
+        assert asked(live, "reload") == 0
+        # Two refusals of the same files and two sound reloads are two posts.
+        first, second = (shown_text(claimed.body) for claimed in awaited(live, 2))
+        assert first.startswith("Mattermost ~operations: **The rules on disk cannot be used.**")
+        assert f"- {broken}:2:1 E131 a rules file has no" in first
+        assert "ruels: []" not in first
+        assert second.startswith("Mattermost ~operations: **Rules reloaded, ")
+
+
+def test_reload_need_not_wait(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The daemon begins, and its status tells what became of it."""
+    main(["init", str(tmp_path / "work")])
+    rules = tmp_path / "work" / "rules"
+    with live_daemon(tmp_path, rules) as live:
+        (rules / "95-broken.yaml").write_text("schema: 1\nruels: []\n")
+        capsys.readouterr()
+        assert asked(live, "reload", "--no-wait") == 0
+        assert "engine status" in capsys.readouterr().out
+        awaited(live, 1)
+        assert asked(live, "status") == 0
+        assert "the last good set is in force" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_start_with_broken_rules_is_told_to_the_operators(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In their channel and in the status; it is told once, however often the daemon is started."""
+    main(["init", str(tmp_path / "work")])
+    rules = tmp_path / "work" / "rules"
+    with live_daemon(tmp_path, rules):
+        pass
+    (rules / "95-broken.yaml").write_text("schema: 1\nruels: []\n")
+    with live_daemon(tmp_path, rules) as live:
+        (said,) = awaited(live, 1)
+        assert shown_text(said.body).startswith("Mattermost ~operations: **Started with the last good rules (")
+        capsys.readouterr()
+        assert asked(live, "status") == 0
+        assert "the last good set is in force" in " ".join(capsys.readouterr().out.split())
+    with live_daemon(tmp_path, rules) as live:
+        (rules / "95-broken.yaml").unlink()
+        assert asked(live, "reload") == 0
+        (said,) = awaited(live, 1)
+        assert shown_text(said.body).startswith("Mattermost ~operations: **Rules reloaded, ")
 
 
 def test_without_a_daemon_every_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

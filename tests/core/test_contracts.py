@@ -21,7 +21,7 @@ from engine.core.contracts import (
     incident_json,
     parse_event,
 )
-from engine.core.decisions import Because, NotMatched
+from engine.core.decisions import Because, NotMatched, Shadow
 from engine.core.errors import InvalidEvent
 from engine.core.events import Attachment, Client, Event, Message
 from engine.core.quotes import quote
@@ -375,3 +375,22 @@ def test_a_decision_without_acknowledgement_or_after_a_failure_says_so() -> None
     """`none` is what a rule would write; the error stands only where there is one."""
     written = decision_json(replace(FAULT, ack=None, error="TypeError"))
     assert (written["ack"], written["notMatched"], written["error"]) == ("none", [], "TypeError")
+
+
+def test_a_decision_says_more_only_where_there_is_more() -> None:
+    """Copies, the mention, rules on trial and a follow-up are absent unless they say something."""
+    usual = decision_json(FAULT)
+    assert usual.keys().isdisjoint({"also", "mention", "shadow", "followUp", "error"})
+    decision = replace(
+        FAULT,
+        also=(("support-noc", "network"),),
+        mention="@network-team",
+        shadow=(Shadow("trial", decides=True), Shadow("other", decides=False)),
+    )
+    assert decision_json(decision, follow_up=True) == {
+        **usual,
+        "also": ["support-noc"],
+        "mention": "@network-team",
+        "shadow": [{"rule": "trial", "decides": True}, {"rule": "other", "decides": False}],
+        "followUp": True,
+    }

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.masking import mask_name, mask_phone, mask_text, pseudonym
+from engine.core.masking import mask_excerpt, mask_name, mask_phone, mask_text, pseudonym
 
 DIGITS = "254712345678"
 
@@ -161,3 +161,22 @@ def test_a_pseudonym_is_stable_and_salted() -> None:
 def test_any_identity_has_a_pseudonym(salt: bytes, identity: str) -> None:
     """Sixteen hexadecimal digits, whatever characters a network puts into its ids."""
     assert re.fullmatch(r"[0-9a-f]{16}", pseudonym(salt, identity))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "shown"),
+    [
+        pytest.param("My 3CX is down", None, "My #CX is down", id="digits"),
+        pytest.param("call 0712 345 678 now", None, "call ###…## now", id="a number"),
+        pytest.param("JACKSON here, otieno speaking", "Jackson Otieno", "… here, … speaking", id="the client's name"),
+        pytest.param("I am Jo", "Jo", "I am Jo", id="a name too short to be told from a word"),
+        pytest.param("a@b.co see https://x.ke/p?a=1 or www.x.ke", None, "…@… see …@… or …@…", id="addresses"),
+        pytest.param("two\nlines\tand\x07bell", None, "two lines and bell", id="one line"),
+        pytest.param("x" * 20, None, "xxxxxxxxxxx…", id="cut"),
+        pytest.param("twelve chars", None, "twelve chars", id="as long as may be"),
+        pytest.param("", "", "", id="nothing"),
+    ],
+)
+def test_an_excerpt_shows_what_it_is_about_and_not_whom(text: str, name: str | None, shown: str) -> None:
+    """Of a client's words the beginning, without digits, addresses and the client's own name."""
+    assert mask_excerpt(text, name, 30 if len(text) != 20 and text != "twelve chars" else 12) == shown

@@ -5,6 +5,7 @@ import io
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import httpx
@@ -22,6 +23,8 @@ from engine.core.errors import (
     PermissionRefused,
     UsageError,
 )
+
+SINCE = datetime(2026, 2, 12, 10, 15, 30, 123456, tzinfo=timezone(timedelta(hours=3)))
 
 
 @dataclass
@@ -57,6 +60,9 @@ class Daemon:
 
     async def deliveries(self, state: str | None, limit: int) -> list[Json]:
         return [self._note("deliveries", state, limit)]
+
+    async def decided(self, since: datetime, before: int | None, limit: int) -> list[Json]:
+        return [self._note("decided", since, before, limit)]
 
     async def redrive(self, delivery_id: str) -> Json:
         return self._note("redrive", delivery_id)
@@ -113,6 +119,12 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
             [{"asked": "deliveries"}],
             id="deliveries",
         ),
+        pytest.param(
+            lambda client: client.decided(SINCE), ("decided", SINCE, None, 50), [{"asked": "decided"}], id="the past"
+        ),
+        pytest.param(
+            lambda client: client.decided(SINCE, 7, 3), ("decided", SINCE, 7, 3), [{"asked": "decided"}], id="a page"
+        ),
         pytest.param(lambda client: client.redrive("d1"), ("redrive", "d1"), {"asked": "redrive"}, id="redrive"),
         pytest.param(
             lambda client: client.redrive("a b?c#d"), ("redrive", "a b?c#d"), {"asked": "redrive"}, id="an odd id"
@@ -164,6 +176,24 @@ async def test_a_limit_has_bounds(office: Office, limit: int) -> None:
         await office.ask(lambda client: client.incidents(limit=limit))
     assert str(raised.value) == "the limit must be a number from 1 to 1000"
     assert office.daemon.calls == []
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        pytest.param({}, "since must be a time with its zone", id="no time"),
+        pytest.param({"since": "yesterday"}, "since must be a time with its zone", id="a word"),
+        pytest.param({"since": "2026-02-12T10:15:30"}, "since must be a time with its zone", id="no zone"),
+        pytest.param({"since": SINCE.isoformat(), "before": "x"}, "before must be the id of a message", id="no id"),
+        pytest.param({"since": SINCE.isoformat(), "before": "9" * 19}, "before must be the id of a message", id="long"),
+    ],
+)
+async def test_a_page_of_the_past_needs_its_bounds(office: Office, query: dict[str, str], problem: str) -> None:
+    """What cannot be asked is refused with a sentence and never reaches the journal."""
+    transport = httpx.AsyncHTTPTransport(uds=str(office.client.socket_path))
+    async with httpx.AsyncClient(transport=transport, base_url="http://engine") as http:
+        answer = await http.get("/decided", params=query)
+    assert (answer.status_code, answer.json(), office.daemon.calls) == (400, {"error": problem}, [])
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("GET", "/pause")])

@@ -37,7 +37,7 @@ connectors:
     rate_per_second: 20.5
   desk: {type: http, reply_through: screen}
   screen: {type: console}
-mattermost: {url: https://chat.example.org/chat/, team: support, channel_override: dev-support-escalations}
+mattermost: {url: https://chat.example.org/chat/, team: support, channel_override: dev-support-escalations, operations_channel: ops}
 oncall: {source: static, mention: "@voip-oncall"}
 retention: {text: 7d, metadata: 52w}
 limits: {open_deliveries: 500, body_bytes: 512 KiB, mattermost_per_second: 2}
@@ -91,6 +91,7 @@ def test_every_key_is_read(load: Load) -> None:
     assert read.mattermost is not None
     assert (read.mattermost.url, read.mattermost.team) == ("https://chat.example.org/chat", "support")
     assert read.mattermost.channel_override == "dev-support-escalations"
+    assert read.mattermost.operations_channel == "ops"
     assert read.mattermost.token.reveal() == "chat-5"
     assert read.oncall.mention == "@voip-oncall"
     assert (read.retention.text, read.retention.metadata) == (timedelta(days=7), timedelta(weeks=52))

@@ -213,3 +213,39 @@ async def test_a_plan_may_hold_a_delivery_to_another_network(journal: Journal) -
     await opened(journal, delivery("d1", body, connector="reserve"), acknowledgement("d2"))
     assert [one.id for one in await claim(journal, "reserve")] == ["d1"]
     assert [one.id for one in await claim(journal, "main")] == ["d2"]
+
+
+# The past
+
+
+async def test_decided_messages_are_told_newest_first_in_pages(journal: Journal) -> None:
+    """With text, decision and whether they joined an incident; undecided ones are left out; the last page is empty."""
+    await opened(journal, conversation="wa-1")
+    await opened(journal, conversation="wa-2", now=later(1))
+    await joined(journal, "m2", conversation="wa-1", priority=Priority.NORMAL)
+    await accepted(journal, inbound("waiting", "wa-3"))
+    first = await journal.decided(NOW, None, 2)
+    assert [(one.inbound and one.inbound.event.message.id, one.joined) for one in first] == [
+        ("m2", True),
+        ("first of wa-2", False),
+    ]
+    assert [(one.accepted_at, one.decision) for one in first] == [(NOW, DECISION), (later(1), DECISION)]
+    second = await journal.decided(NOW, first[-1].inbox_id, 2)
+    assert [one.inbound and one.inbound.event.message.id for one in second] == ["first of wa-1"]
+    assert await journal.decided(NOW, second[-1].inbox_id, 2) == ()
+
+
+async def test_older_messages_are_left_out_and_hide_nobody(journal: Journal) -> None:
+    """A clock that was set back for one message ends no page early."""
+    await opened(journal, conversation="wa-1", now=later(10))
+    await opened(journal, conversation="wa-2", now=later(-10))
+    await opened(journal, conversation="wa-3", now=later(20))
+    found = await journal.decided(NOW, None, 10)
+    assert [one.accepted_at for one in found] == [later(20), later(10)]
+
+
+async def test_a_message_without_an_incident_has_joined_none(journal: Journal) -> None:
+    """A thank-you that calls for nothing is told as it was decided."""
+    await journal.record(await accepted(journal, inbound("m1")), NOTHING, DECISION, NOW)
+    (found,) = await journal.decided(NOW, None, 10)
+    assert (found.joined, found.decision) == (False, DECISION)

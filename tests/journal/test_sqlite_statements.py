@@ -4,6 +4,7 @@ import apsw
 import pytest
 from journal.faults import writing
 from journal.samples import (
+    NOW,
     acknowledgement,
     claim,
     escalation,
@@ -103,3 +104,11 @@ async def test_finished_work_is_not_looked_at(journal: SqliteJournal) -> None:
     writing(journal).execute(copy, ("sent", "s", 0, "sent", 1))
     writing(journal).execute(copy, ("wait", "w", 1, "queued", 2**52))
     assert await steps() < 2 * before
+
+
+async def test_an_erased_message_is_told_without_its_text(journal: SqliteJournal) -> None:
+    """That it was there can still be counted; what it said and why it was decided so is gone."""
+    await opened(journal)
+    writing(journal).execute("UPDATE inbox SET body = NULL, decision = NULL")
+    (found,) = await journal.decided(NOW, None, 10)
+    assert (found.accepted_at, found.inbound, found.decision) == (NOW, None, None)

@@ -108,58 +108,10 @@ def test_acknowledgements_in_other_languages_are_no_names() -> None:
     )
 
 
-def _advice(body: str, templates: Templates | None = None) -> list[tuple[str, int, str]]:
-    return [
-        (fault.code, fault.at.line, fault.message)
-        for fault in checker.advise(_document(body), templates or _templates())
-    ]
-
-
-def test_a_keyword_is_used_by_a_rule_a_summary_or_a_template() -> None:
-    """A name that a rule asks for, a category asked for as a whole, and a category shown somewhere."""
-    body = """\
-keywords:
-  one: {a: [], b: []}
-  two: {c: []}
-  three: {d: []}
-  four: {e: []}
-  five: {f: []}
-rules:
-  - id: x
-    when: [{keywords: {one: a, two: any}}]
-    summary: "{% if three is defined %}{{ three }}{% endif %} five"
-    examples: {match: [a]}
-"""
-    assert _advice(body, _templates(other="{% if four is defined %}{{ four }}{% endif %}")) == [
-        ("W502", 3, 'no rule asks for the keyword "b" of "one"'),
-        ("W502", 7, 'no rule asks for the keyword "f" of "five"'),
-    ]
-
-
-def test_the_last_rule_needs_no_examples() -> None:
-    """Everything matches it, so an example would say nothing."""
-    assert _advice("rules:\n  - {id: x, when: {words: [call]}}\n  - {id: y, when: always}\n") == [
-        ("W501", 3, 'the rule "x" has no examples')
-    ]
-
-
-def test_an_acknowledgement_knows_what_has_been_decided() -> None:
-    """The ticket's number is there for an acknowledgement, a keyword is not unless the rule requires it."""
-    templates = _templates(ticket="Ticket {{ ticket_id }}", product="{{ product }}", plain="Hello")
-    body = """\
-rules:
-  - {id: a, when: {words: [call]}, ack: ticket, examples: {match: [call]}}
-  - {id: b, when: {words: [call]}, ack: product, examples: {match: [call]}}
-  - {id: c, when: {keywords: {product: any}}, ack: product, examples: {match: [call]}}
-  - {id: d, when: {words: [call]}, ack: none, examples: {match: [call]}}
-"""
-    assert _advice(body, templates) == [("W503", 4, 'the acknowledgement "product" can be sent without `product`')]
-
-
 def test_a_spelling_of_two_scripts_is_short_only_in_letters() -> None:
     """Two Latin letters stand in many words; two signs of another script are a word."""
     document = _document("keywords:\n  greeting: {hello: [hi, 你好, 'o k', née]}\n")
-    found = [fault.message for fault in checker.check(document, _templates(), complete=False)]
+    found = [fault.message for fault in checker.check_alone(document)]
     assert found == [
         '"hi" is shorter than three letters and will match by chance',
         '"o k" is shorter than three letters and will match by chance',

@@ -191,13 +191,45 @@ def test_folders_that_change_while_they_are_read_are_read_again(folders: tuple[P
     assert taken.files["rules/20-later.yaml"] == b"schema: 1\n"
 
 
-def test_folders_that_never_rest_are_taken_as_they_are(folders: tuple[Path, Path]) -> None:
-    """After a few attempts the last reading counts, or a reload would never end."""
+def test_a_file_that_never_rests_is_a_finding(folders: tuple[Path, Path]) -> None:
+    """After a few attempts the load ends, and names the file that cannot be trusted."""
     rules, templates = folders
     _Edited.edits = 1000
-    taken = snapshots.snapshot(_Edited(rules), templates)
+    loaded = loader.load(_Edited(rules), templates)
     _Edited.edits = 0
-    assert "rules/20-later.yaml" in taken.files
+    assert loaded.ruleset is None
+    assert f"{rules}/20-later.yaml  error  E216  this file keeps changing while it is read" in _shown(loaded)[-1]
+
+
+def test_a_file_that_an_editor_has_just_emptied_is_read_when_it_is_full_again(folders: tuple[Path, Path]) -> None:
+    """Saving takes two steps: the file is cut to nothing, then written."""
+    rules, templates = folders
+    edited = rules / "10-all.yaml"
+    edited.write_text("")
+    loaded = loader.load(rules, templates, settle=lambda: edited.write_text(RULES) if not edited.stat().st_size else None)
+    assert loaded.diagnostics == ()
+    assert loaded.files["rules/10-all.yaml"] == RULES.encode()
+
+
+@pytest.mark.parametrize("step", ["renamed over", "deleted"])
+def test_a_file_that_is_replaced_or_deleted_meanwhile_is_read_again(folders: tuple[Path, Path], step: str) -> None:
+    """A new file under the old name is another file, though its size is the same."""
+    rules, templates = folders
+    (rules / "20-more.yaml").write_text("schema: 1\nowner: a\n")
+    steps = [step]
+
+    def settle() -> None:
+        if not steps:
+            return
+        if steps.pop() == "deleted":
+            (rules / "20-more.yaml").unlink()
+            return
+        (rules / ".20-more.yaml.tmp").write_text("schema: 1\nowner: b\n")
+        (rules / ".20-more.yaml.tmp").rename(rules / "20-more.yaml")
+
+    taken = snapshots.snapshot(rules, templates, settle)
+    assert taken.faults == ()
+    assert taken.files.get("rules/20-more.yaml") == (None if step == "deleted" else b"schema: 1\nowner: b\n")
 
 
 def test_a_rule_that_asks_for_a_source_gets_its_examples_from_there() -> None:

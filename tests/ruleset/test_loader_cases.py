@@ -26,6 +26,7 @@ ELSEWHERE = {
     "E210": "test_loader.py: a folder that does not exist",
     "E211": "test_loader.py: a file that may not be read",
     "E212": "test_loader.py: a file that ends in .yml",
+    "E216": "test_loader.py: a file that never rests",
 }
 
 

@@ -61,5 +61,5 @@ def summary(report: Report) -> str:
         return f"{count(report.rules, 'rule')}, {count(report.examples, 'example')} checked: no findings"
     parts = [count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number]
     untried = "; the examples are tried once there are no other errors" if errors and report.examples else ""
-    tried = any(found.code in {"E205", "E206"} for found in report.diagnostics)
+    tried = any(found.code in {"E205", "E206", "E220"} for found in report.diagnostics)
     return f"{', '.join(parts)} in {count(files, 'file')}{'' if tried else untried}"

@@ -200,8 +200,8 @@ def _longest_rise(places: Sequence[int]) -> frozenset[int]:
     for index, place in enumerate(places):
         length = bisect_left(ends, place)
         previous.append(indexes[length - 1] if length else -1)
-        ends[length:] = [place]
-        indexes[length:] = [index]
+        ends[length : length + 1] = [place]
+        indexes[length : length + 1] = [index]
     found: list[int] = []
     at = indexes[-1] if indexes else -1
     while at >= 0:

@@ -1,0 +1,52 @@
+"""What operators are told about the rules: places and sentences, never a quoted line."""
+
+from engine.core.diagnostics import Diagnostic, Severity
+from engine.core.notices import rules_refused, rules_taken
+from engine.core.quotes import plain, spans
+
+SHA = "0123456789abcdef"
+
+
+def _finding(line: int = 3, message: str = 'no channel is named "@all"', **other: object) -> Diagnostic:
+    severity = Severity.WARNING if other else Severity.ERROR
+    return Diagnostic("rules/a.yaml", line, 5, 4, severity, "E112", message, "    - a client's words", "a hint")
+
+
+def test_a_refusal_tells_place_code_and_sentence_and_quotes_no_line() -> None:
+    """The line and the advice may hold a client's words out of an example; warnings are no reason."""
+    notice = rules_refused([_finding(), _finding(0), _finding(warning=True)], "ffff", SHA, at_start=False)
+    assert plain(notice.text) == (
+        "**The rules on disk cannot be used.** The last good ones (0123456789ab) stay in force:\n"
+        '- rules/a.yaml:3:5 E112 no channel is named "@all"\n'
+        '- rules/a.yaml E112 no channel is named "@all"'
+    )
+    assert (notice.matter, notice.state, notice.good) == ("rules", "refused ffff", False)
+
+
+def test_what_a_lead_wrote_can_mention_nobody() -> None:
+    """A finding is quoted as a client's text is."""
+    notice = rules_refused([_finding()], "ffff", SHA, at_start=False)
+    assert all(span.quoted for span in spans(notice.text) if "@all" in span.text)
+
+
+def test_a_start_with_the_last_good_rules_says_so() -> None:
+    """The first words are what has happened."""
+    notice = rules_refused([_finding()], "ffff", SHA, at_start=True)
+    assert notice.text.startswith("**Started with the last good rules (0123456789ab).**")
+    assert notice.state == rules_refused([], "ffff", "another", at_start=False).state
+
+
+def test_many_findings_are_ten_and_a_number() -> None:
+    """A post is no report; one sentence takes one line."""
+    findings = [_finding(number, "x" * 500) for number in range(1, 15)]
+    lines = rules_refused(findings, "ffff", SHA, at_start=False).text.split("\n")
+    assert len(lines) == 12
+    assert lines[-1] == "- and 4 more: `engine validate` shows them"
+    assert all(len(line) < 210 for line in lines)
+
+
+def test_rules_that_work_are_told_by_their_hash() -> None:
+    """All is well."""
+    notice = rules_taken(SHA)
+    assert notice.text == "**Rules reloaded, 0123456789ab.** The files on disk are in force."
+    assert notice.good
