@@ -328,7 +328,7 @@ def _without_spelling(document: Document, category: str, key: Key) -> Document:
 def _met_without(table: Table, trial: Trial, category: str, left: Document) -> set[Key]:
     """What a message meets when the keywords of a category are found in the ways that are left."""
     found = keywords.compile_keywords(
-        Spelling(category, keyword.name.value, each.value)
+        Spelling(category, keyword.name.value, each.value, keyword.typos)
         for keyword in left.keywords
         if keyword.category.value == category
         for each in (keyword.name, *keyword.spellings)
