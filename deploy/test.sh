@@ -35,6 +35,7 @@ readonly -a PURE=(
   'engine/ruleset/guesses.py'
   'engine/ruleset/hours.py'
   'engine/ruleset/inflections.py'
+  'engine/ruleset/languages.py'
   'engine/ruleset/literals.py'
   'engine/ruleset/matcher.py'
   'engine/ruleset/outcomes.py'
@@ -47,6 +48,7 @@ readonly -a PURE=(
   'engine/ruleset/shapes.py'
   'engine/ruleset/syntax.py'
   'engine/ruleset/typos.py'
+  'engine/ruleset/variants.py'
 )
 # Debian package by the program it brings.
 readonly -A PROGRAMS=(
