@@ -158,7 +158,7 @@ step lint "$venv/bin/python" -m ruff check
 step format "$venv/bin/python" -m ruff format --check
 step imports "$venv/bin/lint-imports" --no-cache
 step rules "$venv/bin/engine" validate rules/
-step scenarios "$venv/bin/engine" test rules/ --min 36
+step scenarios "$venv/bin/engine" test rules/ --min 95
 steps=(lint format imports rules scenarios mypy)
 if [[ -z $fast ]]; then
   step wheel build_wheel
