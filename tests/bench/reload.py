@@ -139,7 +139,9 @@ def _validate(folder: Path) -> None:
     spacy = [sys.executable, "-W", "ignore", "-c", "import spacy"]
     begun = time.perf_counter()
     subprocess.run(spacy, check=True, capture_output=True)
-    print(f"`engine validate` of 50 rules: {min(took):.2f} s; `import spacy` alone: {time.perf_counter() - begun:.2f} s")
+    print(
+        f"`engine validate` of 50 rules: {min(took):.2f} s; `import spacy` alone: {time.perf_counter() - begun:.2f} s"
+    )
 
 
 def main() -> None:

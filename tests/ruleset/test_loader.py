@@ -206,7 +206,9 @@ def test_a_file_that_an_editor_has_just_emptied_is_read_when_it_is_full_again(fo
     rules, templates = folders
     edited = rules / "10-all.yaml"
     edited.write_text("")
-    loaded = loader.load(rules, templates, settle=lambda: edited.write_text(RULES) if not edited.stat().st_size else None)
+    loaded = loader.load(
+        rules, templates, settle=lambda: edited.write_text(RULES) if not edited.stat().st_size else None
+    )
     assert loaded.diagnostics == ()
     assert loaded.files["rules/10-all.yaml"] == RULES.encode()
 

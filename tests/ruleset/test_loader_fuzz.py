@@ -79,7 +79,9 @@ def _edited(content: bytes, edit: tuple[str, int, int]) -> bytes:
         case "indent":
             lines[at] = b" " * (second % 5) + lines[at].lstrip()
         case "insert":
-            lines.insert(at, (b"\t", b"- x", b"a: b: c", b"{{ x }}", b"  - [", b"*a", b"'", b'"\\', b"\xff")[second % 9])
+            lines.insert(
+                at, (b"\t", b"- x", b"a: b: c", b"{{ x }}", b"  - [", b"*a", b"'", b'"\\', b"\xff")[second % 9]
+            )
         case _:
             pass
     return b"\n".join(lines)
@@ -101,10 +103,35 @@ _WORDS = st.sampled_from(
         *schema.RULE_KEYS,
         *schema.DEFAULT_KEYS,
         *("all", "any", "none", "words", "exact", "keywords", "pattern", "client", "source", "kind", "attachment"),
-        *("match", "no_match", "timezone", "weekly", "holidays", "team", "purpose", "name", "phones", "tier", "language"),
+        *(
+            "match",
+            "no_match",
+            "timezone",
+            "weekly",
+            "holidays",
+            "team",
+            "purpose",
+            "name",
+            "phones",
+            "tier",
+            "language",
+        ),
         *("within", "then", "ack_again_after", "append", "new", "live", "shadow", "true", "false", "typos", "always"),
         *("1", "", " ", "30m", "0h", "999999999999d", "NO", "22:30", "Mon-Fri 08:00-17:30", "Sun-Mon 25:00-99:99"),
-        *("Africa/Nairobi", "../etc", "KE", "+254700000001", "+", "$product", "word*", "*", "(", "(?P<a>x)", r"\b", "[[:x"),
+        *(
+            "Africa/Nairobi",
+            "../etc",
+            "KE",
+            "+254700000001",
+            "+",
+            "$product",
+            "word*",
+            "*",
+            "(",
+            "(?P<a>x)",
+            r"\b",
+            "[[:x",
+        ),
         *("{{ product }}", "{{", "{% if %}", "{{ a.b }}", "high", "default", "é", "😀", "\u0300", "x" * 300),
     ]
 )
