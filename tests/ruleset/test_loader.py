@@ -239,8 +239,9 @@ def test_a_rule_that_asks_for_a_source_gets_its_examples_from_there() -> None:
     rules = (
         "schema: 1\ndefaults: {channel: triage, ack: none}\nchannels: {triage: {}}\nrules:\n"
         "  - id: desk\n    when: [{words: [call]}, {any: [{source: [http]}, {words: [desk]}]}]\n"
-        "    examples: {match: [call]}\n"
-        "  - {id: other, when: {words: [call], none: [{source: [http]}]}, examples: {match: [call]}}\n"
+        "    examples: {match: [call], no_match: [hello]}\n"
+        "  - {id: other, when: {words: [call], none: [{source: [http]}]},"
+        " examples: {match: [call], no_match: [hello]}}\n"
         "  - {id: last, when: always}\n"
     )
     files = {"rules/a.yaml": rules.encode(), "templates/escalation/default.j2": ESCALATION.encode()}
