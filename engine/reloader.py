@@ -102,6 +102,8 @@ class Reloader:
         return loaded
 
     async def _swap(self, loaded: loader.Loaded, ruleset: Ruleset) -> None:
+        # Whatever the first message would otherwise wait for.
+        await asyncio.to_thread(ruleset.prepare)
         retired: list[object] = [self._current]
         self._current = ruleset
         self.problem = ""

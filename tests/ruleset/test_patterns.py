@@ -417,3 +417,11 @@ def test_a_hostile_message_takes_linear_time(unit: str) -> None:
     assert compiled.locate(0, line) is None
     assert compiled.locate(1, line) is None
     assert time.process_time() - started < 2.0
+
+
+def test_python_s_engine_never_sees_a_pattern_of_a_lead() -> None:
+    """Only RE2 runs what leads write: Python's `re`, which can take for ever, has not even compiled it."""
+    re.purge()
+    written = r"\b(?:grexmon+)+ (?P<code>\d+)"
+    assert finds(written, "grexmonn 5") == finds(written, "grexmonn 5 ж") == "grexmonn 5"
+    assert not any("grex" in str(key) for key in re._cache)  # type: ignore[attr-defined]  # what `re` has compiled of late
