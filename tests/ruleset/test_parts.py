@@ -72,7 +72,8 @@ def test_a_failed_example_is_tried_again() -> None:
 
 def test_a_file_that_cannot_be_read_is_remembered_as_such() -> None:
     """Nothing is said about names that it may define, the second time no more than the first."""
-    files = {"a": BASE + WORDS, "b": "schema: 1\nrules: [\n  x: [\n", "z": LAST.replace("always}", "always, channel: more}")}
+    last = LAST.replace("always}", "always, channel: more}")
+    files = {"a": BASE + WORDS, "b": "schema: 1\nrules: [\n  x: [\n", "z": last}
     first = _check(files)
     second = _check(files, first.parts)
     assert _codes(first) == _codes(second)
