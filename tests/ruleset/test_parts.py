@@ -70,6 +70,17 @@ def test_a_failed_example_is_tried_again() -> None:
     assert _codes(first) == _codes(_check(files, first.parts)) == ["E206"]
 
 
+def test_a_file_that_cannot_be_read_is_remembered_as_such() -> None:
+    """Nothing is said about names that it may define, the second time no more than the first."""
+    last = LAST.replace("always}", "always, channel: more}")
+    files = {"a": BASE + WORDS, "b": "schema: 1\nrules: [\n  x: [\n", "z": last}
+    first = _check(files)
+    second = _check(files, first.parts)
+    assert _codes(first) == _codes(second)
+    assert "E112" not in _codes(second)
+    assert [part.complete for part in second.parts.files] == [True, False, True]
+
+
 def test_the_same_bytes_in_another_folder_are_read_for_that_folder() -> None:
     """Findings name the file as the user does."""
     rules = {"rules/a.yaml": b"schema: 2\n"}
