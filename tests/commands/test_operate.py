@@ -165,9 +165,7 @@ def test_reload_need_not_wait(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert "the last good set is in force" in " ".join(capsys.readouterr().out.split())
 
 
-def test_a_start_with_broken_rules_is_told_to_the_operators(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_start_with_broken_rules_is_told_to_the_operators(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In their channel and in the status; it is told once, however often the daemon is started."""
     main(["init", str(tmp_path / "work")])
     rules = tmp_path / "work" / "rules"
