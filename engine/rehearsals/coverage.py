@@ -49,8 +49,9 @@ def measure(table: Table) -> tuple[Atom, ...]:
 
 
 def _of_rule(cut: Cut, table: Table) -> Iterator[Atom]:
-    # Looked at once for each message, and not once for each unit.
-    seen = [(trial, table.hits(cut, trial.met)) for trial in table.trials]
+    # Looked at once for each message, and not once for each unit; most messages have nothing to do with a rule.
+    near = (table.trials[place] for place in table.near(cut))
+    seen = [(trial, table.hits(cut, trial.met)) for trial in near]
     matching = [conditions.holds(cut.condition, hits) for _, hits in seen]
     for part in cut.parts:
         decisive = [

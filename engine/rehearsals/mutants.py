@@ -32,6 +32,8 @@ from engine.ruleset.templates import Templates
 
 # So many scenarios are played again at most; the mutants beyond count as noticed when a message of theirs changes.
 REPLAYS = 400
+# What a message meets that has nothing to do with a rule.
+_NOTHING = frozenset({conditions.ALWAYS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,23 @@ class _Jury:
 
     table: Table
     templates: Templates
-    # For each rule, whether it holds for each trial.
-    base: dict[str, tuple[bool, ...]]
-    # For each rule, what of it each trial meets.
-    hits: dict[str, tuple[frozenset[int], ...]]
+    # For each rule, whether it holds for the trials that are near it, and for those that meet nothing of it.
+    base: Mapping[str, Mapping[int, bool]]
+    idle: Mapping[str, bool]
+    # For each rule, what of it the trials near it meet.
+    hits: Mapping[str, Mapping[int, frozenset[int]]]
+    # For each rule the trials of its own examples; and those of scenarios.
+    own: Mapping[str, tuple[int, ...]]
+    told: tuple[int, ...]
+    # The rules that ask for keywords of a category.
+    asking: Mapping[str, tuple[Cut, ...]]
     # The scenarios that come true without any change; the others can judge nothing.
     sound: frozenset[int]
     replays: int
+
+    def holds(self, rule: str, position: int) -> bool:
+        """Whether a rule holds for a trial, unchanged."""
+        return self.base[rule].get(position, self.idle[rule])
 
 
 def mutate(table: Table, templates: Templates, progress: Callable[[int, int], None]) -> Outcome:
@@ -110,15 +122,36 @@ def mutate(table: Table, templates: Templates, progress: Callable[[int, int], No
 
 
 def _jury(table: Table, templates: Templates) -> _Jury:
-    hits = {cut.rule.id.value: tuple(table.hits(cut, trial.met) for trial in table.trials) for cut in table.cuts}
-    base = {
-        cut.rule.id.value: tuple(conditions.holds(cut.condition, each) for each in hits[cut.rule.id.value])
+    hits = {
+        cut.rule.id.value: {place: table.hits(cut, table.trials[place].met) for place in table.near(cut)}
         for cut in table.cuts
     }
+    base = {
+        cut.rule.id.value: {
+            place: conditions.holds(cut.condition, each) for place, each in hits[cut.rule.id.value].items()
+        }
+        for cut in table.cuts
+    }
+    idle = {cut.rule.id.value: conditions.holds(cut.condition, _NOTHING) for cut in table.cuts}
+    own: dict[str, list[int]] = {cut.rule.id.value: [] for cut in table.cuts}
+    for place, trial in enumerate(table.trials):
+        if trial.rule:
+            own[trial.rule].append(place)
+    told = tuple(place for place, trial in enumerate(table.trials) if trial.scenario >= 0)
     document = table.document
     ruleset = compiler.compile_rules(document, templates, "")
     sound = (number for number, each in enumerate(document.scenarios) if _comes_true(each, document, ruleset))
-    return _Jury(table, templates, base, hits, frozenset(sound), REPLAYS)
+    owned = {rule: tuple(places) for rule, places in own.items()}
+    return _Jury(table, templates, base, idle, hits, owned, told, _asking(table), frozenset(sound), REPLAYS)
+
+
+def _asking(table: Table) -> Mapping[str, tuple[Cut, ...]]:
+    found: dict[str, dict[str, Cut]] = {}
+    for cut in table.cuts:
+        for part in cut.parts:
+            if isinstance(part.atom, KeywordIs):
+                found.setdefault(part.atom.category.value, {})[cut.rule.id.value] = cut
+    return {category: tuple(cuts.values()) for category, cuts in found.items()}
 
 
 def _come_true(document: Document, numbers: Iterable[int], templates: Templates) -> bool:
@@ -227,15 +260,15 @@ def _exchange(document: Document, cut: Cut, when: Condition) -> Document:
 def _is_noticed(mutant: _Mutant, jury: _Jury) -> bool:
     """Whether an example or a scenario goes otherwise."""
     rule = mutant.cut.rule
-    base, hits = jury.base[rule.id.value], jury.hits[rule.id.value]
+    name = rule.id.value
+    hits = jury.hits[name]
     changed: dict[int, bool] = {}
-    for position, trial in enumerate(jury.table.trials):
-        own = trial.rule == rule.id.value
-        if own or trial.scenario >= 0 or rule.stop:
-            after = conditions.holds(mutant.cut.condition, mutant.hits(hits[position]))
-            if after is not base[position]:
-                changed[position] = after
-    return _is_judged(jury, {rule.id.value: changed}, lambda: mutant.document(jury.table.document))
+    # A rule that ends the search takes messages from the rules after it; any other reaches only its own examples.
+    for position in range(len(jury.table.trials)) if rule.stop else (*jury.own[name], *jury.told):
+        after = conditions.holds(mutant.cut.condition, mutant.hits(hits.get(position, _NOTHING)))
+        if after is not jury.holds(name, position):
+            changed[position] = after
+    return _is_judged(jury, {name: changed}, lambda: mutant.document(jury.table.document))
 
 
 def _is_judged(
@@ -272,7 +305,7 @@ def _is_matched(jury: _Jury, trial: Trial, position: int, changed: Mapping[str, 
     """Whether the rule of an example matches it: no rule before it may end the search."""
 
     def holds(rule: str) -> bool:
-        return changed.get(rule, {}).get(position, jury.base[rule][position])
+        return changed.get(rule, {}).get(position, jury.holds(rule, position))
 
     before = takewhile(lambda cut: cut.rule.id.value != trial.rule, jury.table.cuts)
     ended = any(cut.rule.stop and not cut.rule.shadow and holds(cut.rule.id.value) for cut in before)
@@ -282,7 +315,7 @@ def _is_matched(jury: _Jury, trial: Trial, position: int, changed: Mapping[str, 
 def _deciding(jury: _Jury, position: int, changed: Mapping[str, Mapping[int, bool]]) -> str:
     """The rule that decides about a message when rules match otherwise."""
     live = (cut.rule.id.value for cut in jury.table.cuts if not cut.rule.shadow)
-    return next(name for name in live if changed.get(name, {}).get(position, jury.base[name][position]))
+    return next(name for name in live if changed.get(name, {}).get(position, jury.holds(name, position)))
 
 
 def _asked_spellings(table: Table) -> Iterator[tuple[str, Text]]:
@@ -304,10 +337,10 @@ def _is_missed(category: str, text: Text, jury: _Jury) -> bool:
     changed: dict[str, dict[int, bool]] = {}
     for position in touched:
         met = _met_without(jury.table, jury.table.trials[position], category, left)
-        for cut in jury.table.cuts:
+        for cut in jury.asking[category]:
             name = cut.rule.id.value
             after = conditions.holds(cut.condition, jury.table.hits(cut, met))
-            if after is not jury.base[name][position]:
+            if after is not jury.holds(name, position):
                 changed.setdefault(name, {})[position] = after
     # A summary says what was found, whether or not another rule matches.
     told = {jury.table.trials[position].scenario for position in touched}

@@ -6,6 +6,7 @@ is given to it once. Whatever is asked afterwards is asked of sets. Called by `c
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from engine.core import text as texts
 from engine.core.events import Event
@@ -66,10 +67,18 @@ class Table:
     trials: tuple[Trial, ...]
     probe: Probe
     _numbers: _Numbers = field(repr=False)
+    # The positions of the trials that meet a key.
+    _meeting: Mapping[Key, tuple[int, ...]] = field(repr=False)
 
     def hits(self, cut: Cut, met: Collection[Key]) -> frozenset[int]:
         """The units of a rule that a message meets."""
         return _hits(self._numbers[cut.rule.id.value], met)
+
+    def near(self, cut: Cut) -> tuple[int, ...]:
+        """The positions of the trials that meet a unit of a rule, and of one that meets none: the others are like it."""
+        meeting = {place for _, key in self._numbers[cut.rule.id.value] for place in self._meeting.get(key, ())}
+        none = (place for place in range(len(self.trials)) if place not in meeting)
+        return tuple(sorted((*meeting, *islice(none, 1))))
 
     def holds(self, cut: Cut, met: Collection[Key]) -> bool:
         """Whether a rule matches what a message meets."""
@@ -83,7 +92,11 @@ def table(document: Document, ruleset: Ruleset, cuts: Sequence[Cut], templates: 
         cut.rule.id.value: tuple((unit.number, unit.key) for part in cut.parts for unit in part.units) for cut in cuts
     }
     trials = (*_examples(document, cuts, numbers, probe), *_scenarios(document, ruleset, probe))
-    return Table(document, tuple(cuts), trials, probe, numbers)
+    meeting: dict[Key, list[int]] = {}
+    for place, trial in enumerate(trials):
+        for key in trial.met:
+            meeting.setdefault(key, []).append(place)
+    return Table(document, tuple(cuts), trials, probe, numbers, {key: tuple(places) for key, places in meeting.items()})
 
 
 def _hits(units: tuple[tuple[int, Key], ...], met: Collection[Key]) -> frozenset[int]:
