@@ -116,7 +116,7 @@ def test_verbose_tells_what_passed(work: Path, capsys: pytest.CaptureFixture[str
         "ok    rules/tests/a.yaml:3:11  A broken 3CX",
         '        step 1, 2026-01-05 09:00, Amina: "3CX is dead"',
     ]
-    assert lines[4].startswith("          about-products, normal; post to support-triage: ")
+    assert lines[4].startswith("          about-products, normal; post to support-voip: ")
     assert lines[5:] == [
         "        step 2, 2026-01-05 09:05, Amina, edit: (voice)",
         "          anything-else, normal; reply in the thread; the client is told nothing",
