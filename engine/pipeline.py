@@ -18,7 +18,7 @@ from engine.core import contracts
 from engine.core.decisions import Decision
 from engine.core.errors import JournalUnavailable, Superseded
 from engine.core.events import Event, Inbound
-from engine.core.plan import Circumstances, Plan, Wording, plan
+from engine.core.plan import Circumstances, Plan, Wording, is_follow_up, plan
 from engine.metrics import Metrics
 from engine.ports import Accepted, Clock, Journal, OnCall, Unrouted
 
@@ -39,8 +39,8 @@ _ACK_NAMELESS = _ACK_NAMED.replace("Hello {name}", "Hello")
 class Rules(Wording, Protocol):
     """The loaded rules, as far as deciding about a message is concerned."""
 
-    def evaluate(self, event: Event) -> Decision:
-        """The decision about one event. Pure."""
+    def evaluate(self, event: Event, *, follow_up: bool = False) -> Decision:
+        """The decision about one event; `follow_up` says that its conversation has an open incident. Pure."""
         ...
 
     def fallback(self, event: Event, error: str) -> Decision:
@@ -149,11 +149,12 @@ class Pipeline:
 
     async def _route(self, message: Unrouted) -> None:
         started = perf_counter()
-        decision, planned = self._decide(message)
+        follow_up = is_follow_up(message.incident, message.inbound, message.accepted_at)
+        decision, planned = self._decide(message, follow_up=follow_up)
         took = timedelta(seconds=perf_counter() - started)
-        now = self._clock.now()
+        written = contracts.decision_json(decision, follow_up=follow_up)
         try:
-            ticket = await self._journal.record(message.inbox_id, planned, contracts.decision_json(decision), now)
+            ticket = await self._journal.record(message.inbox_id, planned, written, self._clock.now())
         except Superseded:
             # Another message of this conversation was recorded in between: the next batch plans anew.
             return
@@ -162,7 +163,7 @@ class Pipeline:
             "decided"
         )
 
-    def _decide(self, message: Unrouted) -> tuple[Decision, Plan]:
+    def _decide(self, message: Unrouted, *, follow_up: bool) -> tuple[Decision, Plan]:
         ruleset = self._ruleset()
         circumstances = Circumstances(
             accepted_at=message.accepted_at,
@@ -174,7 +175,7 @@ class Pipeline:
             channel_override=self._routing.channel_override,
         )
         try:
-            decision = ruleset.evaluate(message.inbound.event)
+            decision = ruleset.evaluate(message.inbound.event, follow_up=follow_up)
             return decision, plan(message.inbound, decision, ruleset, circumstances)
         except Exception as error:  # noqa: BLE001 - the guard: a fault in a rule must not silence a client
             return self._stand_in(message, ruleset, circumstances, error)

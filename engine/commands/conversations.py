@@ -44,7 +44,13 @@ CONVERSATIONS = (
         "now ALL PHONES ARE DOWN, we are losing customers!!",
         note="the same chat: joins the thread, raises the priority, no second acknowledgement",
     ),
-    Sample("Wanjiru", "+254700000102", "wanjiru", "Wateja wanapiga lakini hawatusikii, sauti haisikiki upande mmoja"),
+    Sample(
+        "Wanjiru",
+        "+254700000102",
+        "wanjiru",
+        "Wateja wanapiga lakini hawatusikii, sauti haisikiki upande mmoja",
+        note="answered in Swahili, because she writes in Swahili",
+    ),
     Sample(
         "Amina", "+254700000103", "amina", "Good morning, both SIP trunks are unregistered after the power blackout"
     ),

@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.commands.validate import templates_beside
+from engine.core import durations
 from engine.core.contracts import decision_json, escalation_json, event_json, incident_json
-from engine.core.decisions import Because, Decision, Explanation, Priority
-from engine.core.deliveries import Acknowledgement, Escalation, with_ticket
+from engine.core.decisions import Because, Decision, Explanation, FollowUpPolicy, Priority
+from engine.core.deliveries import Acknowledgement, Copy, Escalation, with_ticket
 from engine.core.diagnostics import Severity, render
 from engine.core.errors import UsageError
 from engine.core.events import Address, Client, Event, Inbound, Message
@@ -50,6 +51,7 @@ class _Outcome:
     acknowledgement: Acknowledgement | None
     escalation: Escalation | None
     incident: Incident | None
+    copies: tuple[Escalation, ...]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -111,17 +113,20 @@ def _outcome(event: Event, decision: Decision, ruleset: Ruleset) -> _Outcome:
         next((body for body in bodies if isinstance(body, Acknowledgement)), None),
         next((body for body in bodies if isinstance(body, Escalation)), None),
         replace(planned.incident, ticket_id=ticket) if planned.incident else None,
+        tuple([body.escalation for body in bodies if isinstance(body, Copy)]),
     )
 
 
 def _json(event: Event, explanation: Explanation, outcome: _Outcome) -> str:
-    content = {
+    content: dict[str, object] = {
         "event": event_json(event),
         "decision": decision_json(explanation.decision, explanation.not_matched),
         "acknowledgement": {"text": outcome.acknowledgement.text} if outcome.acknowledgement else None,
         "escalation": escalation_json(outcome.escalation) if outcome.escalation else None,
         "incident": incident_json(outcome.incident, event.message.text) if outcome.incident else None,
     }
+    if outcome.copies:
+        content["copies"] = [escalation_json(copy) for copy in outcome.copies]
     return json.dumps(content, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode() + "\n"
 
 
@@ -140,6 +145,9 @@ def _print(event: Event, explanation: Explanation, outcome: _Outcome, ruleset: R
     if outcome.escalation:
         post = outcome.escalation
         _print_said(console, f"Post to {post.channel}", f"{plain(post.title)}\n\n{plain(post.body)}")
+        if outcome.copies:
+            channels = ", ".join(copy.channel for copy in outcome.copies)
+            console.print(f"The same, without calling anybody, as a copy to: {channels}\n")
     else:
         console.print("No engineer is called.\n")
     _print_misses(console, explanation)
@@ -186,6 +194,12 @@ def _facts(decision: Decision, ruleset: Ruleset) -> Iterable[Text]:
     yield _fact("channel", Text(f"{decision.channel}{team}"))
     yield _fact("summary", Text(plain(decision.summary)))
     yield _fact("keywords", Text(keywords or "none"))
+    if decision.mention:
+        yield _fact("calls", Text(decision.mention))
+    if decision.language:
+        yield _fact("answered", Text(f"in {decision.language}: ack/{decision.ack}.{decision.language}.j2"))
+    if policy := _policy(decision.follow_up):
+        yield _fact("then", Text(policy))
     for number, rule in enumerate(decision.matched):
         for line, why in enumerate(_evidence(decision, rule)):
             head = Text("") if number == 0 else Text(f"{rule}  ", style="bold")
@@ -194,6 +208,18 @@ def _facts(decision: Decision, ruleset: Ruleset) -> Iterable[Text]:
     for shadow in decision.shadow:
         would = "would decide" if shadow.decides else "matches too"
         yield _fact("on trial", Text(shadow.rule, style="bold").append(f" {would}, if it were live", style="dim"))
+
+
+def _policy(policy: FollowUpPolicy) -> str:
+    """What a rule says about further messages; empty when it says nothing."""
+    parts = []
+    if policy.new:
+        parts.append("each further message opens an incident of its own")
+    elif policy.within:
+        parts.append(f"further messages join for {durations.written(policy.within)}")
+    if policy.ack_again_after and not policy.new:
+        parts.append(f"are acknowledged again after {durations.written(policy.ack_again_after)}")
+    return " and ".join(parts)
 
 
 def _fact(label: str, value: Text) -> Text:

@@ -14,6 +14,7 @@ from time import perf_counter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from engine.commands.findings.text import wants_colour
 from engine.commands.rehearsal_reports import Report, data, junit, text
 from engine.commands.validate import templates_beside
 from engine.core.diagnostics import Severity
@@ -45,8 +46,10 @@ def run(options: argparse.Namespace) -> int:
     elif options.format == "junit":
         sys.stdout.write(junit.show(report))
     else:
-        console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
-        coloured = console.is_terminal and not os.environ.get("NO_COLOR")
+        coloured = wants_colour(os.environ, terminal=sys.stdout.isatty())
+        console = Console(
+            soft_wrap=True, highlight=False, markup=False, emoji=False, force_terminal=coloured, no_color=not coloured
+        )
         for line in text.show(report, coloured=coloured, verbose=options.verbose):
             console.print(line)
     return report.exit_code

@@ -10,6 +10,7 @@ from engine.core.deliveries import (
     Acknowledgement,
     Body,
     Claimed,
+    Copy,
     Escalation,
     Fault,
     FollowUp,
@@ -73,6 +74,8 @@ def shown(body: Body) -> str:
             return f"Mattermost ~{body.channel}, in the thread of {body.ticket_id}: {plain(body.body)}"
         case Revision():
             return f"Mattermost ~{body.escalation.channel}, the post now reads: {_post(body.escalation)}"
+        case Copy():
+            return f"Mattermost ~{body.escalation.channel}, a copy: {_post(body.escalation)}"
         case _:
             assert_never(body)
 

@@ -25,7 +25,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError, PydanticSerializationError
 
 from engine.core.decisions import Decision, NotMatched
-from engine.core.deliveries import Acknowledgement, Body, DeliveryKind, Escalation, FollowUp, Revision, kind_of
+from engine.core.deliveries import Acknowledgement, Body, Copy, DeliveryKind, Escalation, FollowUp, Revision, kind_of
 from engine.core.errors import InvalidEvent
 from engine.core.events import Attachment, Client, Event, Inbound, Message
 from engine.core.incidents import Incident
@@ -203,7 +203,7 @@ def decision_json(decision: Decision, not_matched: Sequence[NotMatched] = (), *,
     """The decision with its reasons; also the decision log (OPA's term) that the journal keeps for each message.
 
     `follow_up` says that the message was evaluated as one of a conversation with an open incident. It, the copies, the
-    mention and the rules on trial are written only where they say something.
+    mention, the language and the rules on trial are written only where they say something.
     """
     written: Json = {
         "rule": decision.rule,
@@ -227,6 +227,8 @@ def decision_json(decision: Decision, not_matched: Sequence[NotMatched] = (), *,
         written["also"] = [channel for channel, _ in decision.also]
     if decision.mention:
         written["mention"] = decision.mention
+    if decision.language:
+        written["language"] = decision.language
     if decision.shadow:
         written["shadow"] = [{"rule": shadow.rule, "decides": shadow.decides} for shadow in decision.shadow]
     if follow_up:
@@ -242,6 +244,7 @@ _BODIES: Mapping[DeliveryKind, TypeAdapter[Any]] = {
     DeliveryKind.ESCALATION: TypeAdapter(Escalation),
     DeliveryKind.FOLLOW_UP: TypeAdapter(FollowUp),
     DeliveryKind.REVISION: TypeAdapter(Revision),
+    DeliveryKind.COPY: TypeAdapter(Copy),
 }
 
 

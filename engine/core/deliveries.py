@@ -1,6 +1,7 @@
 """A delivery is one thing to say to one network exactly once: what it carries, how it ended, what happens next.
 
-A lane is the order that must hold: all acknowledgements of a conversation, or everything in its Mattermost thread.
+A lane is the order that must hold: all acknowledgements of a conversation, or everything in its Mattermost thread, or
+its copies in one further channel.
 `settle` and `settle_reconciled` are the only places that decide what an outcome means.
 """
 
@@ -23,6 +24,8 @@ class DeliveryKind(StrEnum):
     FOLLOW_UP = "follow_up"
     # The root post, edited in place.
     REVISION = "revision"
+    # The root post once more, for the readers of a further channel.
+    COPY = "copy"
 
 
 class DeliveryState(StrEnum):
@@ -84,7 +87,15 @@ class Revision:
     escalation: Escalation
 
 
-Body = Acknowledgement | Escalation | FollowUp | Revision
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What the engineers' post says, in a further channel. It calls nobody, and nothing follows it there."""
+
+    # With the further channel; the body says which channel has the post itself.
+    escalation: Escalation
+
+
+Body = Acknowledgement | Escalation | FollowUp | Revision | Copy
 
 
 def kind_of(body: Body) -> DeliveryKind:
@@ -98,6 +109,8 @@ def kind_of(body: Body) -> DeliveryKind:
             return DeliveryKind.FOLLOW_UP
         case Revision():
             return DeliveryKind.REVISION
+        case Copy():
+            return DeliveryKind.COPY
         case _:
             assert_never(body)
 
@@ -318,6 +331,8 @@ def with_ticket(body: Body, ticket_id: str) -> Body:
             return replace(body, body=fill_ticket(body.body, ticket_id), ticket_id=ticket_id)
         case Revision():
             return Revision(_escalation_with_ticket(body.escalation, ticket_id))
+        case Copy():
+            return Copy(_escalation_with_ticket(body.escalation, ticket_id))
         case _:
             assert_never(body)
 

@@ -18,3 +18,8 @@ def parse(written: str) -> timedelta | None:
     """The span that "90s", "30m" or "4 h" writes; None for anything else."""
     found = SPAN.fullmatch(written)
     return int(found[1]) * _UNITS[found[2]] if found else None
+
+
+def written(span: timedelta) -> str:
+    """The span in the greatest unit that writes it without a remainder: "90m", "4h", "2d"."""
+    return next(f"{span // unit}{name}" for name, unit in reversed(_UNITS.items()) if not span % unit)

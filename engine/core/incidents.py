@@ -1,10 +1,10 @@
 """An incident: one client's problem from the first message until it is resolved or falls silent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from engine.core.decisions import Priority
+from engine.core.decisions import FollowUpPolicy, Priority
 
 
 class IncidentStatus(StrEnum):
@@ -13,7 +13,7 @@ class IncidentStatus(StrEnum):
     OPEN = "open"
     CLAIMED = "claimed"
     RESOLVED = "resolved"
-    # Nobody wrote for the length of an episode; the next message opens a new incident.
+    # Nobody wrote for the length of an episode, or a further message opened an incident of its own.
     LAPSED = "lapsed"
 
 
@@ -48,6 +48,11 @@ class Incident:
     created_at: datetime
     # When the newest message was received; the episode is counted from here.
     last_message_at: datetime
+    # When the newest acknowledgement was planned, or the engineers were asked to answer by hand; None: not yet, or
+    # before the journal kept it.
+    acknowledged_at: datetime | None = None
+    # What the rule that opened it said about further messages: later rules change nothing about an open incident.
+    follow_up: FollowUpPolicy = field(default_factory=FollowUpPolicy)
 
     @property
     def display_name(self) -> str:

@@ -1,11 +1,12 @@
 """Event and decision in, everything that follows out: incident, acknowledgement, escalation, timers, audit.
 
 Called by the pipeline; the journal writes the result in one transaction. The whole policy of an episode stands here:
-one acknowledgement, one post, further messages in its thread, a raised priority notifies again.
+one acknowledgement, one post, further messages in its thread, a raised priority notifies again. What a rule says
+otherwise about further messages is taken from the incident, never from the rules that are loaded by then.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -15,6 +16,7 @@ from engine.core.decisions import Decision
 from engine.core.deliveries import (
     Acknowledgement,
     Body,
+    Copy,
     Escalation,
     FollowUp,
     NewDelivery,
@@ -26,7 +28,7 @@ from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.quotes import TICKET, plain
 
-# How long a silent incident stays open for further messages.
+# How long a silent incident stays open for further messages, unless the rule that opened it says otherwise.
 EPISODE = timedelta(hours=4)
 PAUSED_NOTE = "Note: acknowledgement is paused: answer by hand."
 NO_WAY_BACK_NOTE = "Note: no acknowledgement could be sent on this way in: answer by hand."
@@ -36,7 +38,9 @@ class Wording(Protocol):
     """The templates of the loaded rules."""
 
     def acknowledgement(self, template: str, variables: Mapping[str, object]) -> str:
-        """The text for the client, with quotes' marks. `template` was checked when the rules were loaded."""
+        """The text for the client, with quotes' marks. `template` was checked when the rules were loaded; a language
+        variant is named as "default.sw".
+        """
         ...
 
     def escalation(self, variables: Mapping[str, object]) -> tuple[str, str]:
@@ -56,11 +60,11 @@ class Circumstances:
     post: Escalation | None
     # The kill switch.
     paused: bool
-    # How the post calls somebody, e.g. "@oncall".
+    # How the post calls whoever is on call, e.g. "@oncall".
     mention: str
     # The connector that reaches the engineers, e.g. "mattermost".
     escalate_to: str
-    # Posts go here instead of the rule's channel, for development.
+    # Posts go here instead of the rule's channel, and no copies anywhere, for development.
     channel_override: str | None = None
 
 
@@ -76,7 +80,7 @@ class Timer:
 class AuditEntry:
     """One line of the audit: ids and facts, never the client's text, name or number."""
 
-    # received, decided, acknowledged, escalated, failed, reloaded, paused, resumed, lapsed, redriven
+    # received, decided, acknowledged, escalated, failed, reloaded, paused, resumed, lapsed, superseded, redriven
     kind: str
     details: tuple[tuple[str, str], ...] = ()
 
@@ -89,11 +93,13 @@ class Plan:
     incident: Incident | None
     # The version of the open incident that the plan was made for, 0 for none; another one there means: plan again.
     expected_version: int
-    # An earlier incident of this conversation that fell silent.
+    # An earlier incident of this conversation that ends: it fell silent, or it is superseded.
     lapsed: str | None
     deliveries: tuple[NewDelivery, ...]
     timers: tuple[Timer, ...]
     audit: tuple[AuditEntry, ...]
+    # The incident in `lapsed` had not fallen silent: its rule wants a new incident for a further message.
+    superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,28 +123,53 @@ class _Step:
 def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: Circumstances) -> Plan:
     """Everything that follows from one decided message. Pure: the same arguments give the same plan."""
     found = circumstances.incident
-    # A network's clock may run ahead of ours, and an incident dated into the future would never lapse.
-    at = min(inbound.event.received_at, circumstances.accepted_at)
-    ended = found is not None and at > found.last_message_at + EPISODE
-    before = None if ended else found
+    follows = is_follow_up(found, inbound, circumstances.accepted_at)
+    calls = decision.escalate or decision.ack is not None
+    # A message that calls for nothing joins whatever is open, so that nothing gets lost between two incidents.
+    superseded = found is not None and follows and found.follow_up.new and calls
+    before = found if follows and not superseded else None
+    at = _received(inbound, circumstances.accepted_at)
     expected = found.version if found else 0
-    lapsed = found.ticket_id if found and ended else None
-    ack = None if before and before.acknowledged else decision.ack
+    lapsed = found.ticket_id if found and before is None else None
+    ack = decision.ack if before is None or _is_owed(before, at) else None
     obstacle = _obstacle(inbound, circumstances) if ack is not None else ""
     step = _Step(inbound, decision, wording, circumstances, before, at, ack, obstacle)
     audit = (AuditEntry("decided", _facts(step)),)
-    if before is None and not decision.escalate and decision.ack is None:
+    if before is None and not calls:
         return Plan(None, expected, lapsed, (), (), audit)
     after = _opened(step) if before is None else _joined(step, before)
     shown = _variables(step)
-    bodies = (*_acknowledgements(step, after, shown), *_posts(step, after, shown))
+    posts = _posts(step, after, shown)
+    bodies = (*_acknowledgements(step, after, shown), *posts, *_copies(step, after, shown, posts))
     if before is not None:
         bodies = tuple(with_ticket(body, before.ticket_id) for body in bodies)
     key = message_key(inbound)
     deliveries = tuple([_delivery(step, key, body) for body in bodies])
     # Counted from the acceptance: what a network kept for hours during an outage must not fall silent at once.
-    timers = (Timer("lapse", max(after.last_message_at, circumstances.accepted_at) + EPISODE),)
-    return Plan(after, expected, lapsed, deliveries, timers, audit)
+    timers = (Timer("lapse", max(after.last_message_at, circumstances.accepted_at) + _within(after)),)
+    return Plan(after, expected, lapsed, deliveries, timers, audit, superseded)
+
+
+def is_follow_up(incident: Incident | None, inbound: Inbound, accepted_at: datetime) -> bool:
+    """Whether a message finds its conversation's incident still open; what the condition `follow_up` asks for."""
+    return incident is not None and _received(inbound, accepted_at) <= incident.last_message_at + _within(incident)
+
+
+def _within(incident: Incident) -> timedelta:
+    return incident.follow_up.within or EPISODE
+
+
+def _is_owed(before: Incident, at: datetime) -> bool:
+    """Whether a message that joins an incident is acknowledged: the first time, and again where its rule wants that."""
+    again = before.follow_up.ack_again_after
+    if not before.acknowledged:
+        return True
+    return again is not None and before.acknowledged_at is not None and at > before.acknowledged_at + again
+
+
+def _received(inbound: Inbound, accepted_at: datetime) -> datetime:
+    # A network's clock may run ahead of ours, and an incident dated into the future would never lapse.
+    return min(inbound.event.received_at, accepted_at)
 
 
 def message_key(inbound: Inbound) -> str:
@@ -150,8 +181,11 @@ def message_key(inbound: Inbound) -> str:
 
 
 def delivery_id(key: str, body: Body) -> str:
-    """The same for the same message and kind, so that planning a message twice can never say anything twice."""
-    return f"{key}-{kind_of(body)}"
+    """The same for the same message, kind and, of copies, channel, so that planning a message twice can never say
+    anything twice.
+    """
+    where = f"-{body.escalation.channel}" if isinstance(body, Copy) else ""
+    return f"{key}-{kind_of(body)}{where}"
 
 
 def _obstacle(inbound: Inbound, circumstances: Circumstances) -> str:
@@ -199,19 +233,23 @@ def _opened(step: _Step) -> Incident:
         escalated=decision.escalate,
         created_at=step.at,
         last_message_at=step.at,
+        acknowledged_at=step.at if _is_answered(step, posted=decision.escalate) else None,
+        follow_up=decision.follow_up,
     )
 
 
 def _joined(step: _Step, before: Incident) -> Incident:
     event, decision = step.inbound.event, step.decision
     escalated = before.escalated or decision.escalate
+    answered = _is_answered(step, posted=escalated)
     after = replace(
         before,
         client_name=before.client_name or variables.client_name(event),
         client_phone=before.client_phone or variables.client_phone(event),
         priority=max(before.priority, decision.priority),
         tags=tuple(dict.fromkeys((*before.tags, *decision.tags))),
-        acknowledged=before.acknowledged or _is_answered(step, posted=escalated),
+        acknowledged=before.acknowledged or answered,
+        acknowledged_at=step.at if answered else before.acknowledged_at,
         escalated=escalated,
         last_message_at=max(before.last_message_at, step.at),
     )
@@ -248,7 +286,9 @@ def _channel(step: _Step) -> tuple[str, str | None]:
 def _acknowledgements(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[Acknowledgement, ...]:
     if step.ack is None or step.obstacle or step.inbound.reply is None:
         return ()
-    text = plain(step.wording.acknowledgement(step.ack, shown))
+    language = step.decision.language
+    template = f"{step.ack}.{language}" if language else step.ack
+    text = plain(step.wording.acknowledgement(template, shown))
     channel, team = after.mattermost_channel, after.mattermost_team
     return (Acknowledgement(step.inbound.reply.peer, text, step.inbound.event.message.id, channel, team),)
 
@@ -270,7 +310,7 @@ def _posts(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[E
         again,
         f"Issue Summary: {decision.summary}",
         f"Priority: raised from {before.priority.word} to {after.priority.word}",
-        f"Action: {circumstances.mention} please check WhatsApp and respond to the client now.",
+        f"Action: {_mention(step)} please check WhatsApp and respond to the client now.",
         *notes,
     )
     reply = FollowUp(channel, team, "\n".join(raised), after.ticket_id)
@@ -281,20 +321,46 @@ def _posts(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[E
     return (Revision(replace(circumstances.post, body=body, priority=after.priority, tags=after.tags)), reply)
 
 
+def _copies(
+    step: _Step, after: Incident, shown: Mapping[str, object], posts: Sequence[Escalation | FollowUp | Revision]
+) -> Iterator[Copy]:
+    """A copy for each further channel when the engineers are called: by a new post, or by a raised priority."""
+    raised = step.before is not None and after.priority > step.before.priority
+    if step.circumstances.channel_override or not posts or not (raised or isinstance(posts[0], Escalation)):
+        return
+    original = after.mattermost_channel, after.mattermost_team
+    further = [channel for channel in dict.fromkeys(step.decision.also) if channel != original]
+    if not further:
+        return
+    title, body = step.wording.escalation(shown)
+    for channel, team in further:
+        away = f" (team {after.mattermost_team})" if after.mattermost_team and after.mattermost_team != team else ""
+        text = f"Copy of {after.ticket_id} in ~{after.mattermost_channel}{away}\n{body}"
+        yield Copy(Escalation(channel, team, title, text, after.tags, after.priority, after.ticket_id))
+
+
+def _mention(step: _Step) -> str:
+    return step.decision.mention or step.circumstances.mention
+
+
 def _variables(step: _Step) -> dict[str, object]:
     decision = step.decision
     return {
         **variables.of_message(step.inbound.event),
         **variables.of_match(decision.keywords, decision.captures, decision.priority, decision.tags, decision.matched),
-        **variables.of_decision(decision.summary, step.circumstances.mention),
+        **variables.of_decision(decision.summary, _mention(step)),
     }
 
 
 def _delivery(step: _Step, key: str, body: Body) -> NewDelivery:
     inbound, circumstances = step.inbound, step.circumstances
     conversation = f"{inbound.connector}:{inbound.event.conversation_id}"
+    destination = circumstances.escalate_to
     if isinstance(body, Acknowledgement) and inbound.reply is not None:
         lane, destination = f"acknowledge:{conversation}", inbound.reply.connector
+    elif isinstance(body, Copy):
+        # Apart from the thread and from each other, so that a channel nobody let us into holds nothing up.
+        lane = f"copy:{body.escalation.channel}:{conversation}"
     else:
-        lane, destination = f"escalate:{conversation}", circumstances.escalate_to
+        lane = f"escalate:{conversation}"
     return NewDelivery(delivery_id(key, body), lane, destination, body, circumstances.accepted_at)

@@ -21,6 +21,8 @@ from engine.journal.statements import Database
 from engine.ports import Accepted, Unrouted
 
 _LAPSE = "lapse"
+# What the audit calls the end of an incident that fell silent.
+_LAPSED = "lapsed"
 
 
 def accept(
@@ -77,7 +79,7 @@ def record(
         raise Superseded(f"the incident is at version {version}, the plan was made for {plan.expected_version}")
     subject = audits.subject(salt, connector, conversation_id)
     if plan.lapsed is not None:
-        _close(database, plan.lapsed, subject, now)
+        _close(database, plan.lapsed, subject, now, "superseded" if plan.superseded else _LAPSED)
         database.rows("cancel_timers", connector, conversation_id)
     ticket = None
     if plan.incident is not None:
@@ -98,13 +100,15 @@ def record(
 
 
 def _write_incident(database: Database, incident: Incident, connector: str, conversation_id: str, now: datetime) -> str:
-    values, last_message_at = rows.incident_values(incident), micros(incident.last_message_at)
+    values = rows.incident_values(incident)
+    times = (micros(incident.last_message_at), rows.micros_or_none(incident.acknowledged_at))
     if incident.ticket_id != TICKET:
-        database.rows("change_incident", *values, last_message_at, incident.ticket_id)
+        database.rows("change_incident", *values, *times, incident.ticket_id)
         return incident.ticket_id
     ticket = _allocate(database, now)
     identity = (ticket, 1, connector, conversation_id, incident.source)
-    database.rows("add_incident", *identity, *values, micros(incident.created_at), last_message_at)
+    policy = rows.policy_values(incident)
+    database.rows("add_incident", *identity, *values, micros(incident.created_at), *times, *policy)
     return ticket
 
 
@@ -120,13 +124,13 @@ def lapse(database: Database, limit: int, now: datetime, salt: bytes) -> tuple[s
     lapsed = []
     for connector, conversation_id, ticket_id in database.rows("due_timers", _LAPSE, micros(now), limit):
         database.rows("cancel_timers", connector, conversation_id)
-        if _close(database, ticket_id, audits.subject(salt, connector, conversation_id), now):
+        if _close(database, ticket_id, audits.subject(salt, connector, conversation_id), now, _LAPSED):
             lapsed.append(ticket_id)
     return tuple(lapsed)
 
 
-def _close(database: Database, ticket_id: str, subject: str, now: datetime) -> bool:
+def _close(database: Database, ticket_id: str, subject: str, now: datetime, why: str) -> bool:
     closed = bool(database.rows("close_incident", IncidentStatus.LAPSED.value, ticket_id))
     if closed:
-        audits.add(database, AuditEntry("lapsed"), About(ticket_id, subject), now)
+        audits.add(database, AuditEntry(why), About(ticket_id, subject), now)
     return closed

@@ -67,7 +67,8 @@ SELECT
     incidents.ticket_id, incidents.version, incidents.connector, incidents.conversation_id, incidents.source,
     incidents.client_name, incidents.client_phone, incidents.issue_summary, incidents.priority, incidents.tags,
     incidents.rule_id, incidents.ruleset_sha, incidents.mattermost_channel, incidents.mattermost_team,
-    incidents.status, incidents.acknowledged, incidents.escalated, incidents.created_at, incidents.last_message_at
+    incidents.status, incidents.acknowledged, incidents.escalated, incidents.created_at, incidents.last_message_at,
+    incidents.acknowledged_at, incidents.follow_up_within, incidents.follow_up_new, incidents.ack_again_after
 FROM inbox
 LEFT JOIN incidents ON incidents.connector = inbox.connector
     AND incidents.conversation_id = inbox.conversation_id
@@ -87,14 +88,14 @@ WHERE connector = ? AND conversation_id = ? AND status IN ('open', 'claimed')
 INSERT INTO incidents (
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
-    last_message_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: change_incident
 UPDATE incidents SET
     version = version + 1, client_name = ?, client_phone = ?, issue_summary = ?, priority = ?, tags = ?, rule_id = ?,
     ruleset_sha = ?, mattermost_channel = ?, mattermost_team = ?, status = ?, acknowledged = ?, escalated = ?,
-    last_message_at = ?
+    last_message_at = ?, acknowledged_at = ?
 WHERE ticket_id = ?
 
 -- name: close_incident
@@ -106,21 +107,21 @@ RETURNING ticket_id
 SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
-    last_message_at
+    last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after
 FROM incidents ORDER BY seq DESC LIMIT ?
 
 -- name: newest_incidents_of_status
 SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
-    last_message_at
+    last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after
 FROM incidents WHERE status = ? ORDER BY seq DESC LIMIT ?
 
 -- name: read_incident
 SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
-    last_message_at
+    last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after
 FROM incidents WHERE ticket_id = ?
 
 -- name: messages_of_incident
@@ -170,7 +171,7 @@ SELECT
         ORDER BY root.seq LIMIT 1
     )
 FROM deliveries
-WHERE head = 1 AND destination = ? AND priority IN (0, 1, 2, 3) AND due_at <= ? AND kind IN (?, ?, ?, ?)
+WHERE head = 1 AND destination = ? AND priority IN (0, 1, 2, 3) AND due_at <= ? AND kind IN (?, ?, ?, ?, ?)
 ORDER BY priority DESC, due_at, seq LIMIT ?
 
 -- name: claim_delivery
@@ -213,7 +214,7 @@ UPDATE deliveries SET state = 'queued', doubtful = 1, owner = NULL, due_at = ?
 WHERE head = 1 AND state = 'sending' AND owner = ?
 
 -- name: earliest_delivery
-SELECT due_at FROM deliveries WHERE head = 1 AND destination = ? AND kind IN (?, ?, ?, ?) ORDER BY due_at LIMIT 1
+SELECT due_at FROM deliveries WHERE head = 1 AND destination = ? AND kind IN (?, ?, ?, ?, ?) ORDER BY due_at LIMIT 1
 
 -- name: count_open
 SELECT count(*) FROM deliveries WHERE state IN ('queued', 'sending')

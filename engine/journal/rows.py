@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from engine.core import contracts
-from engine.core.decisions import Priority
+from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, Escalation, Revision
 from engine.core.incidents import Incident, IncidentStatus
 from engine.journal.statements import Row, Value
@@ -28,6 +28,14 @@ def micros(instant: datetime) -> int:
 def instant(written: int) -> datetime:
     """The inverse of `micros`, in UTC."""
     return _EPOCH + timedelta(microseconds=written)
+
+
+def _span(written: int | None) -> timedelta | None:
+    return None if written is None else written * _MICROSECOND
+
+
+def _micros_of(span: timedelta | None) -> int | None:
+    return None if span is None else span // _MICROSECOND
 
 
 def year(now: datetime) -> int:
@@ -79,8 +87,19 @@ def incident_values(incident: Incident) -> tuple[Value, ...]:
     )
 
 
+def policy_values(incident: Incident) -> tuple[Value, ...]:
+    """The columns of what was said about further messages when the incident was opened; they never change."""
+    policy = incident.follow_up
+    return _micros_of(policy.within), int(policy.new), _micros_of(policy.ack_again_after)
+
+
+def micros_or_none(moment: datetime | None) -> int | None:
+    """`micros` for an instant that may be absent."""
+    return None if moment is None else micros(moment)
+
+
 def incident(row: Row) -> Incident:
-    """The incident in the nineteen columns of `read_incident`."""
+    """The incident in the twenty-three columns of `read_incident`."""
     (
         ticket_id,
         version,
@@ -101,6 +120,10 @@ def incident(row: Row) -> Incident:
         escalated,
         created_at,
         last_message_at,
+        acknowledged_at,
+        within,
+        new,
+        ack_again_after,
     ) = row
     return Incident(
         ticket_id=ticket_id,
@@ -122,6 +145,8 @@ def incident(row: Row) -> Incident:
         escalated=bool(escalated),
         created_at=instant(created_at),
         last_message_at=instant(last_message_at),
+        acknowledged_at=_instant_or_none(acknowledged_at),
+        follow_up=FollowUpPolicy(_span(within), bool(new), _span(ack_again_after)),
     )
 
 

@@ -155,3 +155,11 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_by_ticket ON audit (ticket_id, seq) WHERE ticket_id IS NOT NULL;
 CREATE INDEX audit_by_message ON audit (inbox_id, seq) WHERE inbox_id IS NOT NULL;
+
+-- name: 2
+-- What the rule that opened an incident says about further messages, so that a reload of the rules changes nothing
+-- about it. Spans are microseconds; NULL is the engine's own. Incidents of schema 1 keep what they had.
+ALTER TABLE incidents ADD COLUMN acknowledged_at BIGINT;
+ALTER TABLE incidents ADD COLUMN follow_up_within BIGINT;
+ALTER TABLE incidents ADD COLUMN follow_up_new INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE incidents ADD COLUMN ack_again_after BIGINT;

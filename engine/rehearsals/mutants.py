@@ -5,7 +5,7 @@ a scenario's message is decided otherwise is the changed rule-set compiled and t
 Deterministic: the mutants come in the order of the file, and each costs what the messages that it touches cost.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -15,7 +15,19 @@ from engine.rehearsals.trials import Table, Trial, spelling_key, written_spellin
 from engine.rehearsals.units import Cut, Key, Listed, Part, Unit, exchanged, less, without
 from engine.ruleset import compiler, conditions, keywords
 from engine.ruleset.keywords import Spelling
-from engine.ruleset.syntax import Condition, Document, FollowUpIs, Group, HoursIs, Keyword, KeywordIs, Place, Text
+from engine.ruleset.matcher import Ruleset
+from engine.ruleset.syntax import (
+    Condition,
+    Document,
+    FollowUpIs,
+    Group,
+    HoursIs,
+    Keyword,
+    KeywordIs,
+    Place,
+    Scenario,
+    Text,
+)
 from engine.ruleset.templates import Templates
 
 # So many scenarios are played again at most; the mutants beyond count as noticed when a message of theirs changes.
@@ -103,14 +115,19 @@ def _jury(table: Table, templates: Templates) -> _Jury:
         cut.rule.id.value: tuple(conditions.holds(cut.condition, each) for each in hits[cut.rule.id.value])
         for cut in table.cuts
     }
-    jury = _Jury(table, templates, base, hits, frozenset(range(len(table.document.scenarios))), REPLAYS)
-    jury.sound = frozenset(number for number in jury.sound if _comes_true(table.document, number, templates))
-    return jury
-
-
-def _comes_true(document: Document, number: int, templates: Templates) -> bool:
+    document = table.document
     ruleset = compiler.compile_rules(document, templates, "")
-    scenario = document.scenarios[number]
+    sound = (number for number, each in enumerate(document.scenarios) if _comes_true(each, document, ruleset))
+    return _Jury(table, templates, base, hits, frozenset(sound), REPLAYS)
+
+
+def _come_true(document: Document, numbers: Iterable[int], templates: Templates) -> bool:
+    """Whether all of these scenarios of a document come true."""
+    ruleset = compiler.compile_rules(document, templates, "")
+    return all(_comes_true(document.scenarios[number], document, ruleset) for number in numbers)
+
+
+def _comes_true(scenario: Scenario, document: Document, ruleset: Ruleset) -> bool:
     return verdicts.holds(scenario, plays.play(scenario, ruleset, document.clients))
 
 
@@ -221,24 +238,34 @@ def _is_noticed(mutant: _Mutant, jury: _Jury) -> bool:
     return _is_judged(jury, {rule.id.value: changed}, lambda: mutant.document(jury.table.document))
 
 
-def _is_judged(jury: _Jury, changed: Mapping[str, Mapping[int, bool]], document: Callable[[], Document]) -> bool:
-    """Whether an example or a scenario goes otherwise when rules match otherwise; `changed` says where."""
+def _is_judged(
+    jury: _Jury,
+    changed: Mapping[str, Mapping[int, bool]],
+    document: Callable[[], Document],
+    told: Iterable[int] = (),
+) -> bool:
+    """Whether an example or a scenario goes otherwise when rules match otherwise; `changed` says where, and `told`
+    names scenarios that must be played whatever matches.
+    """
     positions = sorted({position for each in changed.values() for position in each})
     scenarios: dict[int, None] = {}
     for position in positions:
         trial = jury.table.trials[position]
         if trial.scenario >= 0:
-            if trial.scenario in jury.sound:
+            # Up to its first change a scenario goes as before, so who decides there is known without playing it.
+            if trial.scenario in jury.sound and trial.scenario not in scenarios:
                 scenarios[trial.scenario] = None
+                if trial.expected and _deciding(jury, position, changed) != trial.expected:
+                    return True
         elif _is_matched(jury, trial, position, {}) is not _is_matched(jury, trial, position, changed):
             return True
+    scenarios |= dict.fromkeys(sorted(jury.sound.intersection(told)))
     if not scenarios:
         return False
     if jury.replays <= 0:
         return True
     jury.replays -= 1
-    mutated = document()
-    return any(not _comes_true(mutated, number, jury.templates) for number in scenarios)
+    return not _come_true(document(), scenarios, jury.templates)
 
 
 def _is_matched(jury: _Jury, trial: Trial, position: int, changed: Mapping[str, Mapping[int, bool]]) -> bool:
@@ -250,6 +277,12 @@ def _is_matched(jury: _Jury, trial: Trial, position: int, changed: Mapping[str, 
     before = takewhile(lambda cut: cut.rule.id.value != trial.rule, jury.table.cuts)
     ended = any(cut.rule.stop and not cut.rule.shadow and holds(cut.rule.id.value) for cut in before)
     return not ended and holds(trial.rule)
+
+
+def _deciding(jury: _Jury, position: int, changed: Mapping[str, Mapping[int, bool]]) -> str:
+    """The rule that decides about a message when rules match otherwise."""
+    live = (cut.rule.id.value for cut in jury.table.cuts if not cut.rule.shadow)
+    return next(name for name in live if changed.get(name, {}).get(position, jury.base[name][position]))
 
 
 def _asked_spellings(table: Table) -> Iterator[tuple[str, Text]]:
@@ -276,11 +309,9 @@ def _is_missed(category: str, text: Text, jury: _Jury) -> bool:
             after = conditions.holds(cut.condition, jury.table.hits(cut, met))
             if after is not jury.base[name][position]:
                 changed.setdefault(name, {})[position] = after
-    if _is_judged(jury, changed, lambda: left):
-        return True
     # A summary says what was found, whether or not another rule matches.
-    scenarios = {jury.table.trials[position].scenario for position in touched} & jury.sound
-    return any(not _comes_true(left, number, jury.templates) for number in sorted(scenarios))
+    told = {jury.table.trials[position].scenario for position in touched}
+    return _is_judged(jury, changed, lambda: left, told)
 
 
 def _without_spelling(document: Document, category: str, key: Key) -> Document:
@@ -297,7 +328,7 @@ def _without_spelling(document: Document, category: str, key: Key) -> Document:
 def _met_without(table: Table, trial: Trial, category: str, left: Document) -> set[Key]:
     """What a message meets when the keywords of a category are found in the ways that are left."""
     found = keywords.compile_keywords(
-        Spelling(category, keyword.name.value, each.value)
+        Spelling(category, keyword.name.value, each.value, keyword.typos)
         for keyword in left.keywords
         if keyword.category.value == category
         for each in (keyword.name, *keyword.spellings)

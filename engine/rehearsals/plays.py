@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from engine.core.decisions import Decision
-from engine.core.deliveries import Acknowledgement, Body, Escalation, FollowUp, Revision, with_ticket
+from engine.core.deliveries import Acknowledgement, Body, Copy, Escalation, FollowUp, Revision, with_ticket
 from engine.core.events import Address, Attachment, Client, Event, Inbound, Message
 from engine.core.incidents import Incident
-from engine.core.plan import EPISODE, Circumstances, plan
+from engine.core.plan import Circumstances, is_follow_up, plan
 from engine.core.quotes import plain
 from engine.ruleset.matcher import Ruleset
 from engine.ruleset.syntax import ClientEntry, Scenario, Step
@@ -117,9 +117,9 @@ def _send(stage: _Stage, number: int, step: Step, handle: str, event: Event) -> 
     if conversation.lapses_at is not None and now >= conversation.lapses_at:
         conversation.incident = conversation.post = None
     before = conversation.incident
-    follow_up = before is not None and now <= before.last_message_at + EPISODE
-    decision = stage.ruleset.evaluate(event, follow_up=follow_up)
     inbound = Inbound(_CONNECTOR, event, Address(_CONNECTOR, handle))
+    follow_up = is_follow_up(before, inbound, now)
+    decision = stage.ruleset.evaluate(event, follow_up=follow_up)
     circumstances = Circumstances(
         accepted_at=now,
         incident=before,
@@ -152,7 +152,7 @@ def _send(stage: _Stage, number: int, step: Step, handle: str, event: Event) -> 
         ack=acks[0] if acks else None,
         post=posts[0] if posts else None,
         reply=replies[0] if replies else None,
-        copies=max(0, len(posts) - 1),
+        copies=sum(isinstance(body, Copy) for body in bodies),
         edits=sum(isinstance(body, Revision) for body in bodies),
         opened=opened,
     )

@@ -34,6 +34,8 @@ class Trial:
     matches: bool
     # The number of the scenario among those of the document; -1 for an example.
     scenario: int
+    # The rule that is expected to decide; empty where nothing is said.
+    expected: str
     # What of the rules the message meets, each with the first range of the text that shows it (0, 0 for a fact).
     met: Mapping[Key, tuple[int, int]]
 
@@ -167,7 +169,7 @@ def _examples(document: Document, cuts: Sequence[Cut], numbers: _Numbers, probe:
                 for around in tries:
                     event = around.event(example.value)
                     met = probe.meet(event, follow_up=around.follow_up)
-                    found.append(Trial(event, around.follow_up, name, matches, -1, met))
+                    found.append(Trial(event, around.follow_up, name, matches, -1, "", met))
                 good = (each for each in found if conditions.holds(cut.condition, _hits(numbers[name], each.met)))
                 yield next(good, found[-1])
 
@@ -176,4 +178,6 @@ def _scenarios(document: Document, ruleset: Ruleset, probe: Probe) -> Iterable[T
     for number, scenario in enumerate(document.scenarios):
         for seen in plays.play(scenario, ruleset, document.clients):
             met = probe.meet(seen.event, follow_up=seen.follow_up)
-            yield Trial(seen.event, seen.follow_up, "", matches=False, scenario=number, met=met)
+            rule = [each.values[0].value for each in seen.step.expect if each.fact.value == "rule"]
+            expected = rule[0] if rule else ""
+            yield Trial(seen.event, seen.follow_up, "", matches=False, scenario=number, expected=expected, met=met)

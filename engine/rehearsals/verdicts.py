@@ -116,6 +116,8 @@ def _name(name: str, seen: Seen) -> str:
             return seen.decision.channel
         case "mention":
             return seen.decision.mention or ONCALL
+        case "language":
+            return seen.decision.language or NOTHING
         case _:
             return "true" if seen.follow_up else "false"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from engine.core import text as texts
-from engine.ruleset import calendars, guesses, patterns
+from engine.ruleset import calendars, guesses, patterns, variants
 from engine.ruleset.clauses import CATEGORY
 from engine.ruleset.guarantees import atoms
 from engine.ruleset.hours import COUNTRY
@@ -58,6 +58,7 @@ def check(document: Document, templates: Templates, *, complete: bool) -> Iterat
         extra = categories.union(*_groups(document).values())
         yield from templates.check_names(extra)
         yield from _unknown_names(document, templates)
+        yield from variants.check(document, templates)
         yield from _order(document)
     for rule in document.rules:
         if rule.summary and "{" in rule.summary.value:

@@ -1,4 +1,5 @@
-"""The client directory: what `client:` atoms hold for the phone number that an event came from.
+"""The client directory: what `client:` atoms hold for the phone number that an event came from, and in which
+language that client is answered.
 
 Built by `compiler`, asked by `matcher` once per event. Numbers are compared by their digits, so "+254 700 000 901" and
 "254700000901" are one client. No number and no name leaves this module.
@@ -6,7 +7,7 @@ Built by `compiler`, asked by `matcher` once per event. Numbers are compared by 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from engine.core import text
@@ -33,6 +34,8 @@ class Entry:
     phones: tuple[str, ...]
     tier: str | None
     tags: tuple[str, ...]
+    # ISO 639-1.
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,12 @@ class Directory:
     asked: Mapping[tuple[str, str], tuple[tuple[int, str], ...]]
     # The atoms that ask for a number.
     numbers: tuple[tuple[int, str, re.Pattern[str]], ...]
+    # The clients' languages by the digits of the number, where one is given.
+    languages: Mapping[str, str] = field(default_factory=dict)
+
+    def language(self, phone: str | None) -> str | None:
+        """The language that a client is to be answered in; None when the directory does not say."""
+        return self.languages.get(_NOT_DIGITS.sub("", phone)) if phone and self.languages else None
 
     def hits(self, phone: str | None) -> dict[int, str]:
         """The atoms that hold, each with the value that made it hold."""
@@ -69,7 +78,8 @@ _STRANGER = frozenset({("known", "false")})
 def entry(client: ClientEntry) -> Entry:
     """What a rules file says about one client."""
     tier = client.tier.value if client.tier else None
-    return Entry(client.name.value, _values(client.phones), tier, _values(client.tags))
+    language = client.language.value if client.language else None
+    return Entry(client.name.value, _values(client.phones), tier, _values(client.tags), language)
 
 
 def question(atom: ClientIs) -> Question:
@@ -80,12 +90,16 @@ def question(atom: ClientIs) -> Question:
 def build(entries: Iterable[Entry], questions: Sequence[tuple[int, Question]]) -> Directory:
     """The directory with its questions, each known by the number of its atom."""
     facts: dict[str, frozenset[tuple[str, str]]] = {}
+    languages: dict[str, str] = {}
     for entry in entries:
         held = {("known", "true"), ("name", _folded(entry.name)), *(("tags", _folded(tag)) for tag in entry.tags)}
         if entry.tier is not None:
             held.add(("tier", _folded(entry.tier)))
         for phone in entry.phones:
-            facts[_NOT_DIGITS.sub("", phone)] = frozenset(held)
+            digits = _NOT_DIGITS.sub("", phone)
+            facts[digits] = frozenset(held)
+            if entry.language is not None:
+                languages[digits] = entry.language
     asked: dict[tuple[str, str], list[tuple[int, str]]] = {}
     numbers: list[tuple[int, str, re.Pattern[str]]] = []
     for atom, question in questions:
@@ -95,7 +109,7 @@ def build(entries: Iterable[Entry], questions: Sequence[tuple[int, Question]]) -
             else:
                 asked.setdefault((question.field, _folded(value)), []).append((atom, value))
     frozen = {fact: tuple(atoms) for fact, atoms in asked.items()}
-    return Directory(MappingProxyType(facts), MappingProxyType(frozen), tuple(numbers))
+    return Directory(MappingProxyType(facts), MappingProxyType(frozen), tuple(numbers), MappingProxyType(languages))
 
 
 def _values(texts: Iterable[Text]) -> tuple[str, ...]:

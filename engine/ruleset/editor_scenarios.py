@@ -38,6 +38,7 @@ _EXPECT = {
     "priority": "The priority of the message.",
     "channel": "The Mattermost channel.",
     "mention": "Whom the post calls.",
+    "language": "The language of the acknowledgement, e.g. sw, or none for the usual one.",
     "summary": "The line for the engineers.",
     "ack": "What the client is told: a template's name, the text, or none.",
     "post": "The text of the post, or none.",

@@ -57,8 +57,10 @@ def _groups_of(regex: Text) -> frozenset[str]:
 
 
 def _used_by_ack(ack: Text, templates: Templates) -> frozenset[str]:
-    source = templates.sources.get(f"ack/{ack.value}", "")
-    return templates.unguarded(Text(source, ack.at)) - variables.DECIDED
+    names = (ack.value, *(f"{ack.value}.{language}" for language in templates.variants.get(ack.value, ())))
+    sources = (templates.sources.get(f"ack/{name}", "") for name in names)
+    used = frozenset[str]().union(*(templates.unguarded(Text(source, ack.at)) for source in sources))
+    return used - variables.DECIDED
 
 
 def _may_lack(at: Place, message: str, name: str) -> Fault:

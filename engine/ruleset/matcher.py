@@ -16,7 +16,7 @@ from engine.core.decisions import Because, Decision, Explanation, FollowUpPolicy
 from engine.core.events import Event, Message
 from engine.core.quotes import quote
 from engine.core.text import first_sentence
-from engine.ruleset import conditions
+from engine.ruleset import conditions, languages
 from engine.ruleset.atoms import Atoms, Reading
 from engine.ruleset.conditions import Branch, Condition, Kind, Leaf
 from engine.ruleset.templates import Summary, Templates
@@ -176,6 +176,21 @@ class Ruleset:
         """Title and body of the engineers' post; see `core.plan.Wording`."""
         return self.templates.escalation(given)
 
+    def prepare(self) -> None:
+        """Load whatever the first message would otherwise wait for."""
+        for offered in self.templates.variants.values():
+            languages.prepare(offered)
+
+    def _language(self, event: Event, ack: str | None) -> str | None:
+        """The variant of an acknowledgement: what the client directory says, else what the message is written in."""
+        offered = self.templates.variants.get(ack or "")
+        if not offered:
+            return None
+        known = self.atoms.directory.language(event.client.phone)
+        if known is not None:
+            return known if known in offered else None
+        return languages.detect(event.message.text, offered)
+
     def candidates(self, reading: Reading) -> list[int]:
         """The positions of the rules that can still match, in order; all others cannot."""
         filed = self.filed
@@ -247,6 +262,7 @@ class Ruleset:
             ruleset_sha=self.sha,
             also=tuple((channel, self.channels.get(channel)) for channel in deciding.also),
             mention=deciding.mention,
+            language=self._language(event, deciding.ack),
             follow_up=deciding.follow_up,
             shadow=tuple(shadows),
         )

@@ -20,7 +20,7 @@ SCENARIO_KEYS = ("name", "at", "timezone", "clients", "steps", "expect")
 STEP_KEYS = ("from", "says", "after", "at", "wait", "attachments", "kind", "source", "expect")
 SENDER_KEYS = ("name", "phone")
 # What an `expect:` may ask, by the form of the answer.
-NAMES = ("rule", "priority", "channel", "mention")
+NAMES = ("rule", "priority", "channel", "mention", "language")
 TEXTS = ("summary", "ack", "post", "reply")
 LISTS = ("tags", "matched", "also")
 FLAGS = ("follow_up",)

@@ -19,6 +19,7 @@ def test_the_samples_show_the_main_job(capsys: pytest.CaptureFixture[str]) -> No
     assert "OC-20" in shown
     assert "3CX outbound calls failing" in shown
     assert ACKNOWLEDGEMENT in shown
+    assert "Habari Wanjiru, pole kwa changamoto unayopitia kwa sasa. Tumepokea ombi lako" in shown
     for line in (
         "New WhatsApp Client Request",
         "Client: Jackson (+254700000101)",

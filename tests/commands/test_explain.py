@@ -294,3 +294,55 @@ def test_a_rule_on_trial_is_shown_apart(folder: dict[str, Path], capsys: pytest.
     shown = capsys.readouterr().out
     assert "on trial  thanks would decide, if it were live\n" in shown
     assert "rule      last" in shown
+
+
+OUTCOMES = """\
+schema: 1
+channels: {triage: {}, noc: {}, management: {}}
+rules:
+  - id: outage
+    when: {words: [down]}
+    channel: triage
+    also: [noc, management]
+    mention: "@network-team"
+    follow_up: {within: 90m, ack_again_after: 12h}
+    examples: {match: [down]}
+  - id: single
+    when: {words: [single]}
+    channel: triage
+    follow_up: {then: new}
+    examples: {match: [single]}
+  - id: last
+    when: always
+    channel: triage
+"""
+
+
+def test_everything_that_follows_from_a_rule_is_shown(
+    folder: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Copies, whom the post calls, the language of the answer, and what becomes of further messages."""
+    (folder["rules"] / "10.yaml").write_text(OUTCOMES, "utf-8")
+    (folder["templates"] / "ack/default.sw.j2").write_text("Habari.", "utf-8")
+    assert explain.run(options("Mtandao uko down, simu hazifanyi kazi", **folder)) == 0
+    shown = capsys.readouterr().out
+    assert (
+        "calls     @network-team\n"
+        "answered  in sw: ack/default.sw.j2\n"
+        "then      further messages join for 90m and are acknowledged again after 12h\n"
+    ) in shown
+    assert "The client is told\n  Habari.\n" in shown
+    assert "  @network-team: Mtandao" in shown
+    assert "The same, without calling anybody, as a copy to: noc, management\n" in shown
+    assert explain.run(options("a single one", **folder)) == 0
+    assert "then      each further message opens an incident of its own\n" in capsys.readouterr().out
+
+
+def test_copies_stand_in_the_json(folder: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """As posts like the first one, each with its channel; where there are none, nothing is said of them."""
+    (folder["rules"] / "10.yaml").write_text(OUTCOMES, "utf-8")
+    assert explain.run(options("all is down", format="json", **folder)) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [copy["channel"] for copy in answer["copies"]] == ["noc", "management"]
+    assert answer["copies"][0]["body"].startswith("Copy of OC-2026-… in ~triage\n")
+    assert (answer["decision"]["also"], answer["decision"]["mention"]) == (["noc", "management"], "@network-team")

@@ -1,7 +1,7 @@
 """What the console prints."""
 
 import pytest
-from standins.claims import ACKNOWLEDGEMENT, claim, escalation, follow_up, revision
+from standins.claims import ACKNOWLEDGEMENT, claim, copy, escalation, follow_up, revision
 
 from engine.connectors.console import Console, shown
 from engine.core.deliveries import Body, Claimed, Fault, Found, Rejected, Sent
@@ -36,6 +36,13 @@ _POST = (
             "Mattermost ~dev-support-escalations, the post now reads: "
             f"{_POST}OC-2026-0001 urgent whatsapp client-support 3cx",
             id="revision",
+        ),
+        pytest.param(
+            copy(),
+            "Mattermost ~noc, a copy: "
+            + _POST.replace("\n", "\nCopy of OC-2026-0001 in ~dev-support-escalations\n", 1)
+            + "OC-2026-0001 high whatsapp client-support 3cx",
+            id="copy",
         ),
     ],
 )

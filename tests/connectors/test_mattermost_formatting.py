@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from standins.claims import CHANNEL, escalation, follow_up
+from standins.claims import CHANNEL, copy, escalation, follow_up
 from standins.mentions import code, notified, words
 
-from engine.connectors.mattermost.formatting import MESSAGE_LIMIT, escalation_message, follow_up_message
+from engine.connectors.mattermost.formatting import MESSAGE_LIMIT, copy_message, escalation_message, follow_up_message
 from engine.connectors.mattermost.mentions import mentions, notifying_words
 from engine.core.decisions import Priority
 from engine.core.deliveries import FollowUp
@@ -34,6 +34,25 @@ def test_writes_the_post_of_the_contract() -> None:
         "\n"
         "**OC-2026-0001** · high · `whatsapp` `client-support` `3cx`"
     )
+
+
+def test_a_copy_reads_like_the_post_and_calls_nobody() -> None:
+    """What calls somebody in the post is only shown in its copies; a client's words are fenced as ever."""
+    message = copy_message(replace(copy().escalation, title="@here: a request", priority=Priority.URGENT))
+    assert message.replace("\u2060", "") == (
+        "#### @here: a request\n"
+        "Copy of OC-2026-0001 in ~dev-support-escalations\n"
+        "Client: `Jackson` (`+254712345678`)\n"
+        "Issue Summary: 3CX outbound calls failing\n"
+        "Original Message:\n"
+        "```text\n"
+        "I have issues with my 3CX, I can't make outbound calls\n"
+        "```\n"
+        "Action: @oncall please check WhatsApp and respond to the client now.\n"
+        "\n"
+        "**OC-2026-0001** · urgent · `whatsapp` `client-support` `3cx`"
+    )
+    assert mentions(message) <= {"@"}
 
 
 @pytest.mark.parametrize(

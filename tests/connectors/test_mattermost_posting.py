@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from loguru import logger
 from standins import mattermost as standin
-from standins.claims import ACKNOWLEDGEMENT, CHANNEL, claim, escalation, follow_up, revision
+from standins.claims import ACKNOWLEDGEMENT, CHANNEL, claim, copy, escalation, follow_up, revision
 from standins.loopback import Loopback, serving
 from standins.parts import SetClock
 
 from engine.connectors.mattermost import Mattermost
 from engine.core.decisions import Priority
-from engine.core.deliveries import Claimed, Fault, Found, Outcome, Rejected, Sent, Unknown
+from engine.core.deliveries import Body, Claimed, Fault, FollowUp, Found, Outcome, Rejected, Sent, Unknown
 from engine.ports import Health
 
 _TOKEN = "Mattermost refuses the bot's token: make a new one for the bot and set mattermost_token"
@@ -78,6 +78,19 @@ async def test_posts_an_escalation() -> None:
         assert post["metadata"] == {"priority": {"priority": "important"}}
         assert setting.server.notifications == [("amina", post["id"]), ("otieno", post["id"])]
         assert setting.mattermost.health() == Health(ready=True)
+
+
+async def test_posts_a_copy_that_calls_nobody() -> None:
+    """A plain post in the further channel, without a label and without notifying those whom the post itself calls."""
+    async with _setting() as setting:
+        setting.server.add_channel("noc")
+        outcome = await setting.send(body=copy())
+        (post,) = setting.posts
+        assert outcome == Sent(post["id"])
+        assert post["channel_id"] == setting.server.channels["noc"].id
+        assert post["message"].startswith("#### New WhatsApp Client Request\nCopy of OC-2026-0001 in ~")
+        assert "priority" not in post.get("metadata", {})
+        assert setting.server.notifications == []
 
 
 async def test_resolves_names_once() -> None:
@@ -526,13 +539,14 @@ _AGES = {"while the server knows the key": timedelta(seconds=5), "after it forgo
 
 @pytest.mark.parametrize("age", _AGES.values(), ids=_AGES.keys())
 @pytest.mark.parametrize("do", ["cut_before", "cut_after", "hang_after"])
-@pytest.mark.parametrize("threaded", [False, True], ids=["escalation", "follow-up"])
-async def test_posts_once_whatever_was_cut(do: str, age: timedelta, threaded: bool) -> None:  # noqa: FBT001 - a table's column
+@pytest.mark.parametrize("body", [escalation(), follow_up(), copy()], ids=["escalation", "follow-up", "copy"])
+async def test_posts_once_whatever_was_cut(do: str, age: timedelta, body: Body) -> None:
     """After a broken exchange the look-up and the key together lead to exactly one post."""
     async with _setting(timeout_s=0.2) as setting:
         root = await setting.send(number=9)
         assert isinstance(root, Sent)
-        body, thread = (follow_up(), root.receipt) if threaded else (escalation(), None)
+        setting.server.add_channel("noc")
+        thread = root.receipt if isinstance(body, FollowUp) else None
         first = claim(body, now=setting.clock.now(), thread=thread)
         setting.loopback.fail("POST /api/v4/posts", do)
         assert isinstance(await setting.mattermost.send(first), Unknown)

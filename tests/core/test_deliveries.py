@@ -12,6 +12,7 @@ from engine.core.deliveries import (
     Acknowledgement,
     Body,
     Claimed,
+    Copy,
     DeliveryKind,
     DeliveryState,
     Escalation,
@@ -342,6 +343,12 @@ def test_nobody_is_told_of_any_other_end(claimed: Claimed, settlement: Settlemen
             DeliveryKind.REVISION,
             Revision(replace(ESCALATION, body="OC-2026-0007", ticket_id="OC-2026-0007")),
             id="revision",
+        ),
+        pytest.param(
+            Copy(replace(ESCALATION, body=f"Copy of {TICKET}")),
+            DeliveryKind.COPY,
+            Copy(replace(ESCALATION, body="Copy of OC-2026-0007", ticket_id="OC-2026-0007")),
+            id="copy",
         ),
     ],
 )

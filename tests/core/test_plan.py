@@ -37,7 +37,7 @@ from engine.core.deliveries import (
     Revision,
 )
 from engine.core.events import Attachment
-from engine.core.plan import EPISODE, AuditEntry, Plan, Timer, delivery_id, message_key, plan
+from engine.core.plan import EPISODE, AuditEntry, Plan, Timer, delivery_id, is_follow_up, message_key, plan
 from engine.core.quotes import TICKET, plain, quote
 
 ACCEPTED_AT = RECEIVED_AT + timedelta(seconds=1)
@@ -294,12 +294,18 @@ def test_an_episode_ends_after_four_silent_hours(silence: timedelta, ended: bool
     """The boundary itself still belongs to the episode; one microsecond later a new incident is opened."""
     at = OPEN.last_message_at + silence
     made = planned(message(number=2, at=at), FAULT, circumstances(OPEN, THE_POST, accepted_at=at))
+    assert is_follow_up(OPEN, message(number=2, at=at), at) is not ended
     assert made.expected_version == OPEN.version
     assert made.lapsed == (OPEN.ticket_id if ended else None)
     assert the_incident(made).ticket_id == (TICKET if ended else OPEN.ticket_id)
     assert kinds(made) == (
         [DeliveryKind.ACKNOWLEDGEMENT, DeliveryKind.ESCALATION] if ended else [DeliveryKind.FOLLOW_UP]
     )
+
+
+def test_a_first_message_is_no_follow_up() -> None:
+    """Without an open incident there is nothing to follow."""
+    assert not is_follow_up(None, message(), ACCEPTED_AT)
 
 
 def test_thanks_after_the_episode_only_close_it() -> None:

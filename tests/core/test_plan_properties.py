@@ -8,18 +8,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standins.conversations import FAULT, GREETING, OUTAGE, RECEIVED_AT, REPLY, THANKS, Step, message, talk
 
-from engine.core.decisions import Priority
-from engine.core.deliveries import Acknowledgement, Escalation, FollowUp, NewDelivery, Revision
+from engine.core.decisions import FollowUpPolicy, Priority, Shadow
+from engine.core.deliveries import Acknowledgement, Copy, Escalation, FollowUp, NewDelivery, Revision
 from engine.core.incidents import Incident
 from engine.core.plan import EPISODE, NO_WAY_BACK_NOTE, PAUSED_NOTE, Plan
-from engine.core.quotes import plain
+from engine.core.quotes import TICKET, plain
 
+_POLICIES = st.builds(
+    FollowUpPolicy,
+    within=st.sampled_from([None, timedelta(minutes=30), timedelta(days=1)]),
+    new=st.booleans(),
+    # Acknowledging again is looked at apart: most promises here are about once.
+    ack_again_after=st.none(),
+)
 _DECISIONS = st.builds(
-    lambda decision, priority, ack, escalate: replace(decision, priority=priority, ack=ack, escalate=escalate),
+    replace,
     st.sampled_from([FAULT, GREETING, THANKS, OUTAGE]),
-    st.sampled_from(Priority),
-    st.sampled_from([None, "default", "greeting"]),
-    st.booleans(),
+    priority=st.sampled_from(Priority),
+    ack=st.sampled_from([None, "default", "greeting"]),
+    escalate=st.booleans(),
+    also=st.sampled_from([(), (("noc", None),), (("noc", None), ("dev-support-escalations", "support"))]),
+    follow_up=_POLICIES,
 )
 # Out of order now and then, and often close to the length of an episode.
 _PAUSES = st.one_of(
@@ -70,7 +79,7 @@ def test_a_client_is_either_acknowledged_or_the_engineers_are_told_once(steps: l
                 answers[ticket] += 1
             case Escalation(body=text) | FollowUp(body=text):
                 answers[ticket] += text.endswith((PAUSED_NOTE, NO_WAY_BACK_NOTE))
-            case Revision():
+            case Revision() | Copy():
                 pass
     assert all(count <= 1 for count in answers.values())
 
@@ -104,6 +113,9 @@ def test_every_delivery_goes_down_its_own_lane(steps: list[Step]) -> None:
             if isinstance(delivery.body, Acknowledgement):
                 assert (delivery.lane, delivery.destination) == ("acknowledge:main:wa-254712345678", "main")
                 assert delivery.body.peer == REPLY.peer
+            elif isinstance(delivery.body, Copy):
+                channel = delivery.body.escalation.channel
+                assert (delivery.lane, delivery.destination) == (f"copy:{channel}:main:wa-254712345678", "mattermost")
             else:
                 assert (delivery.lane, delivery.destination) == ("escalate:main:wa-254712345678", "mattermost")
 
@@ -146,8 +158,43 @@ def test_a_thread_follows_its_post_and_carries_its_ticket(steps: list[Step]) -> 
                 assert (revised.channel, revised.title, revised.ticket_id) == (first.channel, first.title, ticket)
                 assert revised.priority > first.priority
                 assert revised.body.startswith(f"{first.body}\nUpdate: ")
+            case Copy(escalation=copied):
+                assert copied.ticket_id in {ticket, TICKET}
+                assert ticket in posts
+                assert copied.channel != posts[ticket].channel
             case Acknowledgement():
                 pass
+
+
+@settings(max_examples=40)
+@given(conversations())
+def test_a_copy_leaves_only_with_a_post_or_a_raised_priority(steps: list[Step]) -> None:
+    """Copies never outnumber what engineers are called for, and each channel gets one of each."""
+    for made, _ in talk(steps):
+        bodies = [delivery.body for delivery in made.deliveries]
+        copies = [body.escalation.channel for body in bodies if isinstance(body, Copy)]
+        calls = [body for body in bodies if isinstance(body, Escalation | Revision)]
+        assert len(copies) == len(set(copies))
+        assert not copies or calls
+
+
+@settings(max_examples=40)
+@given(conversations())
+def test_exactly_one_incident_of_a_conversation_takes_messages(steps: list[Step]) -> None:
+    """A new ticket appears only when there is no open incident, or in the same plan in which that one ends."""
+    before: Incident | None = None
+    for made, incident in talk(steps):
+        if incident is not None and before is not None and incident.ticket_id != before.ticket_id:
+            assert made.lapsed == before.ticket_id
+        before = incident
+
+
+@settings(max_examples=40)
+@given(conversations())
+def test_rules_on_trial_change_nothing(steps: list[Step]) -> None:
+    """Whatever rules in shadow would have done, the plan is the same to the byte."""
+    tried = [replace(step, decision=replace(step.decision, shadow=(Shadow("trial", decides=True),))) for step in steps]
+    assert talk(tried) == talk(steps)
 
 
 @settings(max_examples=40)

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from standins.parts import FixedRules, SetClock, inbound, until
+from standins.parts import START, FixedRules, SetClock, inbound, until
 
-from engine.core.decisions import Decision, Priority
+from engine.core.decisions import Decision, FollowUpPolicy, Priority
 from engine.core.deliveries import Acknowledgement, DeliveryKind, Escalation
 from engine.core.errors import JournalUnavailable
 from engine.core.events import Event
@@ -118,7 +119,7 @@ async def test_one_poisonous_message_does_not_hold_the_others(tmp_path: Path) ->
     """Messages of other conversations are decided although one of them makes the rules fail."""
 
     class Picky(FixedRules):
-        def evaluate(self, event: Event) -> Decision:
+        def evaluate(self, event: Event, *, follow_up: bool = False) -> Decision:
             if event.message.id == "m1":
                 raise ValueError("poison")
             return self.decision(event)
@@ -128,6 +129,47 @@ async def test_one_poisonous_message_does_not_hold_the_others(tmp_path: Path) ->
         await parts.settled()
         incidents = await parts.journal.incidents(None, 10)
     assert sorted(incident.rule_id for incident in incidents) == ["any", "any", "engine-fallback"]
+
+
+async def test_rules_learn_whether_an_incident_is_open(tmp_path: Path) -> None:
+    """The first message of a conversation is none that follows up; the second is, and a late one is none again."""
+
+    asked: list[bool] = []
+
+    class Listening(FixedRules):
+        def evaluate(self, event: Event, *, follow_up: bool = False) -> Decision:
+            asked.append(follow_up)
+            return self.decision(event)
+
+    async with running(tmp_path, Listening()) as parts:
+        for number, hours in enumerate((0, 1, 9)):
+            parts.clock.at = START + timedelta(hours=hours)
+            await parts.pipeline.accept([inbound(number, at=parts.clock.at)])
+            await parts.settled()
+    assert asked == [False, True, False]
+
+
+async def test_a_policy_is_taken_from_the_incident_not_from_the_loaded_rules(tmp_path: Path) -> None:
+    """After a reload the open incident goes on as it was opened: each further message gets an incident of its own."""
+
+    class Apart(FixedRules):
+        def decision(self, event: Event) -> Decision:
+            return replace(super().decision(event), follow_up=FollowUpPolicy(new=True), also=(("noc", None),))
+
+    async with running(tmp_path, Apart()) as parts:
+        await parts.pipeline.accept([inbound(1)])
+        await parts.settled()
+        parts.rules = FixedRules()
+        for number in (2, 3):
+            await parts.pipeline.accept([inbound(number)])
+            await parts.settled()
+        incidents = await parts.journal.incidents(None, 10)
+        kinds = [delivery.kind for delivery in await parts.journal.deliveries(None, 20)]
+    assert [(one.ticket_id, one.status.value) for one in incidents] == [
+        ("OC-2026-0002", "open"),
+        ("OC-2026-0001", "lapsed"),
+    ]
+    assert (kinds.count(DeliveryKind.COPY), kinds.count(DeliveryKind.FOLLOW_UP)) == (1, 1)
 
 
 async def test_while_paused_posts_go_on_and_say_so(tmp_path: Path) -> None:
@@ -154,7 +196,7 @@ async def test_a_raised_priority_is_decided_by_the_rules_of_that_moment(tmp_path
         (incident,) = await parts.journal.incidents(None, 10)
         deliveries = await parts.journal.deliveries(None, 10)
     assert incident.priority is Priority.URGENT
-    assert {delivery.kind for delivery in deliveries} == set(DeliveryKind)
+    assert {delivery.kind for delivery in deliveries} == set(DeliveryKind) - {DeliveryKind.COPY}
 
 
 async def test_undecided_messages_are_decided_after_a_restart(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from engine.core.deliveries import (
     Acknowledgement,
     Body,
     Claimed,
+    Copy,
     DeliveryKind,
     DeliveryState,
     Escalation,
@@ -102,6 +103,11 @@ def follow_up(delivery_id: str = "reply", conversation: str = "wa-1", due_at: da
 
 def revision(delivery_id: str = "edit", conversation: str = "wa-1") -> NewDelivery:
     return delivery(delivery_id, Revision(escalation_body(Priority.URGENT, "edited")), conversation)
+
+
+def copy(delivery_id: str = "copy", conversation: str = "wa-1", channel: str = "noc") -> NewDelivery:
+    body = Copy(replace(escalation_body(), channel=channel))
+    return NewDelivery(delivery_id, f"copy:{channel}:main:{conversation}", "mattermost", body, NOW)
 
 
 def opening(

@@ -16,6 +16,7 @@ from journal.samples import (
     acknowledgement,
     claim,
     claim_one,
+    copy,
     escalation,
     finish,
     follow_up,
@@ -171,6 +172,22 @@ async def test_thread_is_the_receipt_of_the_sent_post(journal: Journal) -> None:
 
 
 # Finishing
+
+
+async def test_a_copy_is_neither_the_thread_nor_in_its_way(journal: Journal) -> None:
+    """A copy waits for nobody and nobody for it, dead or not; replies go to the thread of the post alone."""
+    await opened(journal, copy(), copy("second", channel="management"), escalation(), follow_up())
+    copied, second, post = await claim(journal)
+    assert (copied.id, second.id, post.id) == ("copy", "second", "post")
+    await finish(journal, copied, replace(SENT, receipt="the-copy"))
+    await finish(journal, second, DEAD)
+    await finish(journal, post, replace(SENT, receipt="the-post"))
+    reply = await claim_one(journal)
+    assert (reply.id, reply.thread) == ("reply", "the-post")
+    await accepted(journal, inbound("m2"))
+    (waiting,) = await journal.unrouted(10)
+    assert waiting.post is not None
+    assert waiting.post.channel == "support"
 
 
 async def test_finish_writes_the_settlement_and_its_audit(journal: Journal) -> None:

@@ -27,7 +27,7 @@ from journal.samples import (
     states,
 )
 
-from engine.core.decisions import Priority
+from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.deliveries import (
     Acknowledgement,
     DeliveryKind,
@@ -245,3 +245,36 @@ async def test_a_lapsed_incident_without_a_successor_keeps_no_timer(journal: Jou
     assert await journal.record(await accepted(journal, inbound("m2")), plan, DECISION, NOW) is None
     assert await journal.next_due("mattermost", list(DeliveryKind)) is None
     assert await journal.lapse(10, later(1e6)) == ()
+
+
+async def test_a_superseded_incident_ends_under_that_name(journal: Journal) -> None:
+    """An incident that had not fallen silent makes room as well, and the audit tells the two ends apart."""
+    first = await opened(journal, escalation())
+    message = inbound("m2")
+    plan = replace(opening(message, escalation("post-2"), expected_version=1, lapsed=first), superseded=True)
+    second = await journal.record(await accepted(journal, message), plan, DECISION, NOW)
+    view = await journal.incident(first)
+    assert view is not None
+    assert view.incident.status is IncidentStatus.LAPSED
+    assert [row.kind for row in view.audit] == ["received", "decided", "superseded"]
+    assert [one.ticket_id for one in await journal.incidents(IncidentStatus.OPEN, 10)] == [second]
+
+
+async def test_an_incident_keeps_its_policy_and_its_last_acknowledgement(restart: Restart) -> None:
+    """What the opening rule said about further messages outlives every restart, and no later plan changes it."""
+    journal = await restart()
+    policy = FollowUpPolicy(timedelta(minutes=30), new=True, ack_again_after=timedelta(hours=12))
+    message = inbound()
+    plan = opening(message)
+    assert plan.incident is not None
+    kept = replace(plan.incident, follow_up=policy, acknowledged_at=NOW)
+    await journal.record(await accepted(journal, message), replace(plan, incident=kept), DECISION, NOW)
+    await accepted(journal, inbound("m2"))
+    journal = await restart()
+    (waiting,) = await journal.unrouted(10)
+    assert waiting.incident is not None
+    assert (waiting.incident.follow_up, waiting.incident.acknowledged_at) == (policy, NOW)
+    again = replace(waiting.incident, acknowledged_at=later(60), follow_up=FollowUpPolicy())
+    await journal.record(waiting.inbox_id, joining(again), DECISION, NOW)
+    (found,) = await journal.incidents(None, 10)
+    assert (found.follow_up, found.acknowledged_at) == (policy, later(60))

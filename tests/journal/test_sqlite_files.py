@@ -3,21 +3,27 @@
 import errno
 import stat
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import apsw
 import pytest
 from journal.faults import modes, writing
 from journal.samples import (
+    DECISION,
     NOW,
     accepted,
+    claim,
+    copy,
     escalation,
+    follow_up,
     inbound,
     joined,
+    joining,
     opened,
 )
 
-from engine.core.decisions import Priority
+from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.errors import ConfigurationError, EngineError, JournalUnavailable, PermissionRefused
 from engine.journal import sqlite
 from engine.journal.sqlite import SqliteJournal
@@ -117,6 +123,26 @@ async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     newer.execute(f"PRAGMA user_version = {len(MIGRATIONS)}").fetchall()
     newer.close()
     await journal.open("node-a", NOW)
+    await journal.close()
+
+
+async def test_a_journal_of_the_first_schema_goes_on(tmp_path: Path) -> None:
+    """What an earlier engine left, open incident, waiting message and queued deliveries, is carried on by this one."""
+    old = apsw.Connection(str(tmp_path / "journal.db"))
+    old.execute(Path(__file__).with_name("schema-1.sql").read_text("utf-8"))
+    old.close()
+    journal = SqliteJournal(tmp_path / "journal.db")
+    await journal.open("main", NOW)
+    (incident,) = await journal.incidents(None, 10)
+    assert (incident.ticket_id, incident.acknowledged, incident.acknowledged_at) == ("OC-2026-0001", True, None)
+    assert incident.follow_up == FollowUpPolicy()
+    (waiting,) = await journal.unrouted(10)
+    assert waiting.incident == incident
+    assert waiting.post is not None
+    plan = joining(incident, follow_up("third"), copy(), priority=Priority.URGENT)
+    assert await journal.record(waiting.inbox_id, plan, DECISION, NOW) == incident.ticket_id
+    assert {claimed.id for claimed in await claim(journal)} == {"reply", "copy"}
+    assert await journal.lapse(10, NOW + timedelta(days=1)) == (incident.ticket_id,)
     await journal.close()
 
 

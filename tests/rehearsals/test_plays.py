@@ -135,3 +135,54 @@ def test_somebody_nobody_knows_has_a_name() -> None:
     """Without a list of clients a name alone is a client."""
     (seen,) = _play("      - {from: Amina, says: call}\n")
     assert seen.event.client == Client(None, "Amina")
+
+
+POLICIES = """\
+  - {id: short, when: {words: [short]}, follow_up: {within: 30m}}
+  - {id: apart, when: {words: [apart]}, follow_up: {then: new}, mention: "@network-team"}
+  - {id: again, when: {words: [again]}, follow_up: {within: 1d, ack_again_after: 12h}}
+  - {id: shared, when: {words: [shared]}, also: [voip, network]}
+"""
+
+
+def _policy(steps: str) -> tuple[Seen, ...]:
+    found = loaded(POLICIES, f"  - name: Story\n    steps:\n{steps}")
+    (scenario,) = found.document.scenarios
+    return play(scenario, ruleset(found), ())
+
+
+def test_a_rule_says_how_long_its_incident_takes_messages() -> None:
+    """Half an hour instead of four."""
+    seen = _policy(
+        "      - {from: A, says: short}\n      - {after: 29m, says: more}\n      - {after: 31m, says: more}\n"
+    )
+    assert [(each.follow_up, each.opened) for each in seen] == [(False, True), (True, False), (False, True)]
+
+
+def test_a_rule_may_want_an_incident_for_each_message() -> None:
+    """The message is a further one, and opens another incident; the post calls whom the rule names."""
+    seen = _policy("      - {from: A, says: apart}\n      - {after: 5m, says: apart}\n")
+    assert [(each.follow_up, each.opened, each.ack is not None) for each in seen] == [
+        (False, True, True),
+        (True, True, True),
+    ]
+    assert [each.post and each.post.ticket_id for each in seen] == ["OC-2026-0001", "OC-2026-0002"]
+    assert seen[0].post is not None
+    assert "@network-team" in seen[0].post.body
+
+
+def test_a_long_incident_may_acknowledge_again() -> None:
+    """When its last acknowledgement is old enough."""
+    seen = _policy(
+        "      - {from: A, says: again}\n      - {after: 11h, says: more}\n      - {after: 2h, says: more}\n"
+    )
+    assert [each.ack is not None for each in seen] == [True, False, True]
+    assert [each.opened for each in seen] == [True, False, False]
+
+
+def test_copies_are_counted_apart_from_posts() -> None:
+    """One for each further channel."""
+    (seen,) = _policy("      - {from: A, says: shared}\n")
+    assert (seen.counts["posts"], seen.counts["copies"]) == (1, 2)
+    assert seen.post is not None
+    assert seen.post.channel == "triage"

@@ -21,6 +21,7 @@ def _found(text: str) -> list[tuple[str, str]]:
         "rules/10.yaml": text.encode(),
         "rules/99.yaml": LAST,
         "templates/ack/default.j2": b"We have your message.",
+        "templates/ack/default.no.j2": b"Vi har meldingen din.",
         "templates/escalation/default.j2": b"New\n\n{{ issue_summary }}",
     }
     loaded = loader.check(Snapshot(files), "rules", "templates")

@@ -15,7 +15,10 @@ TEMPLATES = {"templates/ack/default.j2": b"Hello", "templates/escalation/default
 BASE = "schema: 1\ndefaults: {channel: triage, ack: default}\nchannels: {triage: {}}\n"
 WORDS = "keywords: {product: {3CX: [3cx]}}\n"
 MORE_WORDS = "keywords: {product: {3CX: [3cx, pbx]}}\n"
-ASKS = "schema: 1\nrules:\n  - {id: asks, when: {keywords: {product: 3CX}}, examples: {match: [my 3cx], no_match: [my pbx]}}\n"
+ASKS = (
+    "schema: 1\nrules:\n"
+    "  - {id: asks, when: {keywords: {product: 3CX}}, examples: {match: [my 3cx], no_match: [my pbx]}}\n"
+)
 STOPS = "schema: 1\nrules:\n  - {id: stops, when: {words: [my]}, stop: true}\n"
 LAST = "schema: 1\nrules:\n  - {id: last, when: always}\n"
 

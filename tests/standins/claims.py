@@ -1,11 +1,12 @@
 """Claimed deliveries as the relay hands them to a connector, each with a number that must show up nowhere else."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from standins.parts import START
 
 from engine.core.decisions import Priority
-from engine.core.deliveries import Acknowledgement, Body, Claimed, Escalation, FollowUp, Revision
+from engine.core.deliveries import Acknowledgement, Body, Claimed, Copy, Escalation, FollowUp, Revision
 from engine.core.quotes import quote
 
 PHONE = "+254712345678"
@@ -43,6 +44,13 @@ def follow_up(text: str = "it is getting worse") -> FollowUp:
 def revision(priority: Priority = Priority.URGENT) -> Revision:
     """The post after the priority was raised."""
     return Revision(escalation(priority=priority))
+
+
+def copy(channel: str = "noc", team: str | None = None) -> Copy:
+    """The post once more, for a further channel."""
+    post = escalation()
+    body = f"Copy of OC-2026-0001 in ~{CHANNEL}\n{post.body}"
+    return Copy(replace(post, channel=channel, team=team, body=body))
 
 
 def claim(

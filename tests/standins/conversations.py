@@ -123,6 +123,7 @@ OPEN = Incident(
     escalated=True,
     created_at=RECEIVED_AT,
     last_message_at=RECEIVED_AT,
+    acknowledged_at=RECEIVED_AT,
 )
 GREETED = replace(
     OPEN,

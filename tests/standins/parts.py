@@ -64,7 +64,7 @@ class FixedRules:
     priority: Priority = Priority.NORMAL
     failure: Exception | None = None
 
-    def evaluate(self, event: Event) -> Decision:
+    def evaluate(self, event: Event, *, follow_up: bool = False) -> Decision:
         if self.failure is not None:
             raise self.failure
         return self.decision(event)

@@ -73,7 +73,8 @@ def summary(report: Report) -> str:
     ]
     failed = len(report.failed)
     went = "all pass" if not failed else f"{failed} fails" if failed == 1 else f"{failed} fail"
-    return f"{' · '.join(parts)}: {went} ({report.took_s:.1f} s)"
+    low = f"; coverage is below {report.minimum} %" if report.too_little else ""
+    return f"{' · '.join(parts)}: {went}{low} ({report.took_s:.1f} s)"
 
 
 def _count(number: int, word: str) -> str:

@@ -1,4 +1,5 @@
-"""The engineers' side: escalations become posts, follow-ups replies in their threads, revisions edits.
+"""The engineers' side: escalations become posts, follow-ups replies in their threads, revisions edits, copies
+posts elsewhere.
 
 Called by the relay. A post is said once although Mattermost takes no ids from us: each carries the delivery's id twice,
 as `pending_post_id`, which the server remembers for 30 seconds, and in its props, where it can be looked up later.
@@ -13,7 +14,7 @@ from urllib.parse import quote
 from loguru import logger
 
 from engine.connectors.exchanges import Exchange, Reply, Session
-from engine.connectors.mattermost.formatting import escalation_message, follow_up_message
+from engine.connectors.mattermost.formatting import copy_message, escalation_message, follow_up_message
 from engine.connectors.mattermost.refusals import (
     NO_ROOT,
     TOKEN_REFUSED,
@@ -29,6 +30,7 @@ from engine.core.decisions import Priority
 from engine.core.deliveries import (
     Acknowledgement,
     Claimed,
+    Copy,
     Escalation,
     Fault,
     FollowUp,
@@ -48,6 +50,8 @@ _KEY_FORGOTTEN: Final = timedelta(seconds=30)
 _LABELS: Final = {Priority.HIGH: "important", Priority.URGENT: "urgent"}
 # The start does not wait longer than this to learn whether the token is good.
 _GREETING_S: Final = 2.0
+# What becomes a post of its own.
+_Post = Escalation | FollowUp | Copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class Mattermost:
         knows, even when the look-up fails.
         """
         body = claimed.body
-        if not isinstance(body, Escalation | FollowUp):
+        if not isinstance(body, Escalation | FollowUp | Copy):
             return Found.NOT_SENT
         try:
             async with asyncio.timeout(2 * self._timeout_s):
@@ -143,12 +147,12 @@ class Mattermost:
                 return Rejected(Fault.PERMANENT, "kind", "Mattermost cannot carry an acknowledgement to a client")
             case Revision(escalation=escalation):
                 return await self._edit(claimed, escalation)
-            case Escalation() | FollowUp() as body:
+            case Escalation() | FollowUp() | Copy() as body:
                 return await self._post(claimed, body)
             case _:
                 assert_never(claimed.body)
 
-    async def _post(self, claimed: Claimed, body: Escalation | FollowUp) -> Outcome:
+    async def _post(self, claimed: Claimed, body: _Post) -> Outcome:
         bot = await self._server.bot()
         if isinstance(bot, Rejected):
             return bot
@@ -221,8 +225,9 @@ class Mattermost:
             return Rejected(Fault.PERMANENT, code_of(answer), gone)
         return refusal
 
-    async def _find(self, claimed: Claimed, body: Escalation | FollowUp) -> Reconciled | Rejected:
-        channel_id = await self._server.channel_id(body.channel, body.team)
+    async def _find(self, claimed: Claimed, body: _Post) -> Reconciled | Rejected:
+        place = body.escalation if isinstance(body, Copy) else body
+        channel_id = await self._server.channel_id(place.channel, place.team)
         if isinstance(channel_id, Rejected):
             return channel_id
         return await self._server.find(channel_id, claimed.id, claimed.first_attempt_at)
@@ -231,7 +236,11 @@ class Mattermost:
         return self._clock.now() - claimed.first_attempt_at >= _KEY_LIFE
 
 
-def _draft(claimed: Claimed, body: Escalation | FollowUp, limits: Limits) -> _Draft:
+def _draft(claimed: Claimed, body: _Post, limits: Limits) -> _Draft:
+    if isinstance(body, Copy):
+        copied = body.escalation
+        message = copy_message(copied, limit=limits.message)
+        return _Draft(copied.channel, copied.team, copied.ticket_id, message)
     if isinstance(body, FollowUp):
         root_id = claimed.thread or ""
         message = follow_up_message(body, threaded=bool(root_id), limit=limits.message)

@@ -61,6 +61,13 @@ def escalation_message(escalation: Escalation, *, labelled: bool, limit: int = M
     return _message(f"#### {word}{escalation.title.strip()}\n{escalation.body.strip()}", f"\n\n{footer}", limit)
 
 
+def copy_message(escalation: Escalation, *, limit: int = MESSAGE_LIMIT) -> str:
+    """The post once more for the readers of a further channel, in which nothing calls anybody."""
+    # In the client's words the joiner is taken out again, and there it is not needed.
+    title, body = (text.replace("@", f"@{_JOINER}") for text in (escalation.title, escalation.body))
+    return escalation_message(replace(escalation, title=title, body=body), labelled=True, limit=limit)
+
+
 def follow_up_message(follow_up: FollowUp, *, threaded: bool, limit: int = MESSAGE_LIMIT) -> str:
     """The reply in the thread; where there is no thread to join, the ticket stands above it."""
     heading = f"#### {follow_up.ticket_id}\n" if follow_up.ticket_id and not threaded else ""

@@ -74,6 +74,8 @@ class Templates:
     sources: Mapping[str, str] = field(repr=False)
     # The directory as places name it.
     root: str = "templates"
+    # For each acknowledgement by the name that rules use, the languages of its variants: ack/default.sw.j2.
+    variants: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, sources: Mapping[str, str], root: str = "templates") -> "tuple[Templates, tuple[Fault, ...]]":
@@ -91,7 +93,7 @@ class Templates:
             message = "the post needs a title in its first line, then an empty line, then the text"
             faults.append(Fault(place, "E405", message))
         held = MappingProxyType(dict(sources))
-        return cls(frozenset(sources), MappingProxyType(compiled), held, root), tuple(faults)
+        return cls(frozenset(sources), MappingProxyType(compiled), held, root, _variants(compiled)), tuple(faults)
 
     def check_names(self, extra: Iterable[str]) -> tuple[Fault, ...]:
         """Variables that do not exist; `extra` holds the keyword categories and the patterns' groups."""
@@ -127,7 +129,9 @@ class Templates:
         return self.unguarded(summary), self.check_summary(summary, extra)
 
     def acknowledgement(self, template: str, given: Mapping[str, object]) -> str:
-        """The text for the client by the name that rules use ("default"). Never raises: see `core.plan.Wording`."""
+        """The text for the client by the name that rules use ("default"), or that of a language variant ("default.sw").
+        Never raises: see `core.plan.Wording`.
+        """
         found = self.compiled.get(f"ack/{template}")
         return ((found and render(found, given)) or _FALLBACK_ACKNOWLEDGEMENT).strip()
 
@@ -138,6 +142,15 @@ class Templates:
         if parts is None:
             return _FALLBACK_TITLE, "\n".join(str(given[name]) for name in _FALLBACK_BODY if name in given)
         return parts["title"].strip(), parts["body"].strip()
+
+
+def _variants(names: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for name in names:
+        base, dot, language = name.removeprefix("ack/").partition(".")
+        if dot and name.startswith("ack/"):
+            found[base] = found.get(base, frozenset()) | {language}
+    return MappingProxyType(found)
 
 
 # The variables that `variables.of_message` gives.
