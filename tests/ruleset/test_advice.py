@@ -292,7 +292,7 @@ def test_a_rule_that_branches_too_far_is_told(depth: int) -> None:
     every = f"[{', '.join(either % ((number,) * 4) for number in range(7))}]"
     when = every if depth == 1 else f"{{any: [{{all: {every}}}, {{words: [x]}}]}}"
     (found,) = _advice(f"{_BASE}  - {{id: wide, when: {when}}}\n  - {{id: last, when: always}}\n", "W520")
-    assert found[1].startswith('"wide" has too many alternatives')
+    assert found[1].startswith('"wide" branches into too many alternatives')
 
 
 def test_a_rule_that_words_or_a_fact_can_satisfy_gets_a_message_with_words() -> None:
@@ -423,7 +423,7 @@ def test_hundreds_of_rules_that_share_what_they_ask_for_are_told() -> None:
         (
             12,
             (
-                '"r0" asks for what hundreds of other rules ask for, and so have 202 more: it is not known whether '
+                '"r0" asks for what hundreds of other rules ask for (as 202 more do): it is not known whether '
                 "other rules keep it from deciding"
             ),
         )
