@@ -161,7 +161,7 @@ def _add_history(commands: "_Commands") -> None:
     diff.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
     diff.add_argument("--exit-code", action="store_true", help="end with 1 when there is a difference")
     past = argparse.ArgumentParser(add_help=False)
-    past.add_argument("--since", metavar="SPAN", help="e.g. 30d, 12h or 2026-02-12 (default: 30d)")
+    past.add_argument("--since", metavar="SPAN", help="e.g. 30d, 12h or 2026-02-12 in UTC (default: 30d; a file: all)")
     past.add_argument("--until", metavar="SPAN", help="the same, for the end (default: now)")
     past.add_argument("--rules", metavar="DIR", help="default: the one in engine.yaml, or rules")
     past.add_argument("--templates", metavar="DIR", help="the templates of these rules (default: beside them)")

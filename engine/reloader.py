@@ -2,7 +2,8 @@
 
 Holds the rules in force. A reload does all that can fail (reading, checking, compiling, running the examples) before it
 touches them, in a thread of its own and without a pause for the event loop (see `ruleset.quiet`), and a set that works
-is copied into the state directory, so that a cold start with broken files still has rules to work by.
+is copied into the state directory, so that a cold start with broken files still has rules to work by. How the rules of
+a sound set go together is left to `engine validate`: to find that out takes longer than all the rest.
 """
 
 import asyncio
@@ -67,7 +68,9 @@ class Reloader:
         if loaded.ruleset is not None:
             await self._swap(loaded, loaded.ruleset)
             return _taken(loaded, loaded.ruleset)
-        last_good = await asyncio.to_thread(loader.load, self._last_good / "rules", self._last_good / "templates")
+        last_good = await asyncio.to_thread(
+            loader.load, self._last_good / "rules", self._last_good / "templates", advise=False
+        )
         if last_good.ruleset is None:
             errors = (found for found in loaded.diagnostics if found.severity is Severity.ERROR)
             findings = "\n".join(map(render, errors))
@@ -94,9 +97,7 @@ class Reloader:
 
     async def _load(self) -> loader.Loaded:
         settle = partial(time.sleep, _SETTLE_S)
-        # How the rules go together is for `engine validate` to say; nobody waits for it here.
-        load = partial(loader.load, advise=False)
-        loaded = await asyncio.to_thread(load, self._rules, self._templates, self._parts, settle)
+        loaded = await asyncio.to_thread(loader.load, self._rules, self._templates, self._parts, settle, advise=False)
         self._parts = loaded.parts
         return loaded
 

@@ -16,8 +16,9 @@ from engine.commands import folders
 from engine.commands.folders import Side
 from engine.commands.past import Period, Record, own_rules, period, records
 from engine.core import backtests
-from engine.core.backtests import Comparison, Difference, Example, Group, Outcome, Past
+from engine.core.backtests import Comparison, Difference, Example, Group, Outcome
 from engine.core.errors import PermissionRefused, UsageError
+from engine.core.events import Event
 from engine.core.masking import mask_excerpt
 from engine.core.quotes import clean_line
 from engine.ruleset.matcher import Ruleset
@@ -82,17 +83,16 @@ def _examples(messages: Iterator[Record], mine: Ruleset, theirs: Ruleset | None,
         if past.event is None:
             left.erased += 1
         elif theirs is not None:
-            yield Example(past.event, _outcome(mine, past), _outcome(theirs, past))
+            decided = (_outcome(rules, past.event, follow_up=past.follow_up) for rules in (mine, theirs))
+            yield Example(past.event, *decided)
         elif past.seen is None:
             left.undecided += 1
         else:
-            yield Example(past.event, past.seen.outcome, _outcome(mine, past))
+            yield Example(past.event, past.seen.outcome, _outcome(mine, past.event, follow_up=past.follow_up))
 
 
-def _outcome(ruleset: Ruleset, past: Past) -> Outcome:
-    if past.event is None:
-        raise UsageError("a message without its text cannot be decided")
-    return backtests.of_decision(ruleset.evaluate(past.event, follow_up=past.follow_up))
+def _outcome(ruleset: Ruleset, event: Event, *, follow_up: bool) -> Outcome:
+    return backtests.of_decision(ruleset.evaluate(event, follow_up=follow_up))
 
 
 def _export(options: argparse.Namespace, within: Period) -> int:

@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from engine.commands.validate import templates_beside
 from engine.core.diagnostics import Severity, render
 from engine.core.errors import EngineError, UsageError
-from engine.ruleset import snapshots
-from engine.ruleset.loader import Loaded, check
+from engine.ruleset import loader, snapshots
+from engine.ruleset.loader import Loaded
 from engine.ruleset.matcher import Ruleset
 from engine.ruleset.snapshots import Snapshot
 
@@ -74,10 +74,9 @@ def load(rules: str, templates: str | None = None) -> Side:
             raise UsageError(f"{rules} {problem}; a folder of a git revision is written as HEAD~1:rules")
         files, beside = {}, templates or str(templates_beside(Path(rules)))
     texts, beside = _templates(beside, told=templates is not None)
-    taken = (
-        snapshots.snapshot(Path(rules), Path(beside)) if not (files or texts) else _mixed(rules, files, beside, texts)
-    )
-    return Side(rules, beside, check(taken, rules, beside))
+    if not (files or texts):
+        return Side(rules, beside, loader.load(Path(rules), Path(beside), advise=False))
+    return Side(rules, beside, loader.check(_mixed(rules, files, beside, texts), rules, beside, advise=False))
 
 
 def _templates(named: str, *, told: bool) -> tuple[dict[str, bytes], str]:

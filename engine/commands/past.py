@@ -8,6 +8,7 @@ needs no more memory than a page.
 import argparse
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -108,17 +109,19 @@ def records(options: argparse.Namespace, within: Period) -> Iterator[Record]:
 
 def _of_journal(config: Path, since: datetime) -> Iterator[Record]:
     client = ControlClient(control_socket(state_directory(config)))
-    before = None
-    while True:
+
+    def ask(before: int | None) -> list[dict[str, Any]]:
         try:
-            page = client.decided(since, before, _PAGE)
+            return client.decided(since, before, _PAGE)
         except DaemonUnreachable as error:
             raise DaemonUnreachable(f"{error}; messages in a file are read with --from FILE.jsonl") from error
-        if not page:
-            return
-        for answer in page:
-            yield _record(answer, datetime.fromisoformat(answer["acceptedAt"]))
-        before = page[-1]["id"]
+
+    # The daemon prepares the next page while this one is decided.
+    with ThreadPoolExecutor(1) as ahead:
+        waiting = ahead.submit(ask, None)
+        while page := waiting.result():
+            waiting = ahead.submit(ask, page[-1]["id"])
+            yield from (_record(answer, datetime.fromisoformat(answer["acceptedAt"])) for answer in page)
 
 
 def _record(answer: dict[str, Any], at: datetime) -> Record:

@@ -16,6 +16,7 @@ from engine.commands import folders
 from engine.commands.past import own_rules, period, records
 from engine.core import backtests, hits
 from engine.core.backtests import Difference, Past, Seen
+from engine.core.events import Event
 from engine.core.hits import Hits
 from engine.ruleset.compiler import compile_rules
 from engine.ruleset.matcher import FALLBACK, Ruleset
@@ -104,28 +105,26 @@ def _decisions(
     """What is known of each message, with the trials held on the way."""
     for at, past in found:
         messages.read += 1
-        now = _decide(past, ruleset) if trials or past.seen is None else None
-        if now is not None:
-            _try(past, now, trials)
         messages.erased += past.event is None
-        known = past.seen or now
+        known = past.seen
+        if past.event is not None and (trials or known is None):
+            now = _decide(ruleset, past.event, follow_up=past.follow_up)
+            _try(trials, past.event, now, follow_up=past.follow_up)
+            messages.decided_here += known is None
+            known = known or now
         if known is not None:
-            messages.decided_here += past.seen is None
             yield at, known
 
 
-def _decide(past: Past, ruleset: Ruleset) -> Seen | None:
-    if past.event is None:
-        return None
-    return backtests.seen(ruleset.evaluate(past.event, follow_up=past.follow_up))
+def _decide(ruleset: Ruleset, event: Event, *, follow_up: bool) -> Seen:
+    return backtests.seen(ruleset.evaluate(event, follow_up=follow_up))
 
 
-def _try(past: Past, now: Seen, trials: Mapping[str, _Trial]) -> None:
+def _try(trials: Mapping[str, _Trial], event: Event, now: Seen, *, follow_up: bool) -> None:
+    """Hold the trials of the rules that match a message."""
     for rule, _ in now.on_trial:
         trial = trials[rule]
-        would = _decide(past, trial.live)
-        if would is None:
-            continue
+        would = _decide(trial.live, event, follow_up=follow_up)
         trial.matched += 1
         trial.decides += would.outcome.rule == rule
         trial.changes.update(

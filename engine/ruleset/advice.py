@@ -47,13 +47,16 @@ def _uncompared(comparison: Comparison) -> Iterator[Fault]:
     """The rules that were not wholly looked at; a bound that nobody hears of would pass for a clean result."""
     unread = [subject.rule for subject in comparison.subjects if subject.cases is None]
     cut = [comparison.subjects[position].rule for position in sorted(comparison.cut)]
-    for rules, why in ((unread, "has too many alternatives"), (cut, "asks for what hundreds of other rules ask for")):
+    for rules, why in (
+        (unread, "branches into too many alternatives"),
+        (cut, "asks for what hundreds of other rules ask for"),
+    ):
         if rules:
             yield _not_compared(rules, why)
 
 
 def _not_compared(rules: list[Rule], why: str) -> Fault:
     first = rules[0]
-    others = f", and so have {len(rules) - 1} more" if len(rules) > 1 else ""
+    others = f" (as {len(rules) - 1} more do)" if len(rules) > 1 else ""
     message = f'"{first.id.value}" {why}{others}: it is not known whether other rules keep it from deciding'
     return Fault(first.id.at, "W520", message, "cut it into several rules, or ask for something of its own")

@@ -177,7 +177,7 @@ class _Reader:
                 optional = bool(_OPTIONAL.match(sign))
                 held = literals.repeated(piece.literals, sign, optional=optional)
                 piece = _Piece(piece.plain + sign, piece.boxed + sign, held, piece.matches_empty or optional)
-            elif piece == _SPACE and pieces and pieces[-1] == _SPACE:
+            elif piece == _GONE or (piece == _SPACE and pieces and pieces[-1] == _SPACE):
                 # A normal line never has two spaces in a row: "a - b" is one space there and must be one here.
                 continue
             pieces.append(piece)
@@ -310,12 +310,14 @@ class _Reader:
 
 
 _SPACE = _Piece(" ", " ", literals.one_of(" "))
+# What an apostrophe or a zero-width character becomes.
+_GONE = _Piece("(?:)", "(?:)", NOTHING, matches_empty=True)
 
 
 def _literal(character: str) -> _Piece:
     folded = text.fold(character)
     if not folded:
-        return _Piece("(?:)", "(?:)", NOTHING, matches_empty=True)
+        return _GONE
     if folded == " ":
         return _SPACE
     plain = "".join(map(_escaped, folded))

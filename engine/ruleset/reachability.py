@@ -120,13 +120,11 @@ def _contradiction(found: Conflict) -> str:
 def _refused(rule: Rule, case: Case, comparison: Comparison, document: Document, ruleset: Ruleset) -> str:
     """A message with everything that a case asks for, which is turned away all the same; empty when there is none."""
     around = favourable(rule, document)
-    if not any(map(witnesses.is_of_text, case.required)):
+    if not any(map(witnesses.asks_for_text, case.required)):
         return ""
-    for text in witnesses.texts(Case(case.required, Clause()), comparison.known):
-        found = witnesses.run(around, text, ruleset)
-        if rule.id.value not in found.met:
-            return found.shown
-    return ""
+    text = next(witnesses.texts(Case(case.required, Clause()), comparison.known))
+    found = witnesses.run(around, text, ruleset)
+    return "" if rule.id.value in found.met else found.shown
 
 
 def _never_asked(subject: Subject, first: Sequence[Subject], shown: Witness | None) -> Fault:

@@ -91,27 +91,38 @@ def build(spellings: Iterable[Spelled]) -> Typos:
                 holding.setdefault(word, []).append((spelled, place))
     if not holding:
         return Typos()
+    return Typos(
+        {category: frozenset(several) for category, several in known.items()},
+        {word: tuple(several) for word, several in holding.items()},
+        lru_cache(_REMEMBERED)(_nearest(holding)),
+    )
+
+
+def _nearest(words: Iterable[str]) -> Meant:
+    """What finds the words that are one edit away from another."""
     near: dict[str, list[str]] = {}
-    for word in holding:
-        for shorter in (word, *_shorter(word)):
+    for word in words:
+        for shorter in dict.fromkeys((word, *(word[:at] + word[at + 1 :] for at in range(len(word))))):
             near.setdefault(shorter, []).append(word)
 
     def meant(typed: str) -> tuple[str, ...]:
         if not is_long(typed):
             return ()
-        found = dict.fromkeys(word for shorter in (typed, *_shorter(typed)) for word in near.get(shorter, ()))
-        return tuple(word for word in found if one_apart(typed, word))
+        # A loop without calls: it runs over each letter of each long word of a message.
+        found = list(near.get(typed, ()))
+        for at in range(len(typed)):
+            if (several := near.get(typed[:at] + typed[at + 1 :])) is not None:
+                found += several
+        return tuple(word for word in dict.fromkeys(found) if one_apart(typed, word)) if found else ()
 
-    return Typos(
-        {category: frozenset(several) for category, several in known.items()},
-        {word: tuple(several) for word, several in holding.items()},
-        lru_cache(_REMEMBERED)(meant),
-    )
+    return meant
 
 
 def is_long(word: str) -> bool:
     """Whether a word has enough letters to be told from others by most of them."""
-    return SHORTEST <= len(word) <= _LONGEST and sum(map(str.isalpha, word)) >= SHORTEST
+    if not SHORTEST <= len(word) <= _LONGEST:
+        return False
+    return word.isalpha() or sum(map(str.isalpha, word)) >= SHORTEST
 
 
 def one_apart(one: str, other: str) -> bool:
@@ -131,7 +142,3 @@ def one_apart(one: str, other: str) -> bool:
 
 def _are_letters(changed: str) -> bool:
     return not any(map(str.isdigit, changed))
-
-
-def _shorter(word: str) -> list[str]:
-    return list(dict.fromkeys(word[:at] + word[at + 1 :] for at in range(len(word))))

@@ -100,7 +100,7 @@ def without(case: Case, absent: Clause, known: Vocabulary) -> Case:
 
 def texts(case: Case, known: Vocabulary) -> Iterator[str]:
     """Texts that may have what a case requires and lack what it forbids, simplest first, none twice."""
-    clauses = [_possible(clause, case.forbidden, known) for clause in case.required if is_of_text(clause)]
+    clauses = [_possible(clause, case.forbidden, known) for clause in case.required if asks_for_text(clause)]
     made = (
         joint.join(filter(None, (_written(options[attempt % len(options)], known, attempt) for options in clauses)))
         for attempt in range(_ATTEMPTS)
@@ -111,8 +111,13 @@ def texts(case: Case, known: Vocabulary) -> Iterator[str]:
 
 
 def is_of_text(clause: Clause) -> bool:
-    """Whether only words can satisfy a clause; facts are the circumstances' part."""
+    """Whether only words can satisfy a clause."""
     return all(isinstance(option, Said | Found | Fits) for option in clause.options)
+
+
+def asks_for_text(clause: Clause) -> bool:
+    """Whether words can satisfy a clause; facts are the circumstances' part."""
+    return any(isinstance(option, Said | Found | Fits) for option in clause.options)
 
 
 def _possible(clause: Clause, forbidden: Clause, known: Vocabulary) -> Sequence[Alternative]:

@@ -7,11 +7,10 @@ from html import escape
 _WIDTH, _HEIGHT = 860, 480
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 210, 56, 52
 # Distinct without colour vision and on either background (Okabe and Ito, 2008).
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7f7f7f")
+_COLOURS = ("#1f83c8", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7f7f7f")
 _STYLE = (
-    "text{font:13px system-ui,sans-serif;fill:#333}.grid{stroke:#8888;stroke-width:.5}.title{font-size:16px;"
+    "text{font:13px system-ui,sans-serif;fill:#767676}.grid{stroke:#8888;stroke-width:.5}.title{font-size:16px;"
     "font-weight:600}.line{fill:none;stroke-width:2}.first{stroke-width:3.5}.name{font-weight:600}"
-    "@media(prefers-color-scheme:dark){text{fill:#ddd}}"
 )
 
 

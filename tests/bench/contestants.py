@@ -157,7 +157,8 @@ def _zen_engine(asked: Sequence[Asked]) -> Contestant:
         {"id": f"{one}-{other}", "type": "edge", "sourceId": one, "targetId": other}
         for one, other in (("in", "table"), ("table", "out"))
     ]
-    decision = zen.ZenEngine().create_decision(json.dumps({"nodes": nodes, "edges": edges}))
+    content = zen.ZenDecisionContent(json.dumps({"nodes": nodes, "edges": edges}))
+    decision = zen.ZenEngine().create_decision(content)
 
     def matches(text: str) -> list[str]:
         lower = text.lower()

@@ -1,4 +1,4 @@
-"""Loading rules, by hand: `python tests/bench/reload.py` (two minutes). How long it takes, and how long it holds up others.
+"""Loading rules, by hand: `python tests/bench/reload.py` (two minutes). How long it takes, and how long others wait.
 
 An event loop ticks every millisecond in the same process while rules are loaded in a thread, as the daemon does it. The
 longest pause between two ticks stands beside three others of the same run: without any load, beside a thread that only
@@ -82,7 +82,7 @@ def _count() -> int:
 
 def _collected(rules: Path, templates: Path) -> Loaded:
     """A load as it would be without `quiet`."""
-    return loader.check(snapshots.snapshot(rules, templates), str(rules), str(templates))
+    return loader.check(snapshots.snapshot(rules, templates), str(rules), str(templates), advise=False)
 
 
 def _edit(rules: Path, number: int) -> None:
@@ -101,7 +101,7 @@ def _row(what: str, run: Run) -> None:
 async def measure(folder: Path, sizes: list[int]) -> None:
     """The table."""
     # What is imported at the first load is no part of it.
-    loader.load(ROOT / "rules", ROOT / "templates")
+    loader.load(ROOT / "rules", ROOT / "templates", advise=False)
     print(f"Python {platform.python_version()}, {platform.machine()}; pauses of a loop that ticks every millisecond\n")
     print("| while | took | longest pause | p99.9 | over 20 ms |\n| --- | ---: | ---: | ---: | ---: |")
     _row("nothing happens", (await _beside(partial(time.sleep, 2)))[0])
@@ -110,12 +110,12 @@ async def measure(folder: Path, sizes: list[int]) -> None:
         rules, templates = rulesets.write(folder / str(size), size)
         if size <= 1000:
             _row(f"{size:,} rules, collector left on", (await _beside(partial(_collected, rules, templates)))[0])
-        run, loaded = await _beside(partial(loader.load, rules, templates))
+        run, loaded = await _beside(partial(loader.load, rules, templates, advise=False))
         assert isinstance(loaded, Loaded)
         assert loaded.ruleset is not None
         _row(f"{size:,} rules, cold", run)
         _edit(rules, 0)
-        run, again = await _beside(partial(loader.load, rules, templates, loaded.parts))
+        run, again = await _beside(partial(loader.load, rules, templates, loaded.parts, advise=False))
         assert isinstance(again, Loaded)
         assert again.ruleset is not None
         _row(f"{size:,} rules, one file changed", run)
@@ -139,9 +139,8 @@ def _validate(folder: Path) -> None:
     spacy = [sys.executable, "-W", "ignore", "-c", "import spacy"]
     begun = time.perf_counter()
     subprocess.run(spacy, check=True, capture_output=True)
-    print(
-        f"`engine validate` of 50 rules: {min(took):.2f} s; `import spacy` alone: {time.perf_counter() - begun:.2f} s"
-    )
+    alone = time.perf_counter() - begun
+    print(f"`engine validate` of 50 rules: {min(took):.2f} s; `import spacy` alone: {alone:.2f} s")
 
 
 def main() -> None:

@@ -28,13 +28,25 @@ from bench import charts, contestants, workloads
 from engine.app import SystemClock
 from engine.core.events import Address, Event, Inbound
 from engine.core.plan import Circumstances, plan
+from engine.core.text import normalise
 from engine.ruleset.matcher import Ruleset
+from engine.ruleset.patterns import compile_patterns
 
 SIZES = (10, 100, 1_000, 10_000)
 _T = TypeVar("_T")
 OURS, NAIVE, CAREFUL = "engine", "naive `re` loop", "careful loop"
 # The limits that the project sets itself, in µs.
 LIMITS = {10: 15, 100: 30, 1_000: 40, 10_000: 110}
+# Patterns that the loader accepts and that an engine which tries one way after the other never finishes, each with the
+# text that it would never finish on.
+_HOSTILE = (
+    (r"(?:a+)+\bx", "a"),
+    (r"(?:\w+\W*)+\bx\b", "call "),
+    (r"call.*call.*call.*down", "call "),
+    (r"(?:a|aa)+\d", "a"),
+    (r"\b(?:\w+ ?){5,60}\d", "simu yetu "),
+    (r"(?:.*ж.*){3}\d", "звонок "),
+)
 _ROUNDS = 3
 # No contestant gets longer than this for one round.
 _ROUND_S = 2.0
@@ -53,6 +65,8 @@ class Figures:
     fired: dict[int, list[int]] = field(default_factory=dict)
     # By size: µs from a message to its decision and the three texts.
     decided: dict[int, float] = field(default_factory=dict)
+    # How many times as long the worst pattern takes for 100 kB as for 50 kB.
+    growth: float = 0.0
 
 
 def main() -> None:
@@ -95,7 +109,16 @@ def measure(messages: int, *, peers: bool) -> Figures:
                 figures.medians[name] = None
             else:
                 _note(figures, name, size, [_median(found, _texts(events)) for events in rounds])
+    figures.growth = max(linearity(regex, unit) for regex, unit in _HOSTILE)
     return figures
+
+
+def linearity(regex: str, unit: str) -> float:
+    """How many times as long a pattern takes for a message of 100 kB as for one of 50 kB: 2 when it is linear."""
+    compiled = compile_patterns({0: regex})
+    lines = [normalise(unit * (size // len(unit.encode()))).line for size in (50_000, 100_000)]
+    half, whole = (min(_median(lambda line: compiled.locate(0, line), [line]) for _ in range(7)) for line in lines)
+    return whole / half
 
 
 def count(figures: Figures, ruleset: Ruleset, size: int, events: Iterable[Event]) -> None:
@@ -138,6 +161,7 @@ def report(figures: Figures) -> str:
         f"| seconds to compile the rules, once | {_row(figures.compile_s, '{:.2f}'.format)} |",
         "",
         f"Growth from 10 to 10,000 rules: {ours[10_000] / ours[10]:.1f} times.",
+        f"Growth of the worst of {len(_HOSTILE)} hostile patterns from 50 to 100 kB: {figures.growth:.1f} times.",
         "",
     ]
     return "\n".join(lines)

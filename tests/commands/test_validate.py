@@ -47,7 +47,7 @@ def _options(path: str = "rules", **others: object) -> argparse.Namespace:
 def test_rules_without_findings_end_with_one_line(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was checked is counted, and the exit code is 0."""
     assert validate.run(_options("rules/")) == 0
-    assert capsys.readouterr().out == "2 rules, 1 example checked: no findings\n"
+    assert capsys.readouterr().out == "2 rules, 2 examples checked: no findings\n"
 
 
 def test_every_finding_of_every_file_is_printed(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,9 +59,9 @@ def test_every_finding_of_every_file_is_printed(work: Path, capsys: pytest.Captu
         "match by chance\n"
         "    4 |     when: {words: [call, ip]}\n"
         "      |                          ^^ write a longer phrase, or use exact if it is meant so\n"
-        '../work/rules/short-word.yaml:10:5  warning  W504  "TV" is shorter than three letters and will '
+        '../work/rules/short-word.yaml:11:5  warning  W504  "TV" is shorter than three letters and will '
         "match by chance\n"
-        "   10 |     TV: [television]\n"
+        "   11 |     TV: [television]\n"
         "      |     ^^ write a longer phrase, or use exact if it is meant so\n"
         '../work/rules/unknown-channel.yaml:3:9  error  E201  a rule named "probe" exists already\n'
         "    3 |   - id: probe\n"
@@ -134,7 +134,7 @@ def test_json_holds_everything_that_the_text_says(work: Path, capsys: pytest.Cap
         "errors": 1,
         "warnings": 0,
         "rules": 3,
-        "examples": 2,
+        "examples": 3,
     }
 
 
@@ -204,7 +204,7 @@ def _on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_a_terminal_gets_colours(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The place and the sentence stand out, the caret has the colour of its severity, the advice another one."""
-    assert _on_a_terminal(monkeypatch) == "\x1b[32m2 rules, 1 example checked: no findings\x1b[0m\n"
+    assert _on_a_terminal(monkeypatch) == "\x1b[32m2 rules, 2 examples checked: no findings\x1b[0m\n"
     _add(work, "no-examples")
     assert _on_a_terminal(monkeypatch).splitlines()[-2] == "\x1b[33m1 warning in 1 file\x1b[0m"
     _add(work, "unknown-channel", "empty-file")
@@ -246,7 +246,7 @@ def test_colours_come_where_they_are_wanted(
 def test_a_terminal_that_wants_no_colours_gets_none(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is printed then is plain text."""
     monkeypatch.setenv("NO_COLOR", "1")
-    assert _on_a_terminal(monkeypatch) == "2 rules, 1 example checked: no findings\n"
+    assert _on_a_terminal(monkeypatch) == "2 rules, 2 examples checked: no findings\n"
 
 
 def test_a_mark_without_advice_is_coloured_too() -> None:

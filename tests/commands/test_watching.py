@@ -184,7 +184,7 @@ LAST = "watching rules and templates; Ctrl-C ends it"
 @pytest.mark.system
 def test_a_lead_sees_each_change_until_ctrl_c(work: Path, watch: subprocess.Popen[str]) -> None:
     """Appended to a pipe with a line between; Ctrl-C ends it with the exit code of the last check."""
-    assert _screen(watch) == ["2 rules, 1 example checked: no findings", LAST]
+    assert _screen(watch) == ["2 rules, 2 examples checked: no findings", LAST]
     shutil.copy(CASES / "bad" / "unknown-channel.yaml", work / "rules")
     assert _screen(watch) == [
         "",
@@ -203,7 +203,7 @@ def test_a_lead_sees_each_change_until_ctrl_c(work: Path, watch: subprocess.Pope
     away.rename(work / "rules")
     assert _screen(watch)[1:] == [
         "--- rules/unknown-channel.yaml is gone: 1 finding fixed",
-        "2 rules, 1 example checked: no findings",
+        "2 rules, 2 examples checked: no findings",
         LAST,
     ]
     (work / "rules" / "zz-last.yaml").write_text("schema: 1\n")

@@ -1,13 +1,19 @@
 """The reloader on real files: a good set is taken, a broken one changes nothing but what is said about it."""
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from loguru import logger
 from standins.parts import write_rules
 
 from engine.core.errors import ConfigurationError
 from engine.metrics import Metrics
 from engine.reloader import Reloader
+from engine.ruleset import loader
+from engine.ruleset.loader import Loaded
 
 GOOD = """\
 schema: 1
@@ -26,6 +32,15 @@ TEMPLATES = (
     ("ack/default.j2", "Hello\n"),
     ("escalation/default.j2", "Title\n\nIssue Summary: {{ issue_summary }}\n"),
 )
+
+
+@pytest.fixture
+def caplog_lines() -> Iterator[list[str]]:
+    """Everything that is logged while a test runs."""
+    lines: list[str] = []
+    sink = logger.add(lambda message: lines.append(str(message)), format="{message}")
+    yield lines
+    logger.remove(sink)
 
 
 class Folder:
@@ -125,3 +140,55 @@ async def test_the_rules_are_not_there_before_the_start(tmp_path: Path) -> None:
     """Asking too early is an error of ours, never a silent default."""
     with pytest.raises(ConfigurationError):
         Folder(tmp_path, GOOD).reloader().current()
+
+
+async def test_the_log_tells_places_and_sentences_and_no_line_of_a_file(
+    tmp_path: Path, caplog_lines: list[str]
+) -> None:
+    """An example may hold a client's words, and a log is kept for longer than they are."""
+    folder = Folder(tmp_path, GOOD)
+    reloader = folder.reloader()
+    await reloader.start()
+    folder.write(GOOD.replace('match: ["anything"]', 'no_match: ["my number is 12345"]'))
+    result = await reloader.reload()
+    assert [found.code for found in result.diagnostics] == ["E206"]
+    assert "12345" in result.diagnostics[0].source
+    logged = "\n".join(caplog_lines)
+    assert "E206" in logged
+    assert "12345" not in logged
+    assert "12345" not in result.notice.text
+
+
+async def test_a_message_under_way_keeps_the_rules_that_it_began_with(tmp_path: Path) -> None:
+    """The set that was replaced is taken apart only when nobody uses it."""
+    folder = Folder(tmp_path, GOOD)
+    reloader = folder.reloader()
+    await reloader.start()
+    used = reloader.current()
+    filed = dict(used.filed)
+    folder.write(BETTER)
+    assert (await reloader.reload()).ok
+    assert used.filed == filed
+    del used
+    folder.write(GOOD)
+    assert (await reloader.reload()).ok
+    assert len(reloader.current().rules) == 1
+
+
+async def test_rules_are_loaded_outside_of_the_event_loops_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages are answered while ten thousand rules are read."""
+    threads = []
+    load = loader.load
+
+    def watched(*given: Any, **named: Any) -> Loaded:
+        threads.append(threading.current_thread())
+        return load(*given, **named)
+
+    monkeypatch.setattr(loader, "load", watched)
+    reloader = Folder(tmp_path, GOOD).reloader()
+    await reloader.start()
+    await reloader.reload()
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads

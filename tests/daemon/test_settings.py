@@ -37,7 +37,9 @@ connectors:
     rate_per_second: 20.5
   desk: {type: http, reply_through: screen}
   screen: {type: console}
-mattermost: {url: https://chat.example.org/chat/, team: support, channel_override: dev-support-escalations, operations_channel: ops}
+mattermost:
+  {url: https://chat.example.org/chat/, team: support, channel_override: dev-support-escalations,
+   operations_channel: ops}
 oncall: {source: static, mention: "@voip-oncall"}
 retention: {text: 7d, metadata: 52w}
 limits: {open_deliveries: 500, body_bytes: 512 KiB, mattermost_per_second: 2}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.diagnostics import Severity
-from engine.ruleset import breadth, loader, reader, schema, witnesses
+from engine.ruleset import breadth, loader, reachability, reader, schema, witnesses
 from engine.ruleset.advice import advise
 from engine.ruleset.compiler import compile_rules
 from engine.ruleset.snapshots import Snapshot
@@ -266,6 +266,43 @@ def test_a_rule_behind_a_stop_is_never_asked() -> None:
     ]
 
 
+def test_no_more_messages_are_made_than_anybody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is proved is said all the same."""
+    monkeypatch.setattr(reachability, "WITNESSED", 1)
+    found = _reach(*(f"{{id: r{number}, when: {{words: [phone]}}}}" for number in range(3)))
+    assert found == ['"r1" asks for the same as "r0", e.g. "phone"', '"r2" asks for the same as "r0"']
+
+
+def test_a_keyword_that_forgives_typing_errors_need_not_be_spelled() -> None:
+    """So nothing follows from how it is spelled."""
+    body = """\
+keywords:
+  product: {typos: true, VoIP: [telephony]}
+rules:
+  - {id: a, when: [{keywords: {product: VoIP}}, {none: [{words: [telephony, voip]}]}]}
+  - {id: b, when: always}
+"""
+    assert _advice(body, "E220") == []
+
+
+@pytest.mark.parametrize("depth", [1, 2], ids=["product", "nested"])
+def test_a_rule_that_branches_too_far_is_told(depth: int) -> None:
+    """Seven times two times two alternatives are more than are looked at."""
+    either = "{any: [{all: [{words: [a%d]}, {words: [b%d]}]}, {all: [{words: [c%d]}, {words: [d%d]}]}]}"
+    every = f"[{', '.join(either % ((number,) * 4) for number in range(7))}]"
+    when = every if depth == 1 else f"{{any: [{{all: {every}}}, {{words: [x]}}]}}"
+    (found,) = _advice(f"{_BASE}  - {{id: wide, when: {when}}}\n  - {{id: last, when: always}}\n", "W520")
+    assert found[1].startswith('"wide" branches into too many alternatives')
+
+
+def test_a_rule_that_words_or_a_fact_can_satisfy_gets_a_message_with_words() -> None:
+    """What the circumstances could do, words do too."""
+    assert _reach(
+        "{id: one, when: {any: [{words: [phone]}, {client: {tier: gold}}]}, stop: true}",
+        "{id: two, when: {any: [{exact: [phones]}, {client: {tier: gold}}]}}",
+    ) == ['"two" is never asked: "one" always matches first and ends the search, e.g. "phones" by Acme']
+
+
 _OVERLAP = ("W513", "W514")
 
 
@@ -327,6 +364,22 @@ def test_a_priority_that_a_later_rule_always_raises_is_shown() -> None:
     ]
 
 
+def test_what_cannot_be_shown_is_not_said_about_priorities() -> None:
+    """No sample of the pattern is found, or every sample belongs to a third rule."""
+    odd = "[{pattern: '[^xa1 e5!zk.]q'}, {exact: [phones]}]"
+    assert (
+        _overlaps(f"{{id: one, when: {odd}, priority: low}}", "{id: two, when: {words: [phone]}, priority: high}") == []
+    )
+    assert (
+        _overlaps(
+            "{id: zero, when: {words: [dead]}, priority: urgent, channel: a}",
+            "{id: one, when: {words: [phone]}, priority: low, channel: a}",
+            "{id: two, when: [{exact: [phones]}, {exact: [dead]}], priority: high, channel: b}",
+        )
+        == []
+    )
+
+
 def test_a_rule_is_too_broad_by_the_messages_of_every_day() -> None:
     """One that facts make narrow and one that only forbids are told apart."""
     broad = "[the, not, our, please, you, and, was]"
@@ -370,7 +423,7 @@ def test_hundreds_of_rules_that_share_what_they_ask_for_are_told() -> None:
         (
             12,
             (
-                '"r0" asks for what hundreds of other rules ask for, and so have 202 more: it is not known whether '
+                '"r0" asks for what hundreds of other rules ask for (as 202 more do): it is not known whether '
                 "other rules keep it from deciding"
             ),
         )

@@ -1,15 +1,20 @@
 """Two folders by meaning: what differs, how grave it is, and whom it touches."""
 
+from dataclasses import fields
 from textwrap import dedent
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import cli
-from engine.ruleset import differences, reader, schema
+from engine.ruleset import differences, reader, schema, syntax
 from engine.ruleset.differences import Change, Folder, Grade, compare, overall
 from engine.ruleset.syntax import Document, Place
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 BASE = """\
 defaults: {channel: triage, tags: [whatsapp]}
@@ -685,3 +690,27 @@ def test_the_classes_are_documented_where_people_look(capsys: pytest.CaptureFixt
         differences.__doc__.partition("patch:")[2].replace("minor:", "minor").replace("major:", "major").split("\n")
     ):
         assert " ".join(line.split()) in shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [
+        pytest.param(
+            syntax.Rule,
+            "ack also at channel enabled escalate examples follow_up id mention priority reason shadow stop summary "
+            "tags title when",
+            id="rule",
+        ),
+        pytest.param(syntax.Defaults, "ack at channel follow_up mention priority tags", id="defaults"),
+        pytest.param(syntax.FollowUp, "ack_again_after at then within", id="follow-up"),
+        pytest.param(syntax.Keyword, "category name spellings typos", id="keyword"),
+        pytest.param(syntax.Channel, "name purpose team", id="channel"),
+        pytest.param(syntax.Hours, "holidays name timezone weekly", id="hours"),
+        pytest.param(syntax.ClientEntry, "language name phones tags tier", id="client"),
+        # Scenarios are tests: whether they hold is what `engine test` says.
+        pytest.param(syntax.Document, "channels clients defaults hours keywords rules scenarios", id="document"),
+    ],
+)
+def test_nothing_that_a_file_says_is_overlooked(kind: "type[DataclassInstance]", known: str) -> None:
+    """Who adds a field to the language meets this list, and has it compared."""
+    assert sorted(field.name for field in fields(kind)) == known.split()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from standins.documents import (
     always,
@@ -207,6 +207,24 @@ def test_every_rule_either_matches_or_says_why_not(rules: list[Rule], given_even
     spoken = [*explanation.decision.matched, *on_trial, *(missed.rule for missed in explanation.not_matched)]
     assert sorted(spoken) == sorted(each.id.value for each in rules if each.enabled)
     assert all(missed.missing for missed in explanation.not_matched)
+
+
+_SIGNS = "aB3é'\u2019`*_-~. \u0301\u200dß\u0665가½👍🏻ж$"
+_WRITTEN = st.text(max_size=12) | st.text(st.sampled_from(_SIGNS), max_size=10)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_WRITTEN)
+def test_a_rule_that_is_written_as_the_message_matches_it(written: str) -> None:
+    """Whatever a client types, a lead who copies it into a rule gets a rule that matches."""
+    assume(normalise(written).words)
+    # These two have a meaning of their own in `words:`.
+    assume(not any(part.startswith("$") or part.endswith("*") for part in written.split()))
+    made = ruleset(
+        rule("exact", exact(written)), rule("words", words(written)), rule("within", words(f"{written} now"))
+    )
+    assert made.evaluate(event(written)).matched == ("exact", "words", "last")
+    assert made.evaluate(event(f"Well, {written} NOW!")).matched == ("exact", "words", "within", "last")
 
 
 def test_a_message_of_100_kb_is_evaluated() -> None:

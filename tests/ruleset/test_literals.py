@@ -116,3 +116,9 @@ def test_texts_are_found_wherever_they_stand() -> None:
     assert made.find("жxж") == {2}
     assert made.find("") == set()
     assert scanner.build({}).find("abc") == set()
+
+
+def test_more_texts_than_one_automaton_holds_are_found() -> None:
+    """Texts are found whichever automaton they fell into."""
+    made = scanner.build({number: [f"<{number}>"] for number in range(10_000)})
+    assert made.find("<0> <4095> <4096> <9999> <10000>") == {0, 4095, 4096, 9999}

@@ -206,9 +206,12 @@ def test_a_file_that_an_editor_has_just_emptied_is_read_when_it_is_full_again(fo
     rules, templates = folders
     edited = rules / "10-all.yaml"
     edited.write_text("")
-    loaded = loader.load(
-        rules, templates, settle=lambda: edited.write_text(RULES) if not edited.stat().st_size else None
-    )
+
+    def settle() -> None:
+        if not edited.stat().st_size:
+            edited.write_text(RULES)
+
+    loaded = loader.load(rules, templates, settle=settle)
     assert loaded.diagnostics == ()
     assert loaded.files["rules/10-all.yaml"] == RULES.encode()
 
@@ -244,7 +247,7 @@ def test_a_rule_that_asks_for_a_source_gets_its_examples_from_there() -> None:
         "  - {id: last, when: always}\n"
     )
     files = {"rules/a.yaml": rules.encode(), "templates/escalation/default.j2": ESCALATION.encode()}
-    assert _shown(loader.check(Snapshot(files), "rules", "templates")) == []
+    assert _shown(loader.check(Snapshot(files), "rules", "templates", advise=False)) == []
 
 
 @given(st.binary(max_size=300), st.binary(max_size=100))

@@ -1,7 +1,7 @@
 """Nothing that a file may hold makes the loader raise, and every finding says where in the file it is.
 
-Three ways to get at a file nobody thought of: any bytes, real rule files with lines and bytes that went astray, and YAML
-of any shape out of the language's own words.
+Three ways to get at a file nobody thought of: any bytes, real rule files with lines and bytes that went astray, and
+YAML of any shape out of the language's own words.
 """
 
 from collections.abc import Mapping
@@ -59,6 +59,8 @@ _EDITS = st.tuples(
     st.integers(0, 10_000),
 )
 
+_STRAY = (b"\t", b"- x", b"a: b: c", b"{{ x }}", b"  - [", b"*a", b"'", b'"\\', b"\xff")
+
 
 def _edited(content: bytes, edit: tuple[str, int, int]) -> bytes:
     kind, first, second = edit
@@ -79,9 +81,7 @@ def _edited(content: bytes, edit: tuple[str, int, int]) -> bytes:
         case "indent":
             lines[at] = b" " * (second % 5) + lines[at].lstrip()
         case "insert":
-            lines.insert(
-                at, (b"\t", b"- x", b"a: b: c", b"{{ x }}", b"  - [", b"*a", b"'", b'"\\', b"\xff")[second % 9]
-            )
+            lines.insert(at, _STRAY[second % len(_STRAY)])
         case _:
             pass
     return b"\n".join(lines)
@@ -103,36 +103,25 @@ _WORDS = st.sampled_from(
         *schema.RULE_KEYS,
         *schema.DEFAULT_KEYS,
         *("all", "any", "none", "words", "exact", "keywords", "pattern", "client", "source", "kind", "attachment"),
-        *(
-            "match",
-            "no_match",
-            "timezone",
-            "weekly",
-            "holidays",
-            "team",
-            "purpose",
-            "name",
-            "phones",
-            "tier",
-            "language",
-        ),
+        *("match", "no_match", "timezone", "weekly", "holidays", "team", "purpose", "name", "phones", "tier"),
         *("within", "then", "ack_again_after", "append", "new", "live", "shadow", "true", "false", "typos", "always"),
         *("1", "", " ", "30m", "0h", "999999999999d", "NO", "22:30", "Mon-Fri 08:00-17:30", "Sun-Mon 25:00-99:99"),
+        *("Africa/Nairobi", "../etc", "KE", "+254700000001", "+", "$product", "word*", "*", "(", "(?P<a>x)"),
         *(
-            "Africa/Nairobi",
-            "../etc",
-            "KE",
-            "+254700000001",
-            "+",
-            "$product",
-            "word*",
-            "*",
-            "(",
-            "(?P<a>x)",
+            "language",
             r"\b",
             "[[:x",
+            "{{ product }}",
+            "{{",
+            "{% if %}",
+            "{{ a.b }}",
+            "high",
+            "default",
+            "é",
+            "😀",
+            "\u0300",
+            "x" * 300,
         ),
-        *("{{ product }}", "{{", "{% if %}", "{{ a.b }}", "high", "default", "é", "😀", "\u0300", "x" * 300),
     ]
 )
 _SHAPES = st.recursive(

@@ -15,7 +15,10 @@ TEMPLATES = {"templates/ack/default.j2": b"Hello", "templates/escalation/default
 BASE = "schema: 1\ndefaults: {channel: triage, ack: default}\nchannels: {triage: {}}\n"
 WORDS = "keywords: {product: {3CX: [3cx]}}\n"
 MORE_WORDS = "keywords: {product: {3CX: [3cx, pbx]}}\n"
-ASKS = "schema: 1\nrules:\n  - {id: asks, when: {keywords: {product: 3CX}}, examples: {match: [my 3cx], no_match: [my pbx]}}\n"
+ASKS = (
+    "schema: 1\nrules:\n"
+    "  - {id: asks, when: {keywords: {product: 3CX}}, examples: {match: [my 3cx], no_match: [my pbx]}}\n"
+)
 STOPS = "schema: 1\nrules:\n  - {id: stops, when: {words: [my]}, stop: true}\n"
 LAST = "schema: 1\nrules:\n  - {id: last, when: always}\n"
 
@@ -65,6 +68,17 @@ def test_a_failed_example_is_tried_again() -> None:
     files = {"a": BASE + MORE_WORDS, "b": ASKS, "z": LAST}
     first = _check(files)
     assert _codes(first) == _codes(_check(files, first.parts)) == ["E206"]
+
+
+def test_a_file_that_cannot_be_read_is_remembered_as_such() -> None:
+    """Nothing is said about names that it may define, the second time no more than the first."""
+    last = LAST.replace("always}", "always, channel: more}")
+    files = {"a": BASE + WORDS, "b": "schema: 1\nrules: [\n  x: [\n", "z": last}
+    first = _check(files)
+    second = _check(files, first.parts)
+    assert _codes(first) == _codes(second)
+    assert "E112" not in _codes(second)
+    assert [part.complete for part in second.parts.files] == [True, False, True]
 
 
 def test_the_same_bytes_in_another_folder_are_read_for_that_folder() -> None:

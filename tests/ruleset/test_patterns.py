@@ -3,11 +3,11 @@ import re
 import time
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from standins.documents import text
 
-from engine.core.text import normalise
+from engine.core.text import fold, normalise
 from engine.ruleset import patterns
 from engine.ruleset.expressions import translate
 from engine.ruleset.patterns import Found, check, compile_patterns, groups
@@ -417,3 +417,26 @@ def test_a_hostile_message_takes_linear_time(unit: str) -> None:
     assert compiled.locate(0, line) is None
     assert compiled.locate(1, line) is None
     assert time.process_time() - started < 2.0
+
+
+def test_python_s_engine_never_sees_a_pattern_of_a_lead() -> None:
+    """Only RE2 runs what leads write: Python's `re`, which can take for ever, has not even compiled it."""
+    re.purge()
+    written = r"\b(?:grexmon+)+ (?P<code>\d+)"
+    assert finds(written, "grexmonn 5") == finds(written, "grexmonn 5 ж") == "grexmonn 5"
+    assert not any("grex" in str(key) for key in re._cache)  # type: ignore[attr-defined]  # what `re` has compiled of late
+
+
+@given(st.text(max_size=8) | st.text(st.sampled_from("aB3é'\u2019*_-~. \u0301\u200dß٥가½👍🏻ж$"), max_size=10))
+@example("0*\u200b 0")
+def test_a_pattern_that_is_copied_from_a_message_finds_it(written: str) -> None:
+    """What a client typed, with its signs escaped and without blanks at its ends, is a pattern that finds it."""
+    while written and fold(written[0]) in {"", " "}:
+        written = written[1:]
+    while written and fold(written[-1]) in {"", " "}:
+        written = written[:-1]
+    # A backtick is an apostrophe in some words and a mark in others.
+    assume(written and "`" not in written)
+    regex = "".join(f"\\{sign}" if sign.isascii() and not sign.isalnum() else sign for sign in written)
+    assume(not check(text(regex)))
+    assert finds(regex, written) is not None

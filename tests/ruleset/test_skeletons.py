@@ -8,14 +8,7 @@ from engine.ruleset.templates import compile_summary
 from engine.ruleset.templates.sandbox import LENIENT, examine, render
 from engine.ruleset.templates.skeletons import skeleton
 
-CODE = (
-    "{{ product }}",
-    "{{ x | upper }}",
-    "{% if product is defined %}",
-    "{% else %}",
-    "{% endif %}",
-    "{{ product | }}",
-)
+CODE = ("{{ product }}", "{{ x | upper }}", "{% if product is defined %}", "{% else %}", "{% endif %}", "{{ x | }}")
 WORDS = (" calls ", "failing", "", "é", "a.b", "'", '"', "}", "{", "#}", "{#", "%}", "{{", "{% raw %}", "{% endraw %}")
 MORE = ('{{ "}}" }}', "{{- product -}}", "{%- if product %}", "{{ product.x }}", "{% for x in tags %}", "{% endfor %}")
 SUMMARIES = st.lists(st.sampled_from((*CODE, *WORDS, *MORE)), max_size=8).map("".join)

@@ -332,3 +332,17 @@ def test_a_name_over_two_lines_is_pointed_at_with_its_line() -> None:
     """Where the parser counts another line than the one the name stands in, the line itself is shown."""
     (fault,) = load(ack_default="{{ 'a' ~\n  b }}").check_names(())
     assert (fault.at.line, fault.message) == (2, 'no variable is named "b"')
+
+
+@given(
+    st.lists(
+        st.sampled_from(["{{ product }}", "{{product}}", "{{ raw_text }}", "{{ tags }}", "{{ none }}", "{{ absent }}"])
+        | st.sampled_from([" ", "  ", "calls }} ", "#", "%", "}", "é", "{% if product is defined %}x{% endif %}"]),
+        max_size=6,
+    ).map("".join)
+)
+def test_a_summary_without_code_is_what_jinja2_makes_of_it(source: str) -> None:
+    """Text and variables are put together without Jinja2's help, with the same result."""
+    given = {"product": "3CX", "raw_text": quote("help"), "tags": ("a", "b")}
+    expected = " ".join(LENIENT.from_string(source).render(given).split())
+    assert compile_summary(source).render(given) == expected

@@ -6,9 +6,8 @@ exceptions name it less.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from engine.core.decisions import Priority
 from engine.core.masking import mask_phone
@@ -17,7 +16,7 @@ from engine.ruleset.clauses import CATEGORY
 from engine.ruleset.differences import clauses
 from engine.ruleset.differences.grades import Change, Grade, listed
 from engine.ruleset.differences.rules import ASPECTS, Aspect, effective, is_live
-from engine.ruleset.syntax import ClientEntry, Document, HoursIs, Keyword, KeywordIs, Place, Rule, Words
+from engine.ruleset.syntax import ClientEntry, Document, Keyword, Place, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +32,56 @@ class Folder:
 
 def compare(before: Folder, after: Folder) -> Iterator[Change]:
     """Every difference outside of the rules themselves, section by section."""
+    asked = _index((before.document, after.document))
     yield from _defaults(before.document, after.document)
-    yield from _keywords(before, after)
+    yield from _keywords(before, after, asked)
     yield from _channels(before.document, after.document)
-    yield from _hours(before.document, after.document)
-    yield from _clients(before.document, after.document)
+    yield from _hours(before.document, after.document, asked)
+    yield from _clients(before.document, after.document, asked)
     yield from _templates(before, after)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A rule that asks for something."""
+
+    rule: str
+    is_live: bool
+    # Whether a match speaks for the rule.
+    positive: bool
+    # The canonical keywords that it asks for; none of them means any.
+    names: frozenset[str] = frozenset()
+
+
+# By what is asked for: ("keywords", category), ("hours", name) or ("client", field).
+_Asked = Mapping[tuple[str, str], Sequence[_Ask]]
+
+
+def _index(documents: Iterable[Document]) -> _Asked:
+    """Who asks for what, on either side, in the order of the rules."""
+    found: dict[tuple[str, str], list[_Ask]] = {}
+    for document in documents:
+        for rule in document.rules:
+            for atom, positive in clauses.asked(rule.when) if rule.enabled else ():
+                for key, names in _keys(atom):
+                    found.setdefault(key, []).append(_Ask(rule.id.value, is_live(rule), positive, names))
+    return found
+
+
+def _keys(atom: syntax.Atom) -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
+    match atom:
+        case syntax.KeywordIs():
+            yield ("keywords", atom.category.value), frozenset(name.value for name in atom.names)
+        case syntax.Words():
+            for phrase in atom.phrases:
+                for named in CATEGORY.finditer(phrase.value):
+                    yield ("keywords", named["category"]), frozenset()
+        case syntax.HoursIs():
+            yield ("hours", atom.name.value), frozenset()
+        case syntax.ClientIs():
+            yield ("client", atom.field.value), frozenset()
+        case _:
+            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +100,10 @@ class _Uses:
         return Grade.MINOR if self.positive or self.negative else unasked
 
 
-def _uses(documents: Iterable[Document], asks: Callable[[syntax.Atom], bool]) -> _Uses:
-    rules: dict[str, None] = {}
-    signs: set[bool] = set()
-    for document in documents:
-        for rule in document.rules:
-            found = {positive for atom, positive in clauses.asked(rule.when) if rule.enabled and asks(atom)}
-            if found:
-                rules[rule.id.value] = None
-                signs |= found if is_live(rule) else set()
-    return _Uses(tuple(rules), True in signs, False in signs)
+def _uses(asks: Iterable[_Ask]) -> _Uses:
+    found = list(asks)
+    signs = {ask.positive for ask in found if ask.is_live}
+    return _Uses(tuple(dict.fromkeys(ask.rule for ask in found)), True in signs, False in signs)
 
 
 def _touched(rules: Sequence[Rule]) -> tuple[tuple[str, ...], bool]:
@@ -99,7 +136,7 @@ def _leaving(document: Document, aspect: Aspect) -> list[Rule]:
     return [rule for rule in document.rules if rule.enabled and aspect.said(rule) is None]
 
 
-def _keywords(before: Folder, after: Folder) -> Iterator[Change]:
+def _keywords(before: Folder, after: Folder, asked: _Asked) -> Iterator[Change]:
     old, new = _by_name(before.document.keywords), _by_name(after.document.keywords)
     for name in dict.fromkeys((*new, *old)):
         one, other = old.get(name), new.get(name)
@@ -110,7 +147,7 @@ def _keywords(before: Folder, after: Folder) -> Iterator[Change]:
         gained, lost = bool(added) or forgives[1] > forgives[0], bool(removed) or forgives[0] > forgives[1]
         if not (gained or lost):
             continue
-        asking = _uses((before.document, after.document), partial(_asks_keyword, category=name[0], name=name[1]))
+        asking = _uses(ask for ask in asked.get(("keywords", name[0]), ()) if not ask.names or name[1] in ask.names)
         unasked = Grade.MINOR if _is_shown(name[0], before) or _is_shown(name[0], after) else Grade.PATCH
         grade = asking.grade(gained=gained, lost=lost, unasked=unasked)
         parts = [f"{listed(found)} {word}" for found, word in ((added, "added"), (removed, "removed")) if found]
@@ -135,15 +172,6 @@ def _spellings(keyword: Keyword | None) -> dict[str, str]:
     if keyword is None:
         return {}
     return {clauses.phrase(written.value): written.value for written in (keyword.name, *keyword.spellings)}
-
-
-def _asks_keyword(atom: syntax.Atom, category: str, name: str) -> bool:
-    if isinstance(atom, KeywordIs):
-        names = {each.value for each in atom.names}
-        return atom.category.value == category and (not names or name in names)
-    if isinstance(atom, Words):
-        return any(found["category"] == category for each in atom.phrases for found in CATEGORY.finditer(each.value))
-    return False
 
 
 def _is_shown(category: str, folder: Folder) -> bool:
@@ -184,7 +212,7 @@ def _posting_to(document: Document, channel: str) -> list[Rule]:
     ]
 
 
-def _hours(before: Document, after: Document) -> Iterator[Change]:
+def _hours(before: Document, after: Document, asked: _Asked) -> Iterator[Change]:
     old, new = ({hours.name.value: hours for hours in document.hours} for document in (before, after))
     for name in dict.fromkeys((*new, *old)):
         one, other = old.get(name), new.get(name)
@@ -195,13 +223,9 @@ def _hours(before: Document, after: Document) -> Iterator[Change]:
             continue
         named = [part for part, is_other in _parts_of_hours(one, other) if is_other]
         if named:
-            asking = _uses((before, after), partial(_asks_hours, name=name))
+            asking = _uses(asked.get(("hours", name), ()))
             grade = asking.grade(gained=True, lost=True)
             yield Change(subject, "changed", f"another {' and '.join(named)}", grade, *at, asking.rules)
-
-
-def _asks_hours(atom: syntax.Atom, name: str) -> bool:
-    return isinstance(atom, HoursIs) and atom.name.value == name
 
 
 def _parts_of_hours(one: syntax.Hours, other: syntax.Hours) -> Iterator[tuple[str, bool]]:
@@ -211,7 +235,7 @@ def _parts_of_hours(one: syntax.Hours, other: syntax.Hours) -> Iterator[tuple[st
     yield "choice of holidays", (one.holidays and one.holidays.value) != (other.holidays and other.holidays.value)
 
 
-def _clients(before: Document, after: Document) -> Iterator[Change]:
+def _clients(before: Document, after: Document, asked: _Asked) -> Iterator[Change]:
     """Entries are the same as long as they have a number in common; numbers are masked."""
     by_phone = {phone.value: index for index, entry in enumerate(before.clients) for phone in entry.phones}
     left = dict(enumerate(before.clients))
@@ -219,9 +243,9 @@ def _clients(before: Document, after: Document) -> Iterator[Change]:
         known = (by_phone[phone.value] for phone in entry.phones if phone.value in by_phone)
         earlier = left.pop(next(known, -1), None)
         if earlier is None or _facts(earlier) != _facts(entry):
-            yield _client(earlier, entry, (before, after))
+            yield _client(earlier, entry, asked)
     for entry in left.values():
-        yield _client(entry, None, (before, after))
+        yield _client(entry, None, asked)
 
 
 def _facts(entry: ClientEntry) -> dict[str, frozenset[str]]:
@@ -242,7 +266,7 @@ _NOTHING: Mapping[str, frozenset[str]] = {
 }
 
 
-def _client(one: ClientEntry | None, other: ClientEntry | None, documents: tuple[Document, Document]) -> Change:
+def _client(one: ClientEntry | None, other: ClientEntry | None, asked: _Asked) -> Change:
     old, new = (_NOTHING if entry is None else _facts(entry) for entry in (one, other))
     parts: list[str] = []
     grade = Grade.PATCH
@@ -251,7 +275,7 @@ def _client(one: ClientEntry | None, other: ClientEntry | None, documents: tuple
         added, removed = new[field] - old[field], old[field] - new[field]
         if not (added or removed):
             continue
-        asking = _uses(documents, partial(_asks_client, field=field))
+        asking = _uses(asked.get(("client", field), ()))
         if field == "known":
             # `known: false` asks for the opposite.
             asking = replace(asking, negative=asking.negative or asking.positive)
@@ -270,10 +294,6 @@ def _client(one: ClientEntry | None, other: ClientEntry | None, documents: tuple
 
 def _shown(field: str, values: Iterable[str]) -> str:
     return ", ".join(sorted(mask_phone(value) if field == "phone" else f'"{value}"' for value in values))
-
-
-def _asks_client(atom: syntax.Atom, field: str) -> bool:
-    return isinstance(atom, syntax.ClientIs) and atom.field.value == field
 
 
 def _templates(before: Folder, after: Folder) -> Iterator[Change]:
