@@ -9,7 +9,7 @@ from itertools import islice
 
 from engine.core import text as texts
 from engine.rehearsals.trials import Table, Trial, spelling_key
-from engine.rehearsals.units import Cut, Key, Part, Unit
+from engine.rehearsals.units import Cut, Part, Unit
 from engine.ruleset import conditions
 from engine.ruleset.circumstances import favourable, necessary
 from engine.ruleset.syntax import Keyword, KeywordIs, Text, Words
@@ -42,8 +42,8 @@ def for_spelling(keyword: Keyword, text: Text, table: Table) -> str:
     key = spelling_key(category, text.value)
     # Whoever asks for the keyword by its name has messages that are about it.
     for asked in (("keyword", category, name), ("keyword", category)):
-        rules = {cut.rule.id.value: cut for cut in table.cuts if _asks(cut, asked)}
-        examples = (trial for trial in table.trials if trial.matches and trial.rule in rules and asked in trial.met)
+        rules = table.asking.get(asked, {})
+        examples = (trial for trial in table.meeting(asked) if trial.matches and trial.rule in rules)
         for trial in islice(examples, _ATTEMPTS):
             rule = rules[trial.rule]
             message = _with(trial.event.message.text, *trial.met[asked], text.value)
@@ -52,11 +52,6 @@ def for_spelling(keyword: Keyword, text: Text, table: Table) -> str:
             if key in met and table.holds(rule, met):
                 return message
     return ""
-
-
-def _asks(cut: Cut, key: Key) -> bool:
-    """Whether a rule asks for something other than as a guard."""
-    return any(unit.key == key for part in cut.parts if not part.guard for unit in part.units)
 
 
 def _written(unit: Unit, table: Table) -> str:

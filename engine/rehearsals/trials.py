@@ -67,6 +67,8 @@ class Table:
     trials: tuple[Trial, ...]
     probe: Probe
     _numbers: _Numbers = field(repr=False)
+    # The rules that ask for a key, and not only as a guard.
+    asking: Mapping[Key, Mapping[str, Cut]] = field(repr=False)
     # The positions of the trials that meet a key.
     _meeting: Mapping[Key, tuple[int, ...]] = field(repr=False)
 
@@ -74,8 +76,12 @@ class Table:
         """The units of a rule that a message meets."""
         return _hits(self._numbers[cut.rule.id.value], met)
 
+    def meeting(self, key: Key) -> tuple[Trial, ...]:
+        """The trials that meet a key, in their order."""
+        return tuple(self.trials[place] for place in self._meeting.get(key, ()))
+
     def near(self, cut: Cut) -> tuple[int, ...]:
-        """The positions of the trials that meet a unit of a rule, and of one that meets none: the others are like it."""
+        """The positions of the trials that meet a unit of a rule, and of one that meets none; the rest is like it."""
         meeting = {place for _, key in self._numbers[cut.rule.id.value] for place in self._meeting.get(key, ())}
         none = (place for place in range(len(self.trials)) if place not in meeting)
         return tuple(sorted((*meeting, *islice(none, 1))))
@@ -96,7 +102,12 @@ def table(document: Document, ruleset: Ruleset, cuts: Sequence[Cut], templates: 
     for place, trial in enumerate(trials):
         for key in trial.met:
             meeting.setdefault(key, []).append(place)
-    return Table(document, tuple(cuts), trials, probe, numbers, {key: tuple(places) for key, places in meeting.items()})
+    asking: dict[Key, dict[str, Cut]] = {}
+    for cut in cuts:
+        for unit in (unit for part in cut.parts if not part.guard for unit in part.units):
+            asking.setdefault(unit.key, {})[cut.rule.id.value] = cut
+    frozen = {key: tuple(places) for key, places in meeting.items()}
+    return Table(document, tuple(cuts), trials, probe, numbers, asking, frozen)
 
 
 def _hits(units: tuple[tuple[int, Key], ...], met: Collection[Key]) -> frozenset[int]:

@@ -32,6 +32,23 @@ rules:
   - id: anything-else
     when: always
 """
+BASE = """\
+# What the single files of ../../bad and ../../good are loaded together with.
+schema: 1
+
+defaults: {channel: support-triage, priority: normal, ack: default, tags: [whatsapp]}
+
+keywords:
+  product:
+    3CX: [3cx, "3 cx", threecx]
+    VoIP: [voip, sip]
+  direction:
+    outbound: [outbound, outgoing, "dial out"]
+
+channels:
+  support-triage: {team: support}
+  support-voip: {team: support, purpose: calls and phones}
+"""
 STORY = """\
 schema: 1
 scenarios:
@@ -47,8 +64,10 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with good rules, templates and a scenario in it."""
     folder = tmp_path / "work"
     shutil.copytree(CASES / "base", folder)
+    shutil.rmtree(folder / "rules")
+    (folder / "rules" / "tests").mkdir(parents=True)
+    (folder / "rules" / "00-base.yaml").write_text(BASE)
     (folder / "rules" / "zz-last.yaml").write_text(RULES)
-    (folder / "rules" / "tests").mkdir()
     (folder / "rules" / "tests" / "a.yaml").write_text(STORY.replace(', says: ""', ""))
     monkeypatch.chdir(folder)
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -86,7 +105,7 @@ def test_when_all_pass_one_line_says_so(work: Path, capsys: pytest.CaptureFixtur
     """And the exit code is 0."""
     assert work.is_dir()
     assert main(["test"]) == 0
-    assert _shown(capsys) == "2 rules · 2 examples · 1 scenario: all pass (0.0 s)\n"
+    assert _shown(capsys) == "2 rules · 1 example · 1 scenario: all pass (0.0 s)\n"
 
 
 def test_a_failure_says_where_what_and_why(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,7 +136,7 @@ def test_a_failure_says_where_what_and_why(work: Path, capsys: pytest.CaptureFix
         "          came      1\n"
         "          step 1: 1\n"
         "\n"
-        "2 rules · 2 examples · 1 scenario: 2 fail (0.0 s)\n"
+        "2 rules · 1 example · 1 scenario: 2 fail (0.0 s)\n"
     )
 
 
@@ -126,14 +145,13 @@ def test_verbose_tells_what_passed(work: Path, capsys: pytest.CaptureFixture[str
     assert work.is_dir()
     assert rehearse.run(_options(verbose=True)) == 0
     *lines, _ = _shown(capsys).splitlines()
-    assert lines[:4] == [
+    assert lines[:3] == [
         'ok    rules/zz-last.yaml:10:15  about-products: "something about 3CX"',
-        'ok    rules/zz-last.yaml:11:18  about-products: "good morning"',
         "ok    rules/tests/a.yaml:3:11  A broken 3CX",
         '        step 1, 2026-01-05 09:00, Amina: "3CX is dead"',
     ]
-    assert lines[4].startswith("          about-products, normal; post to support-voip: ")
-    assert lines[5:] == [
+    assert lines[3].startswith("          about-products, normal; post to support-triage: ")
+    assert lines[4:] == [
         "        step 2, 2026-01-05 09:05, Amina, edit: (voice)",
         "          anything-else, normal; reply in the thread; the client is told nothing",
     ]
@@ -194,9 +212,9 @@ def test_json_holds_everything_that_the_text_says(
     assert rehearse.run(_options(format="json", mutate=True, min=1)) == int(broken)
     content = json.loads(capsys.readouterr().out)
     assert content["ok"] is not broken
-    assert (content["rules"], content["examples"], content["scenarios"]) == (2, 2, 1)
+    assert (content["rules"], content["examples"], content["scenarios"]) == (2, 1, 1)
     assert content["failed"] == (2 if broken else 0)
-    example, _, scenario = content["tests"]
+    example, scenario = content["tests"]
     assert (example["kind"], example["rule"], example["passed"]) == ("example", "about-products", not broken)
     assert (scenario["kind"], scenario["path"], scenario["line"]) == ("scenario", "rules/tests/a.yaml", 3)
     assert [failure["step"] for failure in scenario["failures"]] == ([1, None] if broken else [])
@@ -218,7 +236,7 @@ def test_junit_has_a_case_for_each_test(work: Path, capsys: pytest.CaptureFixtur
     _break(work)
     assert rehearse.run(_options(format="junit", min=0)) == 1
     root = ET.fromstring(capsys.readouterr().out)  # noqa: S314 - our own output
-    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("3", "2", "0")
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("2", "2", "0")
     failure = root.find(".//testsuite[@name='rules/tests/a.yaml']/testcase/failure")
     assert failure is not None
     assert failure.get("message") == "ack: expected Hello Brian, we fix it., came Hello Amina, we fix it.\n\nSupport"
