@@ -97,8 +97,6 @@ class Decision:
     also: tuple[tuple[str, str | None], ...] = ()
     # Whom the post calls; None: whoever is on call.
     mention: str | None = None
-    # The language variant of the acknowledgement's template, e.g. "sw"; None: the template itself.
-    language: str | None = None
     follow_up: FollowUpPolicy = FollowUpPolicy()
     # Rules on trial that matched, in order; they change nothing above.
     shadow: tuple[Shadow, ...] = ()

@@ -181,9 +181,11 @@ class Ruleset:
         for offered in self.templates.variants.values():
             languages.prepare(offered)
 
-    def _language(self, event: Event, ack: str | None) -> str | None:
-        """The variant of an acknowledgement: what the client directory says, else what the message is written in."""
-        offered = self.templates.variants.get(ack or "")
+    def language(self, event: Event, template: str) -> str | None:
+        """The variant of an acknowledgement: what the client directory says, else what the message is written in; see
+        `core.plan.Wording`.
+        """
+        offered = self.templates.variants.get(template)
         if not offered:
             return None
         known = self.atoms.directory.language(event.client.phone)
@@ -262,7 +264,6 @@ class Ruleset:
             ruleset_sha=self.sha,
             also=tuple((channel, self.channels.get(channel)) for channel in deciding.also),
             mention=deciding.mention,
-            language=self._language(event, deciding.ack),
             follow_up=deciding.follow_up,
             shadow=tuple(shadows),
         )
