@@ -60,7 +60,7 @@ class Summary:
     def render(self, given: Mapping[str, object]) -> str:
         """One line with quotes' marks, at most `SUMMARY_LIMIT` long; empty when nothing is left of it. Never raises."""
         if self.direct is not None:
-            return _one_line(direct.fill_in(self.direct, {**given, **self.words})[:TEXT_LIMIT])
+            return _one_line(direct.fill_in(self.direct, given)[:TEXT_LIMIT])
         if self.template is not None:
             return _one_line(render(self.template, {**given, **self.words}) or "")
         shown = list(self.pieces)
@@ -192,7 +192,9 @@ def compile_summary(source: str) -> Summary:
     found = skeleton(source)
     asks_message = not _OF_MESSAGE.isdisjoint(_used(found.shape))
     template, simple = _compiled(found.template)
-    return Summary(template, (), asks_message, found.words, simple)
+    if simple is not None:
+        return Summary(None, (), asks_message, direct=direct.worded(simple, found.words))
+    return Summary(template, (), asks_message, found.words)
 
 
 @lru_cache(maxsize=1024)

@@ -49,6 +49,22 @@ def fill_in(direct: Direct, given: Given) -> str:
     return "".join(written)
 
 
+def worded(direct: Direct, words: Mapping[str, str]) -> Direct:
+    """The same with some variables whose values are always these; see `skeletons`."""
+    return tuple(
+        [
+            words.get(part.name, part)
+            if isinstance(part, Variable)
+            else part
+            if isinstance(part, str)
+            else Choice(
+                tuple([(holds, worded(inner, words)) for holds, inner in part.cases]), worded(part.otherwise, words)
+            )
+            for part in direct
+        ]
+    )
+
+
 def _write(direct: Direct, given: Given, written: list[str]) -> None:
     for part in direct:
         if isinstance(part, str):
@@ -57,7 +73,12 @@ def _write(direct: Direct, given: Given, written: list[str]) -> None:
             if part.name in given:
                 written.append(str(given[part.name]))
         else:
-            _write(next((inner for holds, inner in part.cases if holds(given)), part.otherwise), given, written)
+            chosen = part.otherwise
+            for holds, inner in part.cases:
+                if holds(given):
+                    chosen = inner
+                    break
+            _write(chosen, given, written)
 
 
 def _parts(body: Sequence[nodes.Node]) -> Direct | None:
