@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from engine.core import variables
 from engine.core.decisions import Decision
@@ -108,8 +108,7 @@ class Plan:
     superseded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """One message with its decision, and what is settled before its texts are rendered."""
 
     inbound: Inbound

@@ -6,6 +6,7 @@ a template must ask `is defined`; the loader warns where a rule can match withou
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from engine.core.decisions import Priority
 from engine.core.events import Event, Message
@@ -37,6 +38,8 @@ def client_phone(event: Event) -> str | None:
     return _visible_line(event.client.phone)
 
 
+# A message asks twice for its client's name and number, once for the texts and once for the incident.
+@lru_cache(maxsize=8)
 def _visible_line(text: str | None) -> str | None:
     line = clean_line(text or "", NAME_LIMIT)
     if line.isascii():
