@@ -41,11 +41,13 @@ class Calendar:
         """Whether the moment, which is aware, lies in one of the windows; a window includes its start, not its end."""
         local = moment.astimezone(self.zone)
         today, at = local.date(), local.time()
-        return any(
-            (_begun(window, at) and self._opens(window, today))
-            or (_passes_midnight(window) and _before_end(window, at) and self._opens(window, today - _DAY))
-            for window in self.windows
-        )
+        # A loop, not `any`: every message asks every calendar.
+        for window in self.windows:
+            if _begun(window, at) and self._opens(window, today):
+                return True
+            if _passes_midnight(window) and _before_end(window, at) and self._opens(window, today - _DAY):
+                return True
+        return False
 
     def _opens(self, window: Window, day: date) -> bool:
         return day.weekday() in window.days and not (self.holidays and day in _holidays(self.holidays, day.year))

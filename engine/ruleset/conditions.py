@@ -22,6 +22,10 @@ class Kind(StrEnum):
     NONE = "none"
 
 
+# Looking a member up in its enumeration takes longer than comparing it (0.1 µs), and a decision compares dozens.
+_ALL, _ANY, _NONE = Kind.ALL, Kind.ANY, Kind.NONE
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One atom."""
@@ -61,7 +65,7 @@ def holds(condition: Condition, hits: AbstractSet[int]) -> bool:
     if isinstance(condition, Leaf):
         return condition.atom in hits
     # Loops, not `all` and `any`: this runs for every rule that a message reaches.
-    if condition.kind is Kind.ALL:
+    if condition.kind is _ALL:
         if not condition.atoms <= hits:
             return False
         for part in condition.branches:  # noqa: SIM110 - see above
@@ -71,7 +75,7 @@ def holds(condition: Condition, hits: AbstractSet[int]) -> bool:
     met = not condition.atoms.isdisjoint(hits)
     for part in condition.branches:
         met = met or holds(part, hits)
-    return met is (condition.kind is Kind.ANY)
+    return met is (condition.kind is _ANY)
 
 
 def evidence(condition: Condition, hits: AbstractSet[int]) -> list[int]:
@@ -81,12 +85,12 @@ def evidence(condition: Condition, hits: AbstractSet[int]) -> list[int]:
     if isinstance(condition, Leaf):
         return [condition.atom]
     found: list[int] = []
-    if condition.kind is not Kind.NONE:
+    if condition.kind is not _NONE:
         for part in condition.parts:
             if isinstance(part, Leaf):
                 if part.atom in hits:
                     found.append(part.atom)
-            elif part.kind is not Kind.NONE and holds(part, hits):
+            elif part.kind is not _NONE and holds(part, hits):
                 found += evidence(part, hits)
     return found
 

@@ -85,9 +85,7 @@ class Keywords:
                 at += 1
             run = tuple(words[start:at])
             held = self.recall(run) if at - start <= _REMEMBERED_WORDS else self.search(run)
-            if start:
-                held = tuple([Occurrence(one[0], one[1], one[2] + start, one[3] + start) for one in held])
-            found += held
+            found += [Occurrence(one[0], one[1], one[2] + start, one[3] + start) for one in held] if start else held
         return found
 
 
