@@ -331,6 +331,8 @@ def _copies(
     step: _Step, after: Incident, shown: Mapping[str, object], posts: Sequence[Escalation | FollowUp | Revision]
 ) -> Iterator[Copy]:
     """A copy for each further channel when the engineers are called: by a new post, or by a raised priority."""
+    if not step.decision.also:
+        return
     raised = step.before is not None and after.priority > step.before.priority
     if step.circumstances.channel_override or not posts or not (raised or isinstance(posts[0], Escalation)):
         return

@@ -142,7 +142,8 @@ class Reading:
         return tuple(found.items())
 
     def _show_keyword(self, category: str, names: frozenset[str]) -> Shown:
-        shown = next(each for each in self.occurrences if each[0] == category and (not names or each[1] in names))
+        # A list is made faster than a generator, and few messages hold more than five keywords.
+        shown, *_ = [each for each in self.occurrences if each[0] == category and (not names or each[1] in names)]
         start, end = self._of_words(shown.start, shown.end)
         line = f"keywords {category}: {shown.name if names else 'any'}"
         if shown.mistyped:

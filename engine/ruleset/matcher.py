@@ -275,9 +275,8 @@ def _because(matching: Iterable[Rule], reading: Reading) -> tuple[Because, ...]:
     original = reading.normal.original
     found: list[Because] = []
     for rule in matching:
-        atoms = _evidence(rule, reading)
-        shown = {reading.show(atom) for atom in atoms} if len(atoms) > 1 else map(reading.show, atoms)
-        for start, end, atom in sorted(shown):
+        shown = [reading.show(atom) for atom in _evidence(rule, reading)]
+        for start, end, atom in sorted(set(shown)) if len(shown) > 1 else shown:
             found.append(Because(rule.id, atom, original[start:end], start, end))
     return tuple(found)
 

@@ -70,8 +70,7 @@ def _write(direct: Direct, given: Given, written: list[str]) -> None:
         if isinstance(part, str):
             written.append(part)
         elif isinstance(part, Variable):
-            if part.name in given:
-                written.append(str(given[part.name]))
+            written.append(str(given.get(part.name, "")))
         else:
             chosen = part.otherwise
             for holds, inner in part.cases:
