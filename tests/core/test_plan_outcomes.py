@@ -66,6 +66,7 @@ def test_a_copy_says_what_the_post_says_and_where_the_post_is() -> None:
     [
         pytest.param((("dev-support-escalations", "support"), ("noc", None)), ["noc"], id="the channel of the post"),
         pytest.param((("noc", None), ("noc", None)), ["noc"], id="named twice"),
+        pytest.param((("dev-support-escalations", "support"),), [], id="only the channel of the post"),
         pytest.param((), [], id="none"),
     ],
 )
