@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
-from typing import TypeVar, assert_never
+from typing import NamedTuple, TypeVar, assert_never
 
 from engine.core import text
 from engine.core.decisions import FollowUpPolicy, Priority
@@ -34,6 +34,8 @@ from engine.ruleset.templates import Templates, compile_summary
 
 # The kinds of atoms over words and phrases.
 _PHRASES = frozenset({"words", "exact"})
+# And those over what `Facts` knows.
+_FACTS = frozenset({"source", "attachment", "kind", "follow_up", "hours"})
 # How many words of a list an atom's description shows.
 _SHOWN_WORDS = 4
 
@@ -134,9 +136,11 @@ def _template(said: syntax.Text | None, otherwise: str | None) -> str | None:
     return None if said.value == "none" else said.value
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What an atom asks, without its place: equal atoms of several rules are one."""
+class _Asked(NamedTuple):
+    """What an atom asks, without its place: equal atoms of several rules are one.
+
+    A tuple, because it is looked up for each atom of each rule, and a tuple hashes ten times as fast.
+    """
 
     # The key of the atom, or always.
     kind: str
@@ -249,6 +253,8 @@ def _atoms(document: syntax.Document, numbers: Mapping[_Asked, int]) -> tuple[At
 def _facts(document: syntax.Document, numbers: Mapping[_Asked, int]) -> Facts:
     by_value: dict[tuple[str, str], list[int]] = {}
     for asked, atom in numbers.items():
+        if asked.kind not in _FACTS:
+            continue
         for value in asked.values or ("any",):
             by_value.setdefault((f"{asked.kind} {asked.of}".strip(), value), []).append(atom)
 

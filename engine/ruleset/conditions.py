@@ -6,9 +6,10 @@ can reach. It never sees a message, only which atoms hit.
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from engine.ruleset.values import light_value
 
 # The atom that every event satisfies.
 ALWAYS = 0
@@ -22,14 +23,14 @@ class Kind(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Leaf:
     """One atom."""
 
     atom: int
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Branch:
     """A group of conditions."""
 
@@ -115,7 +116,9 @@ def outline(condition: Condition, terms: Sequence[frozenset[int]], cost: Callabl
         )
     if condition.kind is Kind.ANY:
         # A part that needs several things is stood for by the rarest of them, and one that needs nothing by nothing.
-        rarest = [min(part.needed, key=cost, default=None) for part in parts]
+        rarest = [
+            part.needed[0] if len(part.needed) == 1 else min(part.needed, key=cost, default=None) for part in parts
+        ]
         if any(each is None for each in rarest):
             return Outline(whole=any(part == Outline() for part in parts))
         whole = all(part.whole and len(part.needed) == 1 and not part.barred for part in parts)

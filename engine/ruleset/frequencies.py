@@ -38,7 +38,6 @@ def of_word(word: str) -> float:
 def of_phrase(steps: Iterable[Step]) -> float:
     """Words in a row: no more frequent than the rarest of them."""
     rates = [
-        _PREFIX * of_word(step.prefix) if step.prefix else of_word(min(step.forms, key=lambda form: (len(form), form)))
-        for step in steps
+        _PREFIX * of_word(step.prefix) if step.prefix else of_word(min(sorted(step.forms), key=len)) for step in steps
     ]
     return min(rates, default=0.0) * _FOLLOWED ** (len(rates) - 1)
