@@ -57,6 +57,7 @@ readonly -a PURE=(
   'engine/ruleset/shapes.py'
   'engine/ruleset/syntax.py'
   'engine/ruleset/typos.py'
+  'engine/ruleset/values.py'
   'engine/ruleset/variants.py'
   'engine/ruleset/unused.py'
   'engine/ruleset/witnesses.py'

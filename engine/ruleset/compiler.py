@@ -32,6 +32,8 @@ from engine.ruleset.matcher import Ruleset, Trial
 from engine.ruleset.phrases import Phrase, PhraseIndex, Step
 from engine.ruleset.templates import Templates, compile_summary
 
+# The kinds of groups by the words that stand for them.
+_KINDS = {str(kind): kind for kind in Kind}
 # The kinds of atoms over words and phrases.
 _PHRASES = frozenset({"words", "exact"})
 # And those over what `Facts` knows.
@@ -157,7 +159,7 @@ class _Numbering:
 
     def tree(self, condition: syntax.Condition) -> Condition:
         if isinstance(condition, syntax.Group):
-            return conditions.branch(Kind(condition.kind), [self.tree(part) for part in condition.parts])
+            return conditions.branch(_KINDS[condition.kind], [self.tree(part) for part in condition.parts])
         return Leaf(self.numbers.setdefault(_asked(condition), len(self.numbers)))
 
 
@@ -316,7 +318,7 @@ def _keyword_terms(numbers: Iterable[_Asked], first: int) -> dict[tuple[str, str
 def _keyword_rates(named: Mapping[tuple[str, str], int], spellings: Iterable[Spelling]) -> dict[int, float]:
     rates = dict.fromkeys(named.values(), 0.0)
     for spelling in spellings:
-        rate = frequencies.of_phrase([Step(frozenset({word})) for word in text.words(spelling.written)])
+        rate = frequencies.of_phrase(tuple(Step(frozenset({word})) for word in text.words(spelling.written)))
         for name in (spelling.name, ""):
             if (spelling.category, name) in named:
                 rates[named[spelling.category, name]] += rate
@@ -340,7 +342,7 @@ def _questions(numbers: Mapping[_Asked, int]) -> list[tuple[int, directory.Quest
 
 
 def _values(texts: Iterable[syntax.Text]) -> tuple[str, ...]:
-    return tuple(text.value for text in texts)
+    return tuple([text.value for text in texts])
 
 
 def _frozen(lists: Mapping[_Key, Sequence[_Value]]) -> Mapping[_Key, tuple[_Value, ...]]:

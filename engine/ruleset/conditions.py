@@ -6,10 +6,9 @@ can reach. It never sees a message, only which atoms hit.
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
-
-from engine.ruleset.values import light_value
 
 # The atom that every event satisfies.
 ALWAYS = 0
@@ -23,14 +22,14 @@ class Kind(StrEnum):
     NONE = "none"
 
 
-@light_value
+@dataclass(frozen=True, slots=True)
 class Leaf:
     """One atom."""
 
     atom: int
 
 
-@light_value
+@dataclass(frozen=True, slots=True)
 class Branch:
     """A group of conditions."""
 
@@ -49,12 +48,14 @@ def branch(kind: Kind, given: Iterable[Condition]) -> Condition:
     """A group over its parts; an `all` inside an `all`, or an `any` inside an `any`, adds its parts to it."""
     parts: list[Condition] = []
     for part in given:
-        same = isinstance(part, Branch) and part.kind is kind and kind is not Kind.NONE
-        parts.extend(part.parts if isinstance(part, Branch) and same else (part,))
+        if isinstance(part, Branch) and part.kind is kind and kind is not Kind.NONE:
+            parts += part.parts
+        else:
+            parts.append(part)
     if len(parts) == 1 and kind is not Kind.NONE:
         return parts[0]
-    atoms = frozenset(part.atom for part in parts if isinstance(part, Leaf))
-    return Branch(kind, tuple(parts), atoms, tuple(part for part in parts if isinstance(part, Branch)))
+    atoms = frozenset([part.atom for part in parts if isinstance(part, Leaf)])
+    return Branch(kind, tuple(parts), atoms, tuple([part for part in parts if isinstance(part, Branch)]))
 
 
 def holds(condition: Condition, hits: AbstractSet[int]) -> bool:
@@ -110,8 +111,8 @@ def outline(condition: Condition, terms: Sequence[frozenset[int]], cost: Callabl
     parts = [outline(part, terms, cost) for part in condition.parts]
     if condition.kind is Kind.ALL:
         return Outline(
-            tuple(dict.fromkeys(needed for part in parts for needed in part.needed)),
-            frozenset().union(*(part.barred for part in parts)),
+            tuple(dict.fromkeys([needed for part in parts for needed in part.needed])),
+            frozenset().union(*[part.barred for part in parts]),
             all(part.whole for part in parts),
         )
     if condition.kind is Kind.ANY:

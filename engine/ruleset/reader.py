@@ -326,16 +326,17 @@ class _Builder:
 
         Nine of ten texts are so, and a load of many rules spends most of its time on them.
         """
-        start, end = cast("yaml.Mark", event.start_mark), cast("yaml.Mark", event.end_mark)
+        start, end = event.start_mark, event.end_mark
         source, style, value = self._source, event.style, event.value
-        if not value or start.line != end.line or source.repairs or event.anchor is not None or event.tag is not None:
+        if not value or source.repairs or event.anchor is not None or event.tag is not None or not start or not end:
             return None
-        line = source.lines[start.line]
+        number, column = start.line, start.column
+        if end.line != number:
+            return None
         # A comment may follow a text without quotes, and a backslash may hide in double ones.
-        if (style == '"' and "\\" in line) or (not style and "#" in line):
+        if style != "'" and ("\\" if style else "#") in source.lines[number]:
             return None
-        place = Place(source.path, start.line + 1, start.column + 1, end.column - start.column)
-        return Scalar(value, place, bool(style))
+        return Scalar(value, Place(source.path, number + 1, column + 1, end.column - column), bool(style))
 
     def _scalar(self, event: yaml.events.ScalarEvent) -> Scalar:
         at = _range(event)
