@@ -56,6 +56,7 @@ readonly -a PURE=(
   'engine/ruleset/schema.py'
   'engine/ruleset/shapes.py'
   'engine/ruleset/syntax.py'
+  'engine/ruleset/templates/direct.py'
   'engine/ruleset/typos.py'
   'engine/ruleset/values.py'
   'engine/ruleset/variants.py'

@@ -52,6 +52,10 @@ class _BuiltInWording:
     """The default texts, for when a template itself is at fault."""
 
     @staticmethod
+    def language(_event: Event, _template: str) -> str | None:
+        return None
+
+    @staticmethod
     def acknowledgement(_template: str, variables: Mapping[str, object]) -> str:
         name = variables.get("client_name")
         return _ACK_NAMED.format(name=name) if name else _ACK_NAMELESS

@@ -117,11 +117,17 @@ def _outcome(event: Event, decision: Decision, ruleset: Ruleset) -> _Outcome:
     )
 
 
+def _answer_json(answer: Acknowledgement | None) -> dict[str, str] | None:
+    if answer is None:
+        return None
+    return {"text": answer.text} if answer.language is None else {"text": answer.text, "language": answer.language}
+
+
 def _json(event: Event, explanation: Explanation, outcome: _Outcome) -> str:
     content: dict[str, object] = {
         "event": event_json(event),
         "decision": decision_json(explanation.decision, explanation.not_matched),
-        "acknowledgement": {"text": outcome.acknowledgement.text} if outcome.acknowledgement else None,
+        "acknowledgement": _answer_json(outcome.acknowledgement),
         "escalation": escalation_json(outcome.escalation) if outcome.escalation else None,
         "incident": incident_json(outcome.incident, event.message.text) if outcome.incident else None,
     }
@@ -135,7 +141,8 @@ def _print(event: Event, explanation: Explanation, outcome: _Outcome, ruleset: R
     decision = explanation.decision
     console.print(_marked(event.message.text, decision.because, styled=console.is_terminal))
     console.print()
-    for fact in _facts(decision, ruleset):
+    language = outcome.acknowledgement.language if outcome.acknowledgement else None
+    for fact in _facts(decision, language, ruleset):
         console.print(fact)
     console.print()
     if outcome.acknowledgement:
@@ -182,7 +189,7 @@ def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _facts(decision: Decision, ruleset: Ruleset) -> Iterable[Text]:
+def _facts(decision: Decision, language: str | None, ruleset: Ruleset) -> Iterable[Text]:
     title = next((rule.title for rule in ruleset.rules if rule.id == decision.rule), "")
     team = f" (team {decision.team})" if decision.team else ""
     keywords = "; ".join(f"{category}: {', '.join(names)}" for category, names in decision.keywords)
@@ -196,8 +203,8 @@ def _facts(decision: Decision, ruleset: Ruleset) -> Iterable[Text]:
     yield _fact("keywords", Text(keywords or "none"))
     if decision.mention:
         yield _fact("calls", Text(decision.mention))
-    if decision.language:
-        yield _fact("answered", Text(f"in {decision.language}: ack/{decision.ack}.{decision.language}.j2"))
+    if language:
+        yield _fact("answered", Text(f"in {language}: ack/{decision.ack}.{language}.j2"))
     if policy := _policy(decision.follow_up):
         yield _fact("then", Text(policy))
     for number, rule in enumerate(decision.matched):

@@ -203,7 +203,7 @@ def decision_json(decision: Decision, not_matched: Sequence[NotMatched] = (), *,
     """The decision with its reasons; also the decision log (OPA's term) that the journal keeps for each message.
 
     `follow_up` says that the message was evaluated as one of a conversation with an open incident. It, the copies, the
-    mention, the language and the rules on trial are written only where they say something.
+    mention and the rules on trial are written only where they say something.
     """
     written: Json = {
         "rule": decision.rule,
@@ -227,8 +227,6 @@ def decision_json(decision: Decision, not_matched: Sequence[NotMatched] = (), *,
         written["also"] = [channel for channel, _ in decision.also]
     if decision.mention:
         written["mention"] = decision.mention
-    if decision.language:
-        written["language"] = decision.language
     if decision.shadow:
         written["shadow"] = [{"rule": shadow.rule, "decides": shadow.decides} for shadow in decision.shadow]
     if follow_up:

@@ -52,6 +52,8 @@ class Acknowledgement:
     # The Mattermost channel where engineers learn of it when it cannot be delivered.
     channel: str = ""
     team: str | None = None
+    # The language variant of the template that the text is from, e.g. "sw"; None: the template itself.
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from engine.core.deliveries import (
     kind_of,
     with_ticket,
 )
-from engine.core.events import Inbound
+from engine.core.events import Event, Inbound
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.quotes import TICKET, plain
 
@@ -36,6 +36,12 @@ NO_WAY_BACK_NOTE = "Note: no acknowledgement could be sent on this way in: answe
 
 class Wording(Protocol):
     """The templates of the loaded rules."""
+
+    def language(self, event: Event, template: str) -> str | None:
+        """The language variant of a template that the client is answered in, e.g. "sw"; None: the template itself.
+        Asked only when there is somebody to answer, because telling languages apart takes as long as a decision.
+        """
+        ...
 
     def acknowledgement(self, template: str, variables: Mapping[str, object]) -> str:
         """The text for the client, with quotes' marks. `template` was checked when the rules were loaded; a language
@@ -286,11 +292,12 @@ def _channel(step: _Step) -> tuple[str, str | None]:
 def _acknowledgements(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[Acknowledgement, ...]:
     if step.ack is None or step.obstacle or step.inbound.reply is None:
         return ()
-    language = step.decision.language
+    event = step.inbound.event
+    language = step.wording.language(event, step.ack)
     template = f"{step.ack}.{language}" if language else step.ack
     text = plain(step.wording.acknowledgement(template, shown))
     channel, team = after.mattermost_channel, after.mattermost_team
-    return (Acknowledgement(step.inbound.reply.peer, text, step.inbound.event.message.id, channel, team),)
+    return (Acknowledgement(step.inbound.reply.peer, text, event.message.id, channel, team, language),)
 
 
 def _posts(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[Escalation | FollowUp | Revision, ...]:

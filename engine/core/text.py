@@ -136,9 +136,11 @@ def normalise(original: str) -> Normal:
 def spans(normal: Normal) -> tuple[tuple[int, int], ...]:
     """For each word its half-open range in the original, in code points; made only when a word is shown. Linear."""
     original = normal.original
-    if _ONLY_COMMON.fullmatch(original):
-        folded = _forgive_backticks(original).translate(_COMMON)
-        return tuple([match.span() for match in _TYPED_WORD.finditer(folded)])
+    if original.isascii() or _ONLY_COMMON.fullmatch(original):
+        # Folding keeps every offset here, and of ASCII it changes nothing that makes a word.
+        folded = _forgive_backticks(original)
+        typed = folded if original.isascii() else folded.translate(_COMMON)
+        return tuple([match.span() for match in _TYPED_WORD.finditer(typed)])
     return _spans_any(original)
 
 

@@ -72,8 +72,9 @@ def of_match(
 ) -> dict[str, object]:
     """What the rules found: each keyword category by its name, several joined by " and ", and the named groups."""
     variables: dict[str, object] = {category: " and ".join(names) for category, names in keywords}
-    variables.update({name: quote(line) for name, text in captures if (line := clean_line(text, NAME_LIMIT))})
-    variables["keywords"] = tuple(name for _, names in keywords for name in names)
+    if captures:
+        variables.update({name: quote(line) for name, text in captures if (line := clean_line(text, NAME_LIMIT))})
+    variables["keywords"] = tuple([name for _, names in keywords for name in names])
     variables["priority"] = priority.word
     variables["tags"] = tuple(tags)
     variables["matched"] = tuple(matched)

@@ -33,8 +33,9 @@ class Seen:
     # The conversation had an open incident.
     follow_up: bool
     decision: Decision
-    # As the network gets them; None: no acknowledgement.
+    # As the network gets it, and its language variant; None: no acknowledgement, and the template itself.
     ack: str | None
+    language: str | None
     # The post that opens an incident, a reply in its thread; None where there is none.
     post: Escalation | None
     reply: str | None
@@ -141,7 +142,7 @@ def _send(stage: _Stage, number: int, step: Step, handle: str, event: Event) -> 
     bodies = [with_ticket(delivery.body, ticket) for delivery in planned.deliveries]
     _keep_post(conversation, bodies, opened=opened)
     posts = [body for body in bodies if isinstance(body, Escalation)]
-    acks = [body.text for body in bodies if isinstance(body, Acknowledgement)]
+    acks = [body for body in bodies if isinstance(body, Acknowledgement)]
     replies = [plain(body.body) for body in bodies if isinstance(body, FollowUp)]
     return Seen(
         number=number,
@@ -149,7 +150,8 @@ def _send(stage: _Stage, number: int, step: Step, handle: str, event: Event) -> 
         event=event,
         follow_up=follow_up,
         decision=decision,
-        ack=acks[0] if acks else None,
+        ack=acks[0].text if acks else None,
+        language=acks[0].language if acks else None,
         post=posts[0] if posts else None,
         reply=replies[0] if replies else None,
         copies=sum(isinstance(body, Copy) for body in bodies),

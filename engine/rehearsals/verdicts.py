@@ -117,7 +117,7 @@ def _name(name: str, seen: Seen) -> str:
         case "mention":
             return seen.decision.mention or ONCALL
         case "language":
-            return seen.decision.language or NOTHING
+            return seen.language or NOTHING
         case _:
             return "true" if seen.follow_up else "false"
 

@@ -81,6 +81,8 @@ class Reading:
     plausible: set[int]
     # What the patterns that were asked have found.
     located: dict[int, Found | None] = field(default_factory=dict)
+    # What the atoms that were asked about are shown as: many rules rest on the same ones.
+    _shown: dict[int, Shown] = field(default_factory=dict)
     _spans: tuple[tuple[int, int], ...] | None = None
     _origins: Origins | None = None
 
@@ -102,6 +104,12 @@ class Reading:
 
     def show(self, atom: int) -> Shown:
         """What made an atom hit that has hit."""
+        shown = self._shown.get(atom)
+        if shown is None:
+            shown = self._shown[atom] = self._show(atom)
+        return shown
+
+    def _show(self, atom: int) -> Shown:
         if (asked := self.atoms.asked_keywords.get(atom)) is not None:
             return self._show_keyword(*asked)
         if (written := self.atoms.written.get(atom)) is not None:
@@ -126,16 +134,15 @@ class Reading:
     def keywords(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """(category, canonical names), both in order of appearance."""
         found: dict[str, tuple[str, ...]] = {}
-        for category, name, *_ in self.occurrences:
+        for occurrence in self.occurrences:
+            category, name = occurrence[0], occurrence[1]
             names = found.get(category, ())
             if name not in names:
                 found[category] = (*names, name)
         return tuple(found.items())
 
     def _show_keyword(self, category: str, names: frozenset[str]) -> Shown:
-        shown = next(
-            each for each in self.occurrences if each.category == category and (not names or each.name in names)
-        )
+        shown = next(each for each in self.occurrences if each[0] == category and (not names or each[1] in names))
         start, end = self._of_words(shown.start, shown.end)
         line = f"keywords {category}: {shown.name if names else 'any'}"
         if shown.mistyped:

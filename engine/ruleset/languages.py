@@ -1,9 +1,9 @@
 """A client's message in, the language to answer it in out.
 
-The only module that knows `py3langid`, the library that tells languages apart. Asked by `matcher` for messages whose
-acknowledgement exists in several languages. The library and its model (70 MB of memory, 0.6 s) are loaded when the
-first such message comes, or by `prepare`, and never where no template has a variant. It needs no network, gives the
-same answer every time and raises nothing.
+The only module that knows `py3langid`, the library that tells languages apart. Asked by `matcher` for clients who are
+to be answered and whose acknowledgement exists in several languages. The library and its model (70 MB of memory, 0.6 s)
+are loaded when the first such message comes, or by `prepare`, and never where no template has a variant. It needs no
+network, gives the same answer every time and raises nothing.
 """
 
 from copy import copy

@@ -9,6 +9,7 @@ work; the decision is the one that asking every rule in order would give.
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from engine.core import variables
@@ -181,9 +182,11 @@ class Ruleset:
         for offered in self.templates.variants.values():
             languages.prepare(offered)
 
-    def _language(self, event: Event, ack: str | None) -> str | None:
-        """The variant of an acknowledgement: what the client directory says, else what the message is written in."""
-        offered = self.templates.variants.get(ack or "")
+    def language(self, event: Event, template: str) -> str | None:
+        """The variant of an acknowledgement: what the client directory says, else what the message is written in; see
+        `core.plan.Wording`.
+        """
+        offered = self.templates.variants.get(template)
         if not offered:
             return None
         known = self.atoms.directory.language(event.client.phone)
@@ -233,10 +236,10 @@ class Ruleset:
         if not matching:
             return self.fallback(event, "no rule matched")
         deciding = matching[0]
-        matched = tuple(rule.id for rule in matching)
+        matched = tuple([rule.id for rule in matching])
         said = [rule.priority for rule in matching[1:] if rule.priority is not None]
         priority = max([self.defaults.priority if deciding.priority is None else deciding.priority, *said])
-        tags = tuple(dict.fromkeys((*self.defaults.tags, *(tag for rule in matching for tag in rule.tags))))
+        tags = tuple(dict.fromkeys(chain(self.defaults.tags, *[rule.tags for rule in matching])))
         keywords = reading.keywords()
         captures = _captures(deciding, reading)
         summary = ""
@@ -258,29 +261,41 @@ class Ruleset:
             captures=captures,
             ack=deciding.ack,
             escalate=deciding.escalate,
-            because=tuple(_because(matching, reading)),
+            because=_because(matching, reading),
             ruleset_sha=self.sha,
-            also=tuple((channel, self.channels.get(channel)) for channel in deciding.also),
+            also=tuple([(channel, self.channels.get(channel)) for channel in deciding.also]),
             mention=deciding.mention,
-            language=self._language(event, deciding.ack),
             follow_up=deciding.follow_up,
             shadow=tuple(shadows),
         )
 
 
-def _because(matching: Iterable[Rule], reading: Reading) -> Iterable[Because]:
+def _because(matching: Iterable[Rule], reading: Reading) -> tuple[Because, ...]:
     """The evidence of each rule in order of the text, one entry for each atom."""
+    original = reading.normal.original
+    found: list[Because] = []
     for rule in matching:
-        shown = map(reading.show, conditions.evidence(rule.condition, reading.hits(rule.atoms)))
-        for start, end, atom in sorted(set(shown)):
-            yield Because(rule.id, atom, reading.quote(start, end), start, end)
+        atoms = _evidence(rule, reading)
+        shown = {reading.show(atom) for atom in atoms} if len(atoms) > 1 else map(reading.show, atoms)
+        for start, end, atom in sorted(shown):
+            found.append(Because(rule.id, atom, original[start:end], start, end))
+    return tuple(found)
+
+
+def _evidence(rule: Rule, reading: Reading) -> Sequence[int]:
+    """The atoms that a matching rule rests on, in its order."""
+    # Most rules are one atom, of which nothing has to be asked.
+    if isinstance(rule.condition, Leaf):
+        return (rule.condition.atom,)
+    return conditions.evidence(rule.condition, reading.hits(rule.atoms))
 
 
 def _captures(rule: Rule, reading: Reading) -> tuple[tuple[str, str], ...]:
-    if not reading.located:
+    # Few messages meet a pattern with a group, and for the others no evidence has to be gathered.
+    if not any(located and located.groups and atom in rule.atoms for atom, located in reading.located.items()):
         return ()
     found: dict[str, str] = {}
-    for atom in conditions.evidence(rule.condition, reading.hits(rule.atoms)):
+    for atom in _evidence(rule, reading):
         for name, written in reading.captures(atom):
             found.setdefault(name, written)
     return tuple(found.items())

@@ -100,7 +100,8 @@ class Patterns:
         """Where one pattern first matches in the line."""
         names = self.expressions[pattern].groups
         if line.isascii() or (boxed := expressions.box(line)) == line:
-            match = self._program(pattern, boxed=False).search(line)
+            # Of ASCII the bytes, whose offsets RE2's binding need not translate: two thirds of its time.
+            match = self._program(pattern, boxed=False).search(line.encode() if line.isascii() else line)
             if match is None:
                 return None
             spans = [match.span(number) for number in range(len(names) + 1)]

@@ -8,6 +8,7 @@ are.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -55,7 +56,11 @@ class Typos:
         """Every keyword that is there with a word mistyped, in order of appearance."""
         if not self.holding:
             return []
-        meant = [self.meant(word) if len(word) >= SHORTEST else () for word in words]
+        # Most messages end here.
+        guessed = {word: several for word in words if len(word) >= SHORTEST and (several := self.meant(word))}
+        if not guessed:
+            return []
+        meant = [guessed.get(word, ()) for word in words]
         names: dict[tuple[int, int, str], dict[str, None]] = {}
         for at, several in enumerate(meant):
             for spelled, place in (each for word in several for each in self.holding[word]):
@@ -94,14 +99,14 @@ def build(spellings: Iterable[Spelled]) -> Typos:
     return Typos(
         {category: frozenset(several) for category, several in known.items()},
         {word: tuple(several) for word, several in holding.items()},
-        lru_cache(_REMEMBERED)(_nearest(holding)),
+        lru_cache(_REMEMBERED)(_nearest(holding, known)),
     )
 
 
-def _nearest(words: Iterable[str]) -> Meant:
-    """What finds the words that are one edit away from another."""
+def _nearest(holding: Mapping[str, Iterable[tuple[Spelled, int]]], known: Mapping[str, AbstractSet[str]]) -> Meant:
+    """What finds the words that are one edit away from another which some category of theirs does not know."""
     near: dict[str, list[str]] = {}
-    for word in words:
+    for word in holding:
         for shorter in dict.fromkeys((word, *(word[:at] + word[at + 1 :] for at in range(len(word))))):
             near.setdefault(shorter, []).append(word)
 
@@ -113,7 +118,11 @@ def _nearest(words: Iterable[str]) -> Meant:
         for at in range(len(typed)):
             if (several := near.get(typed[:at] + typed[at + 1 :])) is not None:
                 found += several
-        return tuple(word for word in dict.fromkeys(found) if one_apart(typed, word)) if found else ()
+        return tuple(
+            word
+            for word in dict.fromkeys(found)
+            if one_apart(typed, word) and any(typed not in known[spelled.category] for spelled, _ in holding[word])
+        )
 
     return meant
 

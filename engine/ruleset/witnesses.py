@@ -42,6 +42,11 @@ class Witness:
     met: frozenset[str]
 
     @property
+    def matched(self) -> frozenset[str]:
+        """Every rule that was asked and matched, those on trial included."""
+        return frozenset((*self.decision.matched, *(shadow.rule for shadow in self.decision.shadow)))
+
+    @property
     def shown(self) -> str:
         """The message in quotes, with what is unusual about it."""
         text = clean_line(self.event.message.text, _SHOWN)
@@ -53,7 +58,7 @@ def witness(rule: Rule, document: Document, ruleset: Ruleset) -> Witness | None:
     """A message that the rule matches; None when none was found, which does not mean that there is none."""
     known = cases.vocabulary(document)
     tried = witnesses(rule, cases.cases(rule.when, known) or (), document, ruleset, known)
-    return next((one for one in tried if rule.id.value in one.decision.matched), None)
+    return next((one for one in tried if rule.id.value in one.matched), None)
 
 
 def witnesses(

@@ -394,9 +394,3 @@ def test_a_decision_says_more_only_where_there_is_more() -> None:
         "shadow": [{"rule": "trial", "decides": True}, {"rule": "other", "decides": False}],
         "followUp": True,
     }
-
-
-def test_the_language_of_the_answer_is_written_where_one_was_chosen() -> None:
-    """The decision log says which variant of the acknowledgement the client got."""
-    assert decision_json(replace(FAULT, language="sw"))["language"] == "sw"
-    assert "language" not in decision_json(FAULT)

@@ -1,6 +1,6 @@
 """The plan: copies to further channels, whom a rule calls, and what it says about further messages."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -26,6 +26,7 @@ from standins.conversations import (
 
 from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.deliveries import Acknowledgement, Copy, DeliveryKind, Escalation, FollowUp, NewDelivery
+from engine.core.events import Event
 from engine.core.plan import EPISODE, PAUSED_NOTE, Timer, is_follow_up, message_key, plan
 from engine.core.quotes import TICKET, quote
 
@@ -211,16 +212,22 @@ def test_an_incident_of_an_older_journal_is_not_acknowledged_again() -> None:
 
 
 def test_the_acknowledgement_is_worded_in_the_clients_language() -> None:
-    """The wording is asked for the variant that the rules have chosen, and for the template itself where they chose
-    none.
+    """The wording chooses a variant and is asked for it, or for the template itself where it chose none; the
+    acknowledgement remembers which.
     """
 
+    @dataclass(frozen=True)
     class NamingWording(FixedWording):
+        chosen: str | None
+
+        def language(self, event: Event, template: str) -> str | None:
+            return self.chosen
+
         def acknowledgement(self, template: str, variables: object) -> str:
             del variables
             return template
 
     for language, name in (("sw", "default.sw"), (None, "default")):
-        made = plan(message(), replace(FAULT, language=language), NamingWording(), circumstances())
-        (said,) = [body.text for body in bodies(made) if isinstance(body, Acknowledgement)]
-        assert said == name
+        made = plan(message(), FAULT, NamingWording(language), circumstances())
+        (said,) = [body for body in bodies(made) if isinstance(body, Acknowledgement)]
+        assert (said.text, said.language) == (name, language)

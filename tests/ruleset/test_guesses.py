@@ -11,7 +11,7 @@ defaults: {channel: support, ack: default}
 keywords: {version: {3.10: []}}
 """
 LAST = b"schema: 1\nrules: [{id: last, when: always}]\n"
-RULE = "schema: 1\nrules:\n  - id: probe\n    when: {words: [call]}\n    examples: {match: [call]}\n"
+RULE = "schema: 1\nrules:\n  - id: probe\n    when: {words: [call]}\n    examples: {match: [call], no_match: [mail]}\n"
 
 
 def _found(text: str) -> list[tuple[str, str]]:

@@ -21,6 +21,9 @@ REPLY = Address("main", "254712345678@s.whatsapp.net")
 class FixedWording:
     """The texts of the contract, put together without a template engine."""
 
+    def language(self, event: Event, template: str) -> str | None:
+        return None
+
     def acknowledgement(self, template: str, variables: Mapping[str, object]) -> str:
         hello = f"Hello {variables['client_name']}" if "client_name" in variables else "Hello"
         if template == "greeting":

@@ -94,6 +94,9 @@ class FixedRules:
             ruleset_sha="0" * 12,
         )
 
+    def language(self, event: Event, template: str) -> str | None:
+        return None
+
     def acknowledgement(self, template: str, variables: object) -> str:
         assert template == "default"
         assert isinstance(variables, dict)
