@@ -58,6 +58,7 @@ readonly -a PURE=(
   'engine/ruleset/syntax.py'
   'engine/ruleset/templates/direct.py'
   'engine/ruleset/typos.py'
+  'engine/ruleset/values.py'
   'engine/ruleset/variants.py'
   'engine/ruleset/unused.py'
   'engine/ruleset/witnesses.py'

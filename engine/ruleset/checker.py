@@ -33,6 +33,8 @@ from engine.ruleset.templates import Templates
 
 # A shorter word stands inside too many messages by chance.
 _SHORTEST_WORD = 3
+# So many letters in a row are there in whatever form, which most phrases show at a glance.
+_LONG_ENOUGH = re.compile(rf"[A-Za-z0-9]{{{_SHORTEST_WORD}}}")
 # So many names are listed when none looks like the one that was written.
 _SHOWN_NAMES = 8
 # Every `$category` of a phrase.
@@ -140,6 +142,8 @@ def _short_words(document: Document) -> Iterator[Fault]:
         ),
     )
     for phrase in phrases:
+        if _LONG_ENOUGH.search(phrase.value):
+            continue
         letters = "".join(texts.words(phrase.value))
         # In other scripts two characters are a word like any other.
         if letters and letters.isascii() and len(letters) < _SHORTEST_WORD:
@@ -158,6 +162,7 @@ def _unknown_names(document: Document, templates: Templates) -> Iterator[Fault]:
     channels = {channel.name.value for channel in document.channels}
     acks = {name.removeprefix("ack/") for name in templates.names if name.startswith("ack/") and "." not in name}
     keywords = _by_spelling(document.keywords)
+    names = {category: frozenset(known.values()) for category, known in keywords.items()}
     named = [document.defaults.channel, *(rule.channel for rule in document.rules)]
     named += [copy for rule in document.rules for copy in rule.also]
     windows = {hours.name.value for hours in document.hours}
@@ -171,7 +176,7 @@ def _unknown_names(document: Document, templates: Templates) -> Iterator[Fault]:
     for atom in (atom for rule in document.rules for atom in atoms(rule.when)):
         match atom:
             case KeywordIs():
-                yield from _unknown_keywords(atom, keywords)
+                yield from _unknown_keywords(atom, keywords, names)
             case HoursIs() if atom.name.value not in windows:
                 yield _unknown(atom.name, "E155", "no window of hours is named", windows)
             case Words():
@@ -192,28 +197,29 @@ def _by_spelling(keywords: Iterable[Keyword]) -> Mapping[str, Mapping[tuple[str,
 
 def _unknown_categories(atom: Words, known: Iterable[str]) -> Iterator[Fault]:
     for phrase in atom.phrases:
-        for found in _CATEGORIES.finditer(phrase.value):
+        for found in _CATEGORIES.finditer(phrase.value) if "$" in phrase.value else ():
             if found["category"] not in known:
                 name = Text(found["category"], within(phrase, *found.span()))
                 yield _unknown(name, "E113", "no category of keywords is named", known)
 
 
-def _unknown_keywords(atom: KeywordIs, known: Mapping[str, Mapping[tuple[str, ...], str]]) -> Iterator[Fault]:
+def _unknown_keywords(
+    atom: KeywordIs, known: Mapping[str, Mapping[tuple[str, ...], str]], named: Mapping[str, frozenset[str]]
+) -> Iterator[Fault]:
     category = atom.category.value
     if category not in known:
         yield _unknown(atom.category, "E113", "no category of keywords is named", known)
         return
-    names = set(known[category].values())
     for name in atom.names:
-        if name.value not in names:
+        if name.value not in named[category]:
             meant = known[category].get(texts.words(name.value))
             if meant:
                 yield Fault(
                     name.at, "E114", f'no keyword of "{category}" is named "{name.value}"', f'did you mean "{meant}"?'
                 )
             else:
-                unknown = _unknown(name, "E114", f'no keyword of "{category}" is named', names)
-                yield guesses.same_number(name, sorted(names)) or unknown
+                unknown = _unknown(name, "E114", f'no keyword of "{category}" is named', named[category])
+                yield guesses.same_number(name, sorted(named[category])) or unknown
 
 
 def _unknown(name: Text, code: str, message: str, known: Iterable[str]) -> Fault:

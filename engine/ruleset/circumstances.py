@@ -28,12 +28,15 @@ from engine.ruleset.syntax import (
     SourceIs,
     Words,
 )
+from engine.ruleset.values import light_value
 
 # A Monday morning: an example must not depend on today.
 _WHEN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 # Every quarter of an hour of two weeks, so that hours of any kind are met.
 _MOMENTS = 14 * 24 * 4
 _STEP = timedelta(minutes=15)
+# The atoms that only ask for words.
+_OF_WORDS = (Words, KeywordIs, Pattern)
 # In no client directory: three digits are too few for a number.
 _STRANGER = Client(phone="+100", display_name="Example")
 
@@ -68,12 +71,12 @@ def necessary(rule: Rule, document: Document) -> Circumstances:
     test. The usual circumstances for a rule that asks for no words at all.
     """
     asked = tuple(_asked(rule.when))
-    if not any(isinstance(each.atom, Words | KeywordIs | Pattern) for each in asked):
+    if not any(isinstance(each.atom, _OF_WORDS) for each in asked):
         return USUAL
     return _circumstances(tuple(each for each in asked if each.is_needed), document)
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class _Fact:
     """An atom of a rule, and the part it plays there."""
 
@@ -85,6 +88,9 @@ class _Fact:
 
 
 def _circumstances(asked: "_Asked", document: Document) -> Circumstances:
+    if all(isinstance(each.atom, _OF_WORDS) for each in asked):
+        # As most rules of a large set are.
+        return USUAL
     wanted = [each.atom for each in asked if each.is_wanted]
     sources = [atom.sources[0].value for atom in wanted if isinstance(atom, SourceIs)]
     kinds = [atom.kinds[0].value for atom in wanted if isinstance(atom, KindIs)]

@@ -52,12 +52,14 @@ def branch(kind: Kind, given: Iterable[Condition]) -> Condition:
     """A group over its parts; an `all` inside an `all`, or an `any` inside an `any`, adds its parts to it."""
     parts: list[Condition] = []
     for part in given:
-        same = isinstance(part, Branch) and part.kind is kind and kind is not Kind.NONE
-        parts.extend(part.parts if isinstance(part, Branch) and same else (part,))
+        if isinstance(part, Branch) and part.kind is kind and kind is not Kind.NONE:
+            parts += part.parts
+        else:
+            parts.append(part)
     if len(parts) == 1 and kind is not Kind.NONE:
         return parts[0]
-    atoms = frozenset(part.atom for part in parts if isinstance(part, Leaf))
-    return Branch(kind, tuple(parts), atoms, tuple(part for part in parts if isinstance(part, Branch)))
+    atoms = frozenset([part.atom for part in parts if isinstance(part, Leaf)])
+    return Branch(kind, tuple(parts), atoms, tuple([part for part in parts if isinstance(part, Branch)]))
 
 
 def holds(condition: Condition, hits: AbstractSet[int]) -> bool:
@@ -113,13 +115,15 @@ def outline(condition: Condition, terms: Sequence[frozenset[int]], cost: Callabl
     parts = [outline(part, terms, cost) for part in condition.parts]
     if condition.kind is Kind.ALL:
         return Outline(
-            tuple(dict.fromkeys(needed for part in parts for needed in part.needed)),
-            frozenset().union(*(part.barred for part in parts)),
+            tuple(dict.fromkeys([needed for part in parts for needed in part.needed])),
+            frozenset().union(*[part.barred for part in parts]),
             all(part.whole for part in parts),
         )
     if condition.kind is Kind.ANY:
         # A part that needs several things is stood for by the rarest of them, and one that needs nothing by nothing.
-        rarest = [min(part.needed, key=cost, default=None) for part in parts]
+        rarest = [
+            part.needed[0] if len(part.needed) == 1 else min(part.needed, key=cost, default=None) for part in parts
+        ]
         if any(each is None for each in rarest):
             return Outline(whole=any(part == Outline() for part in parts))
         whole = all(part.whole and len(part.needed) == 1 and not part.barred for part in parts)

@@ -6,7 +6,7 @@ those that carry no meaning are common, long ones and numbers are rare, and what
 messages say.
 """
 
-from collections.abc import Iterable
+from functools import lru_cache
 
 from engine.ruleset.inflections import is_function_word
 from engine.ruleset.phrases import Step
@@ -35,10 +35,11 @@ def of_word(word: str) -> float:
     return _NUMBER if word.isdigit() else _BY_LENGTH.get(len(word), 1.0)
 
 
-def of_phrase(steps: Iterable[Step]) -> float:
+# A load asks again about the phrases of files that have not changed.
+@lru_cache(maxsize=1 << 17)
+def of_phrase(steps: tuple[Step, ...]) -> float:
     """Words in a row: no more frequent than the rarest of them."""
     rates = [
-        _PREFIX * of_word(step.prefix) if step.prefix else of_word(min(step.forms, key=lambda form: (len(form), form)))
-        for step in steps
+        _PREFIX * of_word(step.prefix) if step.prefix else of_word(min(sorted(step.forms), key=len)) for step in steps
     ]
     return min(rates, default=0.0) * _FOLLOWED ** (len(rates) - 1)

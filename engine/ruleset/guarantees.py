@@ -54,8 +54,10 @@ def guaranteed(condition: Condition, groups: Mapping[Text, frozenset[str]]) -> f
 
 def atoms(condition: Condition) -> Iterator[Atom]:
     """Every atom of a condition, those below `none` included, in the order of the file."""
-    if isinstance(condition, Group):
-        for part in condition.parts:
-            yield from atoms(part)
-    else:
-        yield condition
+    waiting = [condition]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Group):
+            waiting += reversed(part.parts)
+        else:
+            yield part

@@ -42,24 +42,23 @@ def _outranked(
     """A message of the rule that a rule with another channel and a lower priority decides."""
     around = favourable(subject.rule, document)
 
-    def deciding(found: Witness) -> Subject | None:
-        first = by_id.get(found.decision.rule)
-        mine = subject.rule.id.value in found.decision.matched
-        return first if first and mine and _outranks(first, subject) else None
+    # Which rules match takes a tenth of the time of all that is decided, and nearly every message is in its place.
+    def deciding(text: str) -> Subject | None:
+        matched = [rule.id for rule in ruleset.match(around.event(text), follow_up=around.follow_up)]
+        first = by_id.get(matched[0]) if matched else None
+        return first if first and subject.rule.id.value in matched and _outranks(first, subject) else None
 
     for example in subject.rule.examples.match:
-        found = witnesses.run(around, example.value, ruleset)
-        first = deciding(found)
+        first = deciding(example.value)
         # Who has the same message among the examples of both rules knows what comes of it.
         if first and example.value not in {other.value for other in first.rule.examples.match}:
-            return found
+            return witnesses.run(around, example.value, ruleset)
     for number, case in enumerate(subject.possible):
         wide = {other.position for other in comparison.holding_with(subject, number) if _outranks(other, subject)}
         for text in witnesses.texts(case, comparison.known) if wide else ():
-            found = witnesses.run(around, text, ruleset)
-            first = deciding(found)
+            first = deciding(text)
             if first and first.position in wide:
-                return found
+                return witnesses.run(around, text, ruleset)
     return None
 
 

@@ -19,6 +19,7 @@ import yaml
 
 from engine.ruleset import traps
 from engine.ruleset.syntax import Fault, Place
+from engine.ruleset.values import light_value
 
 SIZE_LIMIT_BYTES = 1024 * 1024
 # Deep enough for five levels of conditions inside a rule, each a mapping and a list.
@@ -32,7 +33,7 @@ _INVISIBLE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Scalar:
     """A text, never typed. A value that is not there at all is an empty text that is not quoted."""
 
@@ -42,7 +43,7 @@ class Scalar:
     quoted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Sequence:
     """A list."""
 
@@ -50,7 +51,7 @@ class Sequence:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Mapping:
     """Keys with values in the order of the file; no key comes twice."""
 
@@ -169,7 +170,8 @@ def _read_repairing(source: _Source) -> tuple[Node | None, tuple[Fault, ...]]:
     for _ in range(_REPAIR_LIMIT):
         builder = _Builder(source)
         try:
-            builder.take(yaml.parse("\n".join(source.lines), Loader=yaml.CLoader))
+            # `yaml.parse` asks twice for each event; None follows the last one.
+            builder.take(iter(yaml.CLoader("\n".join(source.lines)).get_event, None))
         except yaml.MarkedYAMLError as error:
             trap = traps.diagnose(source.lines, _problem(error, source, in_flow=builder.in_flow))
             fault = source.fault(trap)
@@ -198,7 +200,7 @@ def _problem(error: yaml.MarkedYAMLError, source: _Source, *, in_flow: bool) -> 
     return traps.Problem(words, around, line, column, start[0], start[1], in_flow)
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class _Range:
     """From where to where an event goes, 0-based, in the repaired text."""
 
@@ -218,24 +220,34 @@ def _range(event: yaml.events.Event) -> _Range:
 class _Frame:
     """A list or mapping whose end has not come yet."""
 
-    # Whether it is written with brackets.
-    flow: bool
-    range: _Range
-    # A name for aliases, which are only known in order to be refused.
-    anchor: str | None
+    # Its anchor is a name for aliases, which are only known in order to be refused.
+    begin: yaml.events.CollectionStartEvent
     # The items, or keys and values in turn.
     nodes: list[Node] = field(default_factory=list)
+
+    @property
+    def flow(self) -> bool:
+        """Whether it is written with brackets."""
+        return bool(self.begin.flow_style)
 
 
 class _Builder:
     """Parser events into nodes, without recursion."""
 
     def __init__(self, source: _Source) -> None:
-        self.root: Node | None = None
         self.faults: list[Fault] = []
+        # What stands at the top: nothing or one node.
+        self._roots: list[Node] = []
+        # Where the next node belongs.
+        self._nodes = self._roots
         self._source = source
         self._frames: list[_Frame] = []
         self._anchored: dict[str, Node] = {}
+
+    @property
+    def root(self) -> Node | None:
+        """What the file holds; None until it is known."""
+        return self._roots[0] if self._roots else None
 
     @property
     def in_flow(self) -> bool:
@@ -244,53 +256,51 @@ class _Builder:
 
     def take(self, events: Iterable[yaml.events.Event]) -> None:
         """Reads all events, or as many as make sense."""
+        # The most frequent first: a load of many rules spends most of its time here.
         for event in events:
-            match event:
-                case yaml.events.ScalarEvent():
-                    self._add(self._ordinary(event) or self._scalar(event))
-                case yaml.events.CollectionStartEvent():
-                    if not self._open(event):
-                        return
-                case yaml.events.SequenceEndEvent():
-                    frame = self._frames.pop()
-                    self._close(frame, Sequence(tuple(frame.nodes), self._place_of(frame, _range(event))))
-                case yaml.events.MappingEndEvent():
-                    frame = self._frames.pop()
-                    self._close(frame, self._mapping(frame, _range(event)))
-                case yaml.events.AliasEvent():
-                    self._add(self._alias(event))
-                case yaml.events.DocumentStartEvent() if self.root is not None:
-                    self._fault(_range(event), "E120", "a second document begins here", "leave the line --- out")
+            if isinstance(event, yaml.ScalarEvent):
+                self._nodes.append(self._ordinary(event) or self._scalar(event))
+            elif isinstance(event, yaml.events.CollectionStartEvent):
+                if not self._open(event):
                     return
-                case _:
-                    pass
-
-    def _add(self, node: Node) -> None:
-        if self._frames:
-            self._frames[-1].nodes.append(node)
-        else:
-            self.root = node
+            elif isinstance(event, yaml.SequenceEndEvent):
+                frame = self._frames.pop()
+                self._close(frame, Sequence(tuple(frame.nodes), self._place_of(frame, event)))
+            elif isinstance(event, yaml.MappingEndEvent):
+                frame = self._frames.pop()
+                self._close(frame, self._mapping(frame, event))
+            elif isinstance(event, yaml.AliasEvent):
+                self._nodes.append(self._alias(event))
+            elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+                self._fault(_range(event), "E120", "a second document begins here", "leave the line --- out")
+                return
+            elif isinstance(event, yaml.StreamEndEvent):
+                return
 
     def _fault(self, at: _Range, code: str, message: str, hint: str = "") -> None:
         end = at.end if at.end_line == at.line else at.start + 1
         self.faults.append(Fault(self._source.place(at.line, at.start, end), code, message, hint))
 
     def _open(self, event: yaml.events.CollectionStartEvent) -> bool:
-        at = _range(event)
-        self._frames.append(_Frame(bool(event.flow_style), at, event.anchor))
+        frame = _Frame(event)
+        self._frames.append(frame)
+        self._nodes = frame.nodes
         if len(self._frames) > _DEPTH_LIMIT:
-            self._fault(at, "E124", f"more than {_DEPTH_LIMIT} lists and keys stand one inside the other here")
+            self._fault(
+                _range(event), "E124", f"more than {_DEPTH_LIMIT} lists and keys stand one inside the other here"
+            )
             return False
         if event.anchor is not None:
-            self._fault(at, "E172", f"anchors such as &{event.anchor} are not used here", "leave it out")
+            self._fault(_range(event), "E172", f"anchors such as &{event.anchor} are not used here", "leave it out")
         elif event.tag is not None:
-            self._fault(at, "E173", "tags that begin with ! are not used here", "leave it out")
+            self._fault(_range(event), "E173", "tags that begin with ! are not used here", "leave it out")
         return True
 
     def _close(self, frame: _Frame, node: Node) -> None:
-        if frame.anchor is not None:
-            self._anchored[frame.anchor] = node
-        self._add(node)
+        if frame.begin.anchor is not None:
+            self._anchored[frame.begin.anchor] = node
+        self._nodes = self._frames[-1].nodes if self._frames else self._roots
+        self._nodes.append(node)
 
     def _alias(self, event: yaml.events.AliasEvent) -> Node:
         """What an alias stands for, so that only the alias is reported; or a text that lacks its quotes."""
@@ -316,16 +326,17 @@ class _Builder:
 
         Nine of ten texts are so, and a load of many rules spends most of its time on them.
         """
-        start, end = cast("yaml.Mark", event.start_mark), cast("yaml.Mark", event.end_mark)
+        start, end = event.start_mark, event.end_mark
         source, style, value = self._source, event.style, event.value
-        if not value or start.line != end.line or source.repairs or event.anchor is not None or event.tag is not None:
+        if not value or source.repairs or event.anchor is not None or event.tag is not None or not start or not end:
             return None
-        line = source.lines[start.line]
+        number, column = start.line, start.column
+        if end.line != number:
+            return None
         # A comment may follow a text without quotes, and a backslash may hide in double ones.
-        if (style == '"' and "\\" in line) or (not style and "#" in line):
+        if style != "'" and ("\\" if style else "#") in source.lines[number]:
             return None
-        place = Place(source.path, start.line + 1, start.column + 1, end.column - start.column)
-        return Scalar(value, place, bool(style))
+        return Scalar(value, Place(source.path, number + 1, column + 1, end.column - column), bool(style))
 
     def _scalar(self, event: yaml.events.ScalarEvent) -> Scalar:
         at = _range(event)
@@ -358,25 +369,27 @@ class _Builder:
             self.faults.append(Fault(where, "W505", "everything after # is a comment and is not read", hint))
         return Scalar(value, place, quoted=False)
 
-    def _place_of(self, frame: _Frame, end: _Range) -> Place:
+    def _place_of(self, frame: _Frame, end: yaml.events.Event) -> Place:
         """A collection in brackets is marked whole when it stands on one line, any other at its first character."""
-        at = frame.range
-        flat = frame.flow and end.end_line == at.line
-        return self._source.place(at.line, at.start, end.end if flat else at.start + 1)
+        start = cast("yaml.Mark", frame.begin.start_mark)
+        last = cast("yaml.Mark", end.end_mark)
+        flat = frame.flow and last.line == start.line
+        return self._source.place(start.line, start.column, last.column if flat else start.column + 1)
 
-    def _mapping(self, frame: _Frame, end: _Range) -> Node:
+    def _mapping(self, frame: _Frame, end: yaml.events.Event) -> Node:
         entries: dict[str, tuple[Scalar, Node]] = {}
         for key, value in zip(frame.nodes[::2], frame.nodes[1::2], strict=True):
             if not isinstance(key, Scalar):
-                return self._odd_key(frame.range, key)
-            if key.value.startswith("-") and re.match(r"-\w", key.value) and not key.quoted:
+                return self._odd_key(_range(frame.begin), key)
+            name = key.value
+            if name.startswith("-") and re.match(r"-\w", name) and not key.quoted:
                 self.faults.append(Fault(key.at, "E106", "a space is missing after the dash", 'write "- "'))
-            if key.value in entries:
-                also = ((entries[key.value][0].at, f'the first "{key.value}" stands here'),)
-                message = f'"{key.value}" stands here a second time'
+            if name in entries:
+                also = ((entries[name][0].at, f'the first "{name}" stands here'),)
+                message = f'"{name}" stands here a second time'
                 self.faults.append(Fault(key.at, "E116", message, "keep one of them", also))
             else:
-                entries[key.value] = (key, value)
+                entries[name] = (key, value)
         found = tuple(entries.values())
         return Mapping(found, found[0][0].at if found and not frame.flow else self._place_of(frame, end))
 

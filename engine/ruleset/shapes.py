@@ -72,7 +72,7 @@ def line(node: Node, name: str, faults: list[Fault]) -> Text | None:
             Fault(found.at, "E132", f'"{name}" wants one line, not several', 'write it on one line, or use ">-"')
         )
         return None
-    return Text(value, found.at)
+    return found if value == found.value else Text(value, found.at)
 
 
 def lines(node: Node, name: str, faults: list[Fault], *, may_be_empty: bool = False) -> tuple[Text, ...]:

@@ -4,13 +4,14 @@ Built by `schema` from YAML nodes, read by `compiler` and `checker`. Nothing her
 categories and templates are still only names.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, time, timedelta
 
 from engine.core.decisions import Priority
+from engine.ruleset.values import light_value
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Place:
     """Where a scalar or a mapping stands."""
 
@@ -22,7 +23,7 @@ class Place:
     length: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Text:
     """A scalar as it was written, with its place."""
 
@@ -30,7 +31,7 @@ class Text:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Fault:
     """Something wrong at one place; `loader` turns it into a Diagnostic by quoting the line."""
 
@@ -45,7 +46,7 @@ class Fault:
     related: tuple[tuple[Place, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Words:
     """`words:` or, with `exact`, `exact:`."""
 
@@ -54,7 +55,7 @@ class Words:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class KeywordIs:
     """One category of a `keywords:` atom; `any` is written as an empty tuple."""
 
@@ -63,7 +64,7 @@ class KeywordIs:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Pattern:
     """`pattern:` in RE2 syntax."""
 
@@ -71,7 +72,7 @@ class Pattern:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class ClientIs:
     """One field of a `client:` atom: tier, tags, name, phone or known."""
 
@@ -80,7 +81,7 @@ class ClientIs:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class SourceIs:
     """A `source:` atom."""
 
@@ -88,7 +89,7 @@ class SourceIs:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class AttachmentIs:
     """An `attachment:` atom; `any` is written as an empty tuple."""
 
@@ -96,7 +97,7 @@ class AttachmentIs:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class KindIs:
     """A `kind:` atom: what the message is, e.g. an edit."""
 
@@ -104,7 +105,7 @@ class KindIs:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class HoursIs:
     """An `hours:` atom: the time lies in a named window or, with `inside` false, outside of it."""
 
@@ -113,7 +114,7 @@ class HoursIs:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class FollowUpIs:
     """A `follow_up:` atom: the conversation has an open incident, or has none."""
 
@@ -121,14 +122,14 @@ class FollowUpIs:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Always:
     """The `when: always` of the last rule."""
 
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Group:
     """A node of the condition tree. A `when:` with all, any and none is an `all` group of three parts."""
 
@@ -142,7 +143,7 @@ Atom = Words | KeywordIs | Pattern | ClientIs | SourceIs | AttachmentIs | KindIs
 Condition = Atom | Group
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Examples:
     """`examples:` of a rule."""
 
@@ -150,7 +151,7 @@ class Examples:
     no_match: tuple[Text, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class FollowUp:
     """`follow_up:` as an outcome: what happens to further messages; None where nothing is said."""
 
@@ -163,7 +164,7 @@ class FollowUp:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Rule:
     """One rule as it was written; None and empty mean "not said", the defaults come in when compiling."""
 
@@ -192,7 +193,7 @@ class Rule:
     examples: Examples = field(default_factory=Examples)
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Keyword:
     """One canonical name of a category with its spellings (the name itself is a spelling too)."""
 
@@ -203,7 +204,7 @@ class Keyword:
     typos: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Channel:
     """A Mattermost channel that rules may name."""
 
@@ -212,7 +213,7 @@ class Channel:
     purpose: Text | None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Window:
     """One line of a week: from a time of day to another on each of the days; past midnight when it ends earlier."""
 
@@ -225,7 +226,7 @@ class Window:
     text: Text
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Hours:
     """A named window of the week."""
 
@@ -237,7 +238,7 @@ class Hours:
     holidays: Text | None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class ClientEntry:
     """One entry of the client directory."""
 
@@ -248,7 +249,7 @@ class ClientEntry:
     language: Text | None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Expectation:
     """One key of an `expect:` in a scenario."""
 
@@ -259,7 +260,7 @@ class Expectation:
     values: tuple[Text, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Sender:
     """Somebody who writes in a scenario."""
 
@@ -269,7 +270,7 @@ class Sender:
     phone: Text | None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Step:
     """One message of a scenario, or time that passes without one."""
 
@@ -286,7 +287,7 @@ class Step:
     expect: tuple[Expectation, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Scenario:
     """A story with a clock: who writes what and when, and what should come of it."""
 
@@ -300,7 +301,7 @@ class Scenario:
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Defaults:
     """`defaults:`, merged over all files."""
 
@@ -314,7 +315,7 @@ class Defaults:
     at: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Document:
     """All files of a directory, merged in order of file name and position."""
 
