@@ -15,8 +15,6 @@ from types import MappingProxyType
 
 # How long a thread may keep the others waiting while rules are loaded, in seconds; Python's own value is 0.005.
 _TURN_S = 0.001
-# The references to something that only this module holds: its variable, and the call that counts.
-_OURS = 2
 _loads = threading.Lock()
 
 
@@ -48,8 +46,11 @@ def dismantle(doomed: list[object]) -> None:
     Only what nobody else uses is taken apart, the mappings and lists of what the rules were compiled into; the rest is
     only forgotten.
     """
-    pieces = [each for each in doomed if sys.getrefcount(each) <= _OURS + 1]
-    doomed.clear()
+    pieces: list[object] = []
+    while doomed:
+        root = doomed.pop()
+        if sys.getrefcount(root) <= _OURS:
+            pieces.append(root)
     while pieces:
         piece = pieces.pop()
         if is_dataclass(piece) and type(piece).__module__.startswith("engine.ruleset"):
@@ -64,3 +65,19 @@ def dismantle(doomed: list[object]) -> None:
             del piece
             while members:
                 members.pop()
+
+
+def _count_alone() -> int:
+    """What `sys.getrefcount` says of something that nobody else holds, counted as `dismantle` counts.
+
+    The variable, and in Python 3.13 and before the call that counts; later interpreters lend the reference instead.
+    """
+    pieces: list[object] = [object()]
+    counted = 0
+    while pieces:
+        piece = pieces.pop()
+        counted = sys.getrefcount(piece)
+    return counted
+
+
+_OURS = _count_alone()
