@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from engine.core.diagnostics import Severity
-from engine.ruleset import breadth, loader, reachability, reader, schema, witnesses
-from engine.ruleset.advice import advise
+from engine.ruleset import loader, reader, schema
+from engine.ruleset.advice import advise, breadth, reachability, witnesses
 from engine.ruleset.compiler import compile_rules
 from engine.ruleset.snapshots import Snapshot
 from engine.ruleset.syntax import Document

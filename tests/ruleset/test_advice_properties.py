@@ -9,9 +9,9 @@ from standins import documents as make
 
 from engine.core.decisions import Priority
 from engine.core.events import MESSAGE_KINDS, Event
-from engine.ruleset import overlaps, reachability, witnesses
-from engine.ruleset.comparisons import compare
-from engine.ruleset.implications import implies
+from engine.ruleset.advice import overlaps, reachability, witnesses
+from engine.ruleset.advice.comparisons import compare
+from engine.ruleset.advice.implications import implies
 from engine.ruleset.syntax import Condition, Document, Rule
 
 _KEYWORDS = {

@@ -3,7 +3,7 @@
 import pytest
 from standins import documents as make
 
-from engine.ruleset.samples import sample
+from engine.ruleset.advice.samples import sample
 
 _FOUND = {
     "literal": "error",

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.ruleset.cases import (
+from engine.ruleset.advice.cases import (
     Alternative,
     Case,
     Clause,
@@ -21,7 +21,7 @@ from engine.ruleset.cases import (
     cases,
     vocabulary,
 )
-from engine.ruleset.implications import conflict, implies, runs
+from engine.ruleset.advice.implications import conflict, implies, runs
 from engine.ruleset.phrases import Step
 from engine.ruleset.syntax import Document, Rule
 

@@ -7,8 +7,8 @@ here; they report what they can prove or show, and repair nothing.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.ruleset import breadth, gaps, overlaps, reachability, unused
-from engine.ruleset.comparisons import Comparison, compare
+from engine.ruleset.advice import breadth, gaps, overlaps, reachability, unused
+from engine.ruleset.advice.comparisons import Comparison, compare
 from engine.ruleset.syntax import Always, Document, Fault, Rule
 from engine.ruleset.templates import Templates
 

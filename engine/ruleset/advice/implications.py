@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from engine.ruleset.cases import Alternative, Case, Clause, Fact, Found, Known, Said, Vocabulary, every_value
+from engine.ruleset.advice.cases import Alternative, Case, Clause, Fact, Found, Known, Said, Vocabulary, every_value
 from engine.ruleset.phrases import Step
 
 # What `attachment: audio` takes besides audio files.

@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 
 from engine.core.quotes import clean_line
-from engine.ruleset import witnesses
+from engine.ruleset.advice import witnesses
+from engine.ruleset.advice.comparisons import Comparison
 from engine.ruleset.circumstances import USUAL
-from engine.ruleset.comparisons import Comparison
 from engine.ruleset.matcher import Ruleset
 from engine.ruleset.syntax import Always, Document, Fault
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from engine.core import text
-from engine.ruleset.cases import folded
+from engine.ruleset.advice.cases import folded
 from engine.ruleset.clauses import CATEGORY
 from engine.ruleset.guarantees import atoms
 from engine.ruleset.shapes import suggest

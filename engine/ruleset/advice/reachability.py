@@ -7,14 +7,15 @@ raises the priority, for which it need not decide.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from engine.ruleset import matcher, witnesses
-from engine.ruleset.cases import Case, Clause
+from engine.ruleset import matcher
+from engine.ruleset.advice import witnesses
+from engine.ruleset.advice.cases import Case, Clause
+from engine.ruleset.advice.comparisons import Comparison, Subject
+from engine.ruleset.advice.implications import Conflict, conflict
+from engine.ruleset.advice.witnesses import Witness
 from engine.ruleset.circumstances import favourable
-from engine.ruleset.comparisons import Comparison, Subject
-from engine.ruleset.implications import Conflict, conflict
 from engine.ruleset.matcher import Ruleset
 from engine.ruleset.syntax import Document, Fault, Place, Rule
-from engine.ruleset.witnesses import Witness
 
 # Messages are put together for so many findings; whoever has more has enough to read.
 WITNESSED = 100

@@ -9,12 +9,12 @@ alternative of it); and a priority that never counts, because a later rule alway
 from collections.abc import Iterator
 
 from engine.core.decisions import Priority
-from engine.ruleset import witnesses
+from engine.ruleset.advice import witnesses
+from engine.ruleset.advice.comparisons import Comparison, Subject
+from engine.ruleset.advice.witnesses import Witness
 from engine.ruleset.circumstances import favourable
-from engine.ruleset.comparisons import Comparison, Subject
 from engine.ruleset.matcher import Ruleset
 from engine.ruleset.syntax import Document, Fault, Rule
-from engine.ruleset.witnesses import Witness
 
 
 def check(comparison: Comparison, document: Document, ruleset: Ruleset) -> Iterator[Fault]:

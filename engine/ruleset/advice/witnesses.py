@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from engine.core.decisions import Decision
 from engine.core.events import Event
 from engine.core.quotes import clean_line
-from engine.ruleset import cases, circumstances, conditions, samples
-from engine.ruleset.cases import Alternative, Case, Clause, Fits, Found, Said, Vocabulary
+from engine.ruleset import circumstances, conditions
+from engine.ruleset.advice import cases, samples
+from engine.ruleset.advice.cases import Alternative, Case, Clause, Fits, Found, Said, Vocabulary
+from engine.ruleset.advice.implications import leads_to
 from engine.ruleset.circumstances import Circumstances
-from engine.ruleset.implications import leads_to
 from engine.ruleset.matcher import Ruleset
 from engine.ruleset.phrases import Step
 from engine.ruleset.syntax import Document, Rule

@@ -8,15 +8,16 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from engine.core import variables
-from engine.ruleset import cases, patterns, witnesses
-from engine.ruleset.cases import Clause, Fits, Found, Vocabulary
-from engine.ruleset.comparisons import Comparison, Subject
+from engine.ruleset import patterns
+from engine.ruleset.advice import cases, witnesses
+from engine.ruleset.advice.cases import Clause, Fits, Found, Vocabulary
+from engine.ruleset.advice.comparisons import Comparison, Subject
+from engine.ruleset.advice.reachability import WITNESSED
+from engine.ruleset.advice.witnesses import Witness
 from engine.ruleset.guarantees import atoms, guaranteed
 from engine.ruleset.matcher import Ruleset
-from engine.ruleset.reachability import WITNESSED
 from engine.ruleset.syntax import Document, Fault, Pattern, Place, Rule, Text
 from engine.ruleset.templates import Templates
-from engine.ruleset.witnesses import Witness
 
 
 def check(comparison: Comparison, document: Document, templates: Templates, ruleset: Ruleset) -> Iterator[Fault]:
