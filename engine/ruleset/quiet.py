@@ -46,11 +46,7 @@ def dismantle(doomed: list[object]) -> None:
     Only what nobody else uses is taken apart, the mappings and lists of what the rules were compiled into; the rest is
     only forgotten.
     """
-    pieces: list[object] = []
-    while doomed:
-        root = doomed.pop()
-        if sys.getrefcount(root) <= _OURS:
-            pieces.append(root)
+    pieces = _unheld(doomed)
     while pieces:
         piece = pieces.pop()
         if is_dataclass(piece) and type(piece).__module__.startswith("engine.ruleset"):
@@ -65,6 +61,16 @@ def dismantle(doomed: list[object]) -> None:
             del piece
             while members:
                 members.pop()
+
+
+def _unheld(doomed: list[object]) -> list[object]:
+    """Those that nobody else holds. A function of its own, or its variable would go on holding the last of them."""
+    found: list[object] = []
+    while doomed:
+        root = doomed.pop()
+        if sys.getrefcount(root) <= _OURS:
+            found.append(root)
+    return found
 
 
 def _count_alone() -> int:

@@ -1,6 +1,7 @@
 """The hook that a repository of rules can name in its `.pre-commit-config.yaml`."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "work"
     shutil.copytree(CASES / "base", folder)
     (hook,) = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
-    command = f"{sys.executable} -m engine.cli {hook['entry'].removeprefix('engine ')}"
+    command = f"{shlex.quote(sys.executable)} -m engine.cli {hook['entry'].removeprefix('engine ')}"
     local = {"repo": "local", "hooks": [{**hook, "language": "system", "entry": command}]}
     (folder / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [local]}), encoding="utf-8")
     for words in (["init", "--quiet"], ["add", "--all"]):
