@@ -115,4 +115,5 @@ def _touching(rules: Sequence[str]) -> str:
 
 
 def _places(was: Place | None, now: Place | None) -> str:
-    return " → ".join("none" if place is None else f"{place.path}:{place.line}" for place in (was, now))
+    """Both places; of what was added or removed the one that there is."""
+    return " → ".join(f"{place.path}:{place.line}" for place in (was, now) if place is not None)

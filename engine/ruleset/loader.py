@@ -88,7 +88,7 @@ def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = No
     sha = snapshots.fingerprint(taken.files)
     ruleset = None
     if not _has_errors(found):
-        # Importing spaCy takes a second, which whoever has errors to mend need not wait for.
+        # Importing spaCy takes a third of a second, which whoever has errors to mend need not wait for.
         from engine.ruleset import advice, compiler  # noqa: PLC0415 - see above
 
         ruleset = compiler.compile_rules(document, texts, sha)

@@ -81,10 +81,10 @@ rule calls  {one}/10.yaml:5 → {other}/10.yaml:6
   minor  words: "ring" added
   major  priority: high → urgent
 
-channel noc  none → {other}/10.yaml:4
+channel noc  {other}/10.yaml:4
   patch  added
 
-channel voip  {one}/10.yaml:3 → none
+channel voip  {one}/10.yaml:3
   patch  removed
 
 template ack/default  {one.parent}/templates/ack/default.j2:1 → {other.parent}/templates/ack/default.j2:1
