@@ -28,7 +28,8 @@ from engine.core.endpoints import Endpoint, UnixEndpoint
 from engine.core.errors import JournalUnavailable
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.journals import StoredJournal
+from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
 from engine.operations import Operations, Switch
@@ -76,8 +77,8 @@ class Engine:
         self._started = False
         self._stopping = False
         self._reloads: set[asyncio.Task[Json]] = set()
-        self._journal: Journal = SqliteJournal(
-            settings.state / "journal.db", max_open_deliveries=settings.limits.open_deliveries
+        self._journal: Journal = StoredJournal(
+            SqliteStore(settings.state / "journal.db"), max_open_deliveries=settings.limits.open_deliveries
         )
         self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics)
         self._switch = Switch(self._journal, self._clock, self._metrics)

@@ -1,38 +1,22 @@
-"""The journal on SQLite: one file on one machine, one process.
+"""The store on SQLite: one file on one machine, one process.
 
-`app` makes it. Writes go through one thread with group commit (`writer`), reads through a second connection in a thread
-of their own. The operations are plain functions of this package; here stand the driver, its settings, its errors and
-the lifetime. A commit is on disk when it returns: write-ahead log, `synchronous=FULL`.
+`app` hands it to `journals`. Here stand the driver, its settings and its errors. A commit is on disk when it returns:
+write-ahead log, `synchronous=FULL`.
 """
 
-import asyncio
 import errno
 import fcntl
 import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import apsw
 from loguru import logger
 
-from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement
 from engine.core.errors import ConfigurationError, JournalUnavailable, PermissionRefused
-from engine.core.events import Inbound, Receipt
-from engine.core.incidents import Incident, IncidentStatus
-from engine.core.notices import Notice
-from engine.core.plan import AuditEntry, Plan
-from engine.journal import announcements, audits, lanes, messages, receipts, reports, switches
-from engine.journal.audits import About
-from engine.journal.lanes import Bound
 from engine.journal.statements import MIGRATIONS, QUERIES, Database, Row, Value
-from engine.journal.writer import Writer
-from engine.ports import Accepted, Backlog, Decided, DeliveryView, IncidentView, Unrouted
 
 T = TypeVar("T")
 
@@ -112,162 +96,39 @@ class _Connection:
             raise _unavailable(error) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Life:
-    """What an open journal holds."""
+class _Opened:
+    """The open file."""
 
-    node: str
-    salt: bytes
-    writer: Writer
-    reader: ThreadPoolExecutor
-    writing: _Connection
-    reading: _Connection
-    # Closes the connections, then gives up the lock.
-    resources: ExitStack
+    def __init__(self, writing: _Connection, reading: _Connection, resources: ExitStack) -> None:
+        """`resources` closes the connections, then gives up the lock."""
+        self.writing = writing
+        self.reading = reading
+        self._resources = resources
+
+    def close(self) -> None:
+        with self._resources:
+            # Truncated, so that erased text does not live on in the log.
+            try:
+                self.writing.raw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            except _Refusal as error:
+                logger.warning("the journal's log stays for the next start: {}", _unavailable(error))
 
 
-class SqliteJournal:
-    """A `Journal` in one SQLite file. `open` and the methods after it belong to one event loop."""
+class SqliteStore:
+    """One SQLite file."""
 
-    def __init__(self, path: Path, *, max_open_deliveries: int = 100_000) -> None:
+    def __init__(self, path: Path) -> None:
         """Only names the file; `open` creates it."""
         self._path = path
-        self._bound = Bound(max_open_deliveries)
-        self._life: _Life | None = None
 
-    async def open(self, node: str, now: datetime) -> None:
-        """See `ports.Journal.open`. Raises PermissionRefused for a folder that cannot be written and
+    def open(self) -> _Opened:
+        """See `journals.Store.open`. Raises PermissionRefused for a folder that cannot be written and
         ConfigurationError for a file that another process uses, that a newer engine wrote or that is no journal.
         """
-        self._life = await asyncio.to_thread(self._begin, node, now, asyncio.get_running_loop())
-
-    def _begin(self, node: str, now: datetime, loop: asyncio.AbstractEventLoop) -> _Life:
         with ExitStack() as resources:
             resources.callback(os.close, _lock(self._path))
             writing, reading = _connect(self._path, resources)
-            writing.begin()
-            salt = _salt(writing)
-            lanes.break_leases(writing, node, now)
-            writing.commit()
-            writer = Writer(writing, loop)
-            reader = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
-            writer.start()
-            return _Life(node, salt, writer, reader, writing, reading, resources.pop_all())
-
-    async def close(self) -> None:
-        """See `ports.Journal.close`."""
-        life, self._life = self._life, None
-        if life is not None:
-            await asyncio.to_thread(_end, life)
-
-    def _alive(self) -> _Life:
-        if self._life is None:
-            raise JournalUnavailable("the journal is closed")
-        return self._life
-
-    async def _write(self, operation: Callable[[Database], T]) -> T:
-        return await self._alive().writer.submit(operation)
-
-    async def _read(self, operation: Callable[[Database], T]) -> T:
-        life = self._alive()
-        return await asyncio.get_running_loop().run_in_executor(life.reader, life.reading.snapshot, operation)
-
-    async def accept(self, inbounds: Sequence[Inbound], now: datetime) -> tuple[Accepted, ...]:
-        """See `ports.Journal.accept`."""
-        salt, bound = self._alive().salt, self._bound
-        return await self._write(lambda database: messages.accept(database, inbounds, now, salt, bound))
-
-    async def unrouted(self, limit: int) -> tuple[Unrouted, ...]:
-        """See `ports.Journal.unrouted`."""
-        return await self._read(lambda database: messages.unrouted(database, limit))
-
-    async def record(self, inbox_id: int, plan: Plan, decision_log: Mapping[str, object], now: datetime) -> str | None:
-        """See `ports.Journal.record`."""
-        salt, bound = self._alive().salt, self._bound
-        return await self._write(
-            lambda database: messages.record(database, inbox_id, plan, decision_log, now, salt=salt, bound=bound)
-        )
-
-    async def claim(
-        self, destination: str, kinds: Sequence[DeliveryKind], limit: int, lease: timedelta, now: datetime
-    ) -> tuple[Claimed, ...]:
-        """See `ports.Journal.claim`."""
-        node = self._alive().node
-        return await self._write(
-            lambda database: lanes.claim(database, destination, kinds, limit, lease, now, node=node)
-        )
-
-    async def finish(
-        self,
-        claimed: Claimed,
-        settlement: Settlement,
-        audit: Sequence[AuditEntry],
-        then: Sequence[NewDelivery],
-        now: datetime,
-    ) -> bool:
-        """See `ports.Journal.finish`."""
-        bound = self._bound
-        return await self._write(
-            lambda database: lanes.finish(database, claimed, settlement, audit, then, now, bound=bound)
-        )
-
-    async def next_due(self, destination: str, kinds: Sequence[DeliveryKind]) -> datetime | None:
-        """See `ports.Journal.next_due`."""
-        return await self._read(lambda database: lanes.next_due(database, destination, kinds))
-
-    async def note_receipts(self, receipts_: Sequence[Receipt], now: datetime, *, escalate_to: str) -> int:
-        """See `ports.Journal.note_receipts`."""
-        bound = self._bound
-        return await self._write(
-            lambda database: receipts.note(database, receipts_, now, escalate_to=escalate_to, bound=bound)
-        )
-
-    async def lapse(self, limit: int, now: datetime) -> tuple[str, ...]:
-        """See `ports.Journal.lapse`."""
-        salt = self._alive().salt
-        return await self._write(lambda database: messages.lapse(database, limit, now, salt))
-
-    async def audit(self, entry: AuditEntry, now: datetime) -> None:
-        """See `ports.Journal.audit`."""
-        await self._write(lambda database: audits.add(database, entry, About(), now))
-
-    async def announce(self, notice: Notice, delivery: NewDelivery | None, now: datetime) -> bool:
-        """See `ports.Journal.announce`."""
-        bound = self._bound
-        return await self._write(lambda database: announcements.announce(database, notice, delivery, now, bound))
-
-    async def set_paused(self, *, paused: bool, now: datetime) -> None:
-        """See `ports.Journal.set_paused`."""
-        await self._write(lambda database: switches.set_paused(database, now, paused=paused))
-
-    async def paused(self) -> bool | None:
-        """See `ports.Journal.paused`."""
-        return await self._read(switches.paused)
-
-    async def backlog(self) -> Backlog:
-        """See `ports.Journal.backlog`."""
-        return await self._read(reports.backlog)
-
-    async def incidents(self, status: IncidentStatus | None, limit: int) -> tuple[Incident, ...]:
-        """See `ports.Journal.incidents`."""
-        return await self._read(lambda database: reports.incidents(database, status, limit))
-
-    async def incident(self, ticket_id: str) -> IncidentView | None:
-        """See `ports.Journal.incident`."""
-        return await self._read(lambda database: reports.incident(database, ticket_id))
-
-    async def deliveries(self, state: DeliveryState | None, limit: int) -> tuple[DeliveryView, ...]:
-        """See `ports.Journal.deliveries`."""
-        return await self._read(lambda database: reports.deliveries(database, state, limit))
-
-    async def decided(self, since: datetime, before: int | None, limit: int) -> tuple[Decided, ...]:
-        """See `ports.Journal.decided`."""
-        return await self._read(lambda database: reports.decided(database, since, before, limit))
-
-    async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:
-        """See `ports.Journal.redrive`."""
-        bound = self._bound
-        return await self._write(lambda database: lanes.redrive(database, delivery_id, now, bound))
+            return _Opened(writing, reading, resources.pop_all())
 
 
 def _lock(path: Path) -> int:
@@ -343,23 +204,3 @@ def migrate(connection: apsw.Connection, steps: Sequence[str], path: Path) -> No
         with connection:
             connection.execute(step)
             connection.execute(f"PRAGMA user_version = {number}")
-
-
-def _salt(writing: _Connection) -> bytes:
-    found = writing.rows("read_meta", "salt")
-    if found:
-        return bytes.fromhex(found[0][0])
-    salt = secrets.token_bytes(_SALT_BYTES)
-    writing.rows("write_meta", "salt", salt.hex())
-    return salt
-
-
-def _end(life: _Life) -> None:
-    life.writer.stop()
-    life.reader.shutdown()
-    with life.resources:
-        # Truncated, so that erased text does not live on in the log.
-        try:
-            life.writing.raw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        except _Refusal as error:
-            logger.warning("the journal's log stays for the next start: {}", _unavailable(error))

@@ -29,7 +29,8 @@ from engine.app import Engine, SystemClock
 from engine.core.deliveries import Claimed, Found, Outcome, Reconciled, Sent
 from engine.core.events import Address, Client, Event, Inbound, Message
 from engine.core.plan import Circumstances, plan
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.journals import StoredJournal
+from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
 from engine.pipeline import Pipeline, Routing
@@ -157,7 +158,7 @@ def spread_us(call: Callable[[], object], rounds: int) -> str:
 async def full_life(rules: Ruleset, folder: Path, messages: int, *, report: bool) -> float:
     """Events per second through accept, decide, record, acknowledge, escalate and audit, 64 at a time."""
     clock, metrics = SystemClock(), Metrics()
-    journal = SqliteJournal(folder / "journal.db")
+    journal = StoredJournal(SqliteStore(folder / "journal.db"))
     await journal.open("main", clock.now())
     # At most so many deliveries are open: without a bound the benchmark would measure accepting alone.
     window = asyncio.Semaphore(2 * _OPEN)

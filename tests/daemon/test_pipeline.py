@@ -16,7 +16,8 @@ from engine.core.deliveries import Acknowledgement, DeliveryKind, Escalation
 from engine.core.errors import JournalUnavailable
 from engine.core.events import Event
 from engine.core.plan import PAUSED_NOTE
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.journals import StoredJournal
+from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
 from engine.pipeline import Pipeline, Routing, Rules
@@ -28,7 +29,7 @@ LEASE = timedelta(seconds=60)
 class Running:
     """A pipeline under test with everything around it."""
 
-    def __init__(self, journal: SqliteJournal, rules: Rules) -> None:
+    def __init__(self, journal: StoredJournal, rules: Rules) -> None:
         self.journal = journal
         self.clock = SetClock()
         self.paused = False
@@ -49,7 +50,7 @@ class Running:
 
 @asynccontextmanager
 async def running(tmp_path: Path, rules: Rules | None = None) -> AsyncIterator[Running]:
-    journal = SqliteJournal(tmp_path / "journal.db")
+    journal = StoredJournal(SqliteStore(tmp_path / "journal.db"))
     parts = Running(journal, rules or FixedRules())
     await journal.open("main", parts.clock.now())
     task = asyncio.create_task(parts.pipeline.run())
@@ -201,7 +202,7 @@ async def test_a_raised_priority_is_decided_by_the_rules_of_that_moment(tmp_path
 
 async def test_undecided_messages_are_decided_after_a_restart(tmp_path: Path) -> None:
     """What was accepted before a crash is decided by the next life, in order."""
-    journal = SqliteJournal(tmp_path / "journal.db")
+    journal = StoredJournal(SqliteStore(tmp_path / "journal.db"))
     clock = SetClock()
     await journal.open("main", clock.now())
     await journal.accept([inbound(1), inbound(2)], clock.now())

@@ -27,7 +27,8 @@ from engine.core.deliveries import (
 )
 from engine.core.errors import JournalUnavailable
 from engine.core.plan import Circumstances, plan
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.journals import StoredJournal
+from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics
 from engine.relay import Destination, Relay
 
@@ -37,7 +38,7 @@ REFUSED = Rejected(Fault.TRANSIENT, "503", "unavailable")
 class Running:
     """A relay under test with its networks."""
 
-    def __init__(self, journal: SqliteJournal, policy: Policy) -> None:
+    def __init__(self, journal: StoredJournal, policy: Policy) -> None:
         self.journal = journal
         self.clock = SetClock()
         self.wa = ScriptedNetwork("wa")
@@ -91,7 +92,7 @@ class Running:
 
 @asynccontextmanager
 async def running(tmp_path: Path, policy: Policy | None = None) -> AsyncIterator[Running]:
-    journal = SqliteJournal(tmp_path / "journal.db")
+    journal = StoredJournal(SqliteStore(tmp_path / "journal.db"))
     parts = Running(journal, policy or Policy())
     await journal.open("main", parts.clock.now())
     task = asyncio.create_task(parts.relay.run())
@@ -272,7 +273,7 @@ async def test_stop_lets_what_is_in_flight_finish(tmp_path: Path) -> None:
             await release.wait()
             return Sent("late")
 
-    journal = SqliteJournal(tmp_path / "journal.db")
+    journal = StoredJournal(SqliteStore(tmp_path / "journal.db"))
     parts = Running(journal, Policy())
     parts.relay._destinations["wa"] = Destination(Slow("wa"), 1000, 8)  # type: ignore[index]
     await journal.open("main", parts.clock.now())

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from journal.samples import NOW, Restart
 
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.journals import StoredJournal
+from engine.journal.sqlite import SqliteStore
 from engine.ports import Journal
 
 
@@ -20,7 +21,11 @@ class Store:
     make: Callable[[Path, int], Journal]
 
 
-STORES = (Store("sqlite", lambda folder, bound: SqliteJournal(folder / "journal.db", max_open_deliveries=bound)),)
+def _sqlite(folder: Path, bound: int) -> Journal:
+    return StoredJournal(SqliteStore(folder / "journal.db"), max_open_deliveries=bound)
+
+
+STORES = (Store("sqlite", _sqlite),)
 
 
 @pytest.fixture(params=STORES, ids=lambda store: store.name)
@@ -46,9 +51,9 @@ async def journal(restart: Restart) -> Journal:
 
 
 @pytest.fixture
-async def sqlite_journal(tmp_path: Path) -> AsyncIterator[SqliteJournal]:
+async def sqlite_journal(tmp_path: Path) -> AsyncIterator[StoredJournal]:
     """The journal on SQLite for tests that reach inside."""
-    journal = SqliteJournal(tmp_path / "journal.db")
+    journal = StoredJournal(SqliteStore(tmp_path / "journal.db"))
     await journal.open("node-a", NOW)
     yield journal
     await journal.close()

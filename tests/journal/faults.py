@@ -9,11 +9,19 @@ from pathlib import Path
 import apsw
 
 from engine.journal import sqlite
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.journals import StoredJournal
 
 
-def writing(journal: SqliteJournal) -> apsw.Connection:
-    return journal._alive().writing.raw
+def writing(journal: StoredJournal) -> apsw.Connection:
+    connection = journal._alive().opened.writing
+    assert isinstance(connection, sqlite._Connection)
+    return connection.raw
+
+
+def path_of(journal: StoredJournal) -> Path:
+    store = journal._store
+    assert isinstance(store, sqlite.SqliteStore)
+    return store._path
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -25,7 +33,7 @@ def size(path: Path) -> int:
 
 
 @contextmanager
-def held(journal: SqliteJournal) -> Iterator[None]:
+def held(journal: StoredJournal) -> Iterator[None]:
     """Keeps the writer busy, so that whatever is submitted meanwhile becomes one batch."""
     gate = threading.Event()
     journal._alive().writer.submit(lambda _database: gate.wait())

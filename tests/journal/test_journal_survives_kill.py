@@ -12,7 +12,8 @@ from journal.samples import NOW, claim, inbound, later
 
 from engine.core.deliveries import DeliveryState
 from engine.core.errors import ConfigurationError
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.journals import StoredJournal
+from engine.journal.sqlite import SqliteStore
 
 CHILD = Path(__file__).with_name("writing_child.py")
 ROOT = CHILD.parents[2]
@@ -28,7 +29,7 @@ async def run_and_kill(path: Path, first: int, after: int) -> list[tuple[str, st
     lines = [await child.stdout.readline() for _ in range(after)]
     if first == 0:
         with pytest.raises(ConfigurationError, match="is in use by another process"):
-            await SqliteJournal(path).open("node-a", NOW)
+            await StoredJournal(SqliteStore(path)).open("node-a", NOW)
     child.send_signal(signal.SIGKILL)
     rest, _ = await child.communicate()
     # The last line may be torn.
@@ -50,7 +51,7 @@ async def test_kill_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
         kind: [value for found, value in promised if found == kind]
         for kind in ("accepted", "ticket", "claimed", "sent")
     }
-    journal = SqliteJournal(path)
+    journal = StoredJournal(SqliteStore(path))
     await journal.open("node-a", later(1))
     for accepted in of_kind["accepted"]:
         number, inbox_id = accepted.split(":")

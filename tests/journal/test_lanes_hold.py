@@ -27,7 +27,8 @@ from journal.samples import (
 )
 
 from engine.core.deliveries import Claimed, DeliveryState, Settlement
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.journals import StoredJournal
+from engine.journal.sqlite import SqliteStore
 
 LANES = ("wa-0", "wa-1", "wa-2")
 SECOND = timedelta(seconds=1)
@@ -94,7 +95,7 @@ class Story:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.journal = SqliteJournal(path)
+        self.journal = StoredJournal(SqliteStore(path))
         self.now = NOW
         self.seen = Seen()
 
@@ -165,7 +166,7 @@ class Story:
 
     async def crash(self, _first: int, _second: int) -> None:
         await self.journal.close()
-        self.journal = SqliteJournal(self.path)
+        self.journal = StoredJournal(SqliteStore(self.path))
         await self.journal.open("node-a", self.now)
         for delivery_id in self.seen.under_way:
             self.seen.state[delivery_id] = DeliveryState.QUEUED

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from journal.faults import connect, held, modes, size, writing
+from journal.faults import connect, held, modes, path_of, size, writing
 from journal.samples import (
     DECISION,
     NOW,
@@ -23,7 +23,8 @@ from journal.samples import (
 from loguru import logger
 
 from engine.core.errors import JournalUnavailable, Superseded
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.journals import StoredJournal
+from engine.journal.sqlite import SqliteStore
 from engine.journal.statements import Database
 from engine.journal.writer import Writer
 
@@ -32,14 +33,14 @@ BROKEN = "the journal cannot be used: the disk reports an error"
 
 
 @pytest.fixture
-def journal(sqlite_journal: SqliteJournal) -> SqliteJournal:
+def journal(sqlite_journal: StoredJournal) -> StoredJournal:
     return sqlite_journal
 
 
 # Group commit
 
 
-async def test_writes_that_wait_share_one_commit(journal: SqliteJournal) -> None:
+async def test_writes_that_wait_share_one_commit(journal: StoredJournal) -> None:
     """However many messages were accepted while the disk was busy, one flush makes them durable."""
     commits = count()
     # A hook that returns true would turn the commit into a rollback.
@@ -52,7 +53,7 @@ async def test_writes_that_wait_share_one_commit(journal: SqliteJournal) -> None
     assert next(commits) <= 2
 
 
-async def test_one_bad_operation_harms_no_other(journal: SqliteJournal) -> None:
+async def test_one_bad_operation_harms_no_other(journal: StoredJournal) -> None:
     """An operation that fails in a batch undoes only itself; its caller alone is told, with its own error."""
 
     def break_down(database: Database) -> None:
@@ -79,7 +80,7 @@ async def test_one_bad_operation_harms_no_other(journal: SqliteJournal) -> None:
     assert await journal._read(lambda database: database.rows("read_meta", "half")) == []
 
 
-async def test_a_cancelled_caller_disturbs_nobody(journal: SqliteJournal) -> None:
+async def test_a_cancelled_caller_disturbs_nobody(journal: StoredJournal) -> None:
     """Whoever stops waiting for a write leaves the others of its batch alone; what was asked for is written."""
     with held(journal):
         cancelled = asyncio.create_task(journal.accept([inbound("m1")], NOW))
@@ -93,7 +94,7 @@ async def test_a_cancelled_caller_disturbs_nobody(journal: SqliteJournal) -> Non
 
 async def test_close_finishes_what_was_asked_for(tmp_path: Path) -> None:
     """Writes that were submitted before `close` are carried out."""
-    journal = SqliteJournal(tmp_path / "journal.db")
+    journal = StoredJournal(SqliteStore(tmp_path / "journal.db"))
     await journal.open("node-a", NOW)
     waiting = [asyncio.create_task(journal.accept([inbound(f"m{n}")], NOW)) for n in range(600)]
     await asyncio.sleep(0)
@@ -118,7 +119,7 @@ def test_answers_that_nobody_awaits_are_dropped(tmp_path: Path) -> None:
 # A disk that refuses
 
 
-async def test_a_full_disk_is_said_and_survived(journal: SqliteJournal) -> None:
+async def test_a_full_disk_is_said_and_survived(journal: StoredJournal) -> None:
     """Nothing of a refused call has happened, and the same call succeeds once there is room."""
     ticket = await opened(journal, escalation())
     claimed = await claim_one(journal)
@@ -137,10 +138,10 @@ async def test_a_full_disk_is_said_and_survived(journal: SqliteJournal) -> None:
     assert ticket == "OC-2026-0001"
 
 
-async def test_a_disk_that_fails_at_the_commit_fails_the_whole_batch(journal: SqliteJournal) -> None:
+async def test_a_disk_that_fails_at_the_commit_fails_the_whole_batch(journal: StoredJournal) -> None:
     """When the commit cannot be written, everybody of the batch is told, and nothing of it has happened."""
     await journal.accept([inbound("m0")], NOW)
-    log_bytes = size(journal._path.with_name("journal.db-wal"))
+    log_bytes = size(path_of(journal).with_name("journal.db-wal"))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with held(journal):
         waiting = [asyncio.create_task(journal.accept([inbound(f"m{n}", f"wa-{n}")], NOW)) for n in (1, 2)]
@@ -155,7 +156,7 @@ async def test_a_disk_that_fails_at_the_commit_fails_the_whole_batch(journal: Sq
     assert [answer.duplicate for answer in answers] == [False, False]
 
 
-async def test_a_transaction_that_is_gone_fails_the_whole_batch(journal: SqliteJournal) -> None:
+async def test_a_transaction_that_is_gone_fails_the_whole_batch(journal: StoredJournal) -> None:
     """SQLite rolls everything back on some errors; then nobody of the batch may believe that it was written."""
 
     def lose(_database: Database) -> None:
@@ -172,7 +173,7 @@ async def test_a_transaction_that_is_gone_fails_the_whole_batch(journal: SqliteJ
     assert not (await journal.accept([inbound("m1")], NOW))[0].duplicate
 
 
-async def test_a_read_only_file_is_said_and_survived(journal: SqliteJournal) -> None:
+async def test_a_read_only_file_is_said_and_survived(journal: StoredJournal) -> None:
     """A file system that turns read-only refuses writes and goes on answering reads."""
     await opened(journal, escalation())
     writing(journal).execute("PRAGMA query_only = ON").fetchall()
@@ -183,10 +184,10 @@ async def test_a_read_only_file_is_said_and_survived(journal: SqliteJournal) -> 
     assert not (await journal.accept([inbound()], NOW))[0].duplicate
 
 
-async def test_a_file_that_another_process_locks_is_said_and_survived(journal: SqliteJournal) -> None:
+async def test_a_file_that_another_process_locks_is_said_and_survived(journal: StoredJournal) -> None:
     """A backup that holds the file for long makes writes wait and then refuse."""
     writing(journal).set_busy_timeout(0)
-    backup = apsw.Connection(str(journal._path))
+    backup = apsw.Connection(str(path_of(journal)))
     backup.execute("BEGIN IMMEDIATE")
     with pytest.raises(JournalUnavailable, match="another process holds it"):
         await journal.accept([inbound()], NOW)
@@ -197,7 +198,7 @@ async def test_a_file_that_another_process_locks_is_said_and_survived(journal: S
 
 async def test_a_log_that_cannot_be_folded_in_stays(tmp_path: Path) -> None:
     """When a reader keeps the log in use at the end, that is said, and the next start finds everything."""
-    journal = SqliteJournal(tmp_path / "journal.db")
+    journal = StoredJournal(SqliteStore(tmp_path / "journal.db"))
     await journal.open("node-a", NOW)
     backup = apsw.Connection(str(tmp_path / "journal.db"))
     backup.execute("BEGIN; SELECT count(*) FROM inbox").fetchall()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from journal.faults import modes, writing
+from journal.faults import modes, path_of, writing
 from journal.samples import (
     DECISION,
     NOW,
@@ -26,38 +26,39 @@ from journal.samples import (
 from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.errors import ConfigurationError, EngineError, JournalUnavailable, PermissionRefused
 from engine.journal import sqlite
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.journals import StoredJournal
+from engine.journal.sqlite import SqliteStore
 from engine.journal.statements import MIGRATIONS
 
 MEND = "let the engine's user write the state folder"
 
 
 @pytest.fixture
-def journal(sqlite_journal: SqliteJournal) -> SqliteJournal:
+def journal(sqlite_journal: StoredJournal) -> StoredJournal:
     return sqlite_journal
 
 
-async def test_only_the_owner_can_read_the_files(journal: SqliteJournal) -> None:
+async def test_only_the_owner_can_read_the_files(journal: StoredJournal) -> None:
     """Clients' words are kept from other users of the machine, whatever the umask and whoever made the file."""
     await journal.accept([inbound()], NOW)
-    assert modes(journal._path.parent) == dict.fromkeys(
+    assert modes(path_of(journal).parent) == dict.fromkeys(
         ("journal.db", "journal.db-wal", "journal.db-shm", "journal.db.lock"), 0o600
     )
     await journal.close()
-    journal._path.chmod(0o644)
+    path_of(journal).chmod(0o644)
     await journal.open("node-a", NOW)
-    assert stat.S_IMODE(journal._path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path_of(journal).stat().st_mode) == 0o600
 
 
 async def test_the_folder_is_made(tmp_path: Path) -> None:
     """A state folder that does not exist yet is created for its owner only."""
-    journal = SqliteJournal(tmp_path / "state" / "journal.db")
+    journal = StoredJournal(SqliteStore(tmp_path / "state" / "journal.db"))
     await journal.open("node-a", NOW)
     await journal.close()
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
 
 
-async def test_the_connections_are_set_up_for_durability(journal: SqliteJournal) -> None:
+async def test_the_connections_are_set_up_for_durability(journal: StoredJournal) -> None:
     """Every commit is flushed, deleted text is overwritten, references are checked, the reader cannot write."""
     names = ("journal_mode", "synchronous", "secure_delete", "foreign_keys", "user_version")
     found = {name: writing(journal).execute(f"PRAGMA {name}").fetchall()[0][0] for name in names}
@@ -68,10 +69,12 @@ async def test_the_connections_are_set_up_for_durability(journal: SqliteJournal)
         "foreign_keys": 1,
         "user_version": len(MIGRATIONS),
     }
-    assert journal._alive().reading.raw.readonly("main")
+    reading = journal._alive().opened.reading
+    assert isinstance(reading, sqlite._Connection)
+    assert reading.raw.readonly("main")
 
 
-async def test_erased_text_leaves_the_files(journal: SqliteJournal) -> None:
+async def test_erased_text_leaves_the_files(journal: StoredJournal) -> None:
     """A body that is set to nothing is nowhere on disk after a checkpoint, and views do without it."""
     ticket = await opened(journal, escalation())
     await joined(journal, "m2", priority=Priority.NORMAL)
@@ -85,15 +88,15 @@ async def test_erased_text_leaves_the_files(journal: SqliteJournal) -> None:
     assert waiting.incident is not None
     assert waiting.post is None
     await journal.close()
-    content = journal._path.read_bytes()
+    content = path_of(journal).read_bytes()
     assert b"text of m3" in content
     assert b"text of" not in content.replace(b"text of m3", b"")
     assert b"Ticket: OC-" not in content
 
 
-async def test_a_second_process_is_refused(journal: SqliteJournal, tmp_path: Path) -> None:
+async def test_a_second_process_is_refused(journal: StoredJournal, tmp_path: Path) -> None:
     """Two engines on one file would send everything twice; the second does not start, the first goes on."""
-    second = SqliteJournal(tmp_path / "journal.db")
+    second = StoredJournal(SqliteStore(tmp_path / "journal.db"))
     with pytest.raises(ConfigurationError) as caught:
         await second.open("node-b", NOW)
     assert str(caught.value) == (
@@ -109,7 +112,7 @@ async def test_a_second_process_is_refused(journal: SqliteJournal, tmp_path: Pat
 async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     """An engine that is rolled back does not touch what it does not understand, and the file stays usable."""
     path = tmp_path / "journal.db"
-    journal = SqliteJournal(path)
+    journal = StoredJournal(SqliteStore(path))
     await journal.open("node-a", NOW)
     writing(journal).execute("PRAGMA user_version = 99").fetchall()
     await journal.close()
@@ -131,7 +134,7 @@ async def test_a_journal_of_the_first_schema_goes_on(tmp_path: Path) -> None:
     old = apsw.Connection(str(tmp_path / "journal.db"))
     old.execute(Path(__file__).with_name("schema-1.sql").read_text("utf-8"))
     old.close()
-    journal = SqliteJournal(tmp_path / "journal.db")
+    journal = StoredJournal(SqliteStore(tmp_path / "journal.db"))
     await journal.open("main", NOW)
     (incident,) = await journal.incidents(None, 10)
     assert (incident.ticket_id, incident.acknowledged, incident.acknowledged_at) == ("OC-2026-0001", True, None)
@@ -211,7 +214,7 @@ async def test_a_file_that_cannot_be_used_is_refused(
     spoil(path)
     for _ in range(2):
         with pytest.raises(error) as caught:
-            await SqliteJournal(path).open("node-a", NOW)
+            await StoredJournal(SqliteStore(path)).open("node-a", NOW)
         assert str(caught.value) == sentence.format(path=path)
 
 
@@ -244,4 +247,4 @@ def test_the_operating_systems_refusals_are_translated(code: int, error: type[En
 async def test_a_folder_that_may_not_be_written_is_refused() -> None:
     """The kernel's own folder is closed even to root, so this holds whoever runs the tests."""
     with pytest.raises(PermissionRefused):
-        await SqliteJournal(Path("/sys/journal.db")).open("node-a", NOW)
+        await StoredJournal(SqliteStore(Path("/sys/journal.db"))).open("node-a", NOW)

@@ -12,23 +12,23 @@ from journal.samples import (
 )
 
 from engine.core.decisions import Priority
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.journals import StoredJournal
 from engine.journal.statements import QUERIES, named
 
 
 @pytest.fixture
-def journal(sqlite_journal: SqliteJournal) -> SqliteJournal:
+def journal(sqlite_journal: StoredJournal) -> StoredJournal:
     return sqlite_journal
 
 
-async def test_tickets_grow_beyond_four_digits(journal: SqliteJournal) -> None:
+async def test_tickets_grow_beyond_four_digits(journal: StoredJournal) -> None:
     """After 9999 a number has as many digits as it needs."""
     writing(journal).execute("INSERT INTO counters (year, last) VALUES (2026, 9998)")
     tickets = [await opened(journal, conversation=f"wa-{number}") for number in range(2)]
     assert tickets == ["OC-2026-9999", "OC-2026-10000"]
 
 
-async def test_two_heads_of_a_lane_are_impossible(journal: SqliteJournal) -> None:
+async def test_two_heads_of_a_lane_are_impossible(journal: StoredJournal) -> None:
     """The schema itself refuses two deliveries of a lane under way together."""
     await opened(journal, acknowledgement("a1"), acknowledgement("a2"))
     with pytest.raises(apsw.ConstraintError):
@@ -48,7 +48,7 @@ _NEWEST_FIRST = {"newest_incidents", "newest_deliveries", "newest_sent_deliverie
 
 
 @pytest.mark.parametrize("statement", sorted(set(QUERIES) - _NEWEST_FIRST))
-async def test_no_statement_reads_what_is_finished(journal: SqliteJournal, statement: str) -> None:
+async def test_no_statement_reads_what_is_finished(journal: StoredJournal, statement: str) -> None:
     """Every statement finds its rows by an index, so that millions of finished rows cost nothing."""
     sql = QUERIES[statement]
     plan = writing(journal).execute(f"EXPLAIN QUERY PLAN {sql}", (1,) * sql.count("?")).fetchall()
@@ -72,7 +72,7 @@ async def test_no_statement_reads_what_is_finished(journal: SqliteJournal, state
         ("unrouted_messages", "SCAN inbox USING INDEX inbox_heads"),
     ],
 )
-async def test_the_hot_statements_are_served_in_order(journal: SqliteJournal, statement: str, expected: str) -> None:
+async def test_the_hot_statements_are_served_in_order(journal: StoredJournal, statement: str, expected: str) -> None:
     """What the daemon asks all day comes out of its index sorted, so that a limit bounds its cost."""
     sql = QUERIES[statement]
     plan = writing(journal).execute(f"EXPLAIN QUERY PLAN {sql}", (1,) * sql.count("?")).fetchall()
@@ -81,7 +81,7 @@ async def test_the_hot_statements_are_served_in_order(journal: SqliteJournal, st
     assert "USE TEMP B-TREE FOR ORDER BY" not in top
 
 
-async def test_finished_work_is_not_looked_at(journal: SqliteJournal) -> None:
+async def test_finished_work_is_not_looked_at(journal: StoredJournal) -> None:
     """A claim among ten thousand sent and ten thousand waiting deliveries takes about as many steps as among none."""
     await opened(journal, escalation(), priority=Priority.LOW)
 
@@ -106,7 +106,7 @@ async def test_finished_work_is_not_looked_at(journal: SqliteJournal) -> None:
     assert await steps() < 2 * before
 
 
-async def test_an_erased_message_is_told_without_its_text(journal: SqliteJournal) -> None:
+async def test_an_erased_message_is_told_without_its_text(journal: StoredJournal) -> None:
     """That it was there can still be counted; what it said and why it was decided so is gone."""
     await opened(journal)
     writing(journal).execute("UPDATE inbox SET body = NULL, decision = NULL")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from journal.samples import NOW, acknowledgement, claim, escalation, finish, inbound, opening
 
-from engine.journal.sqlite import SqliteJournal
+from engine.journal.journals import StoredJournal
+from engine.journal.sqlite import SqliteStore
 from engine.ports import Journal
 
 
@@ -36,7 +37,7 @@ async def live(journal: Journal, numbers: Iterator[int]) -> None:
 
 
 async def main() -> None:
-    journal = SqliteJournal(Path(sys.argv[1]))
+    journal = StoredJournal(SqliteStore(Path(sys.argv[1])))
     await journal.open("node-a", NOW)
     numbers = itertools.count(int(sys.argv[2]))
     await asyncio.gather(*(live(journal, numbers) for _ in range(16)))

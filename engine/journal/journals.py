@@ -1,0 +1,234 @@
+"""The journal over any store: writes through one thread with group commit, reads in a thread of their own.
+
+`app` makes it with a store (`sqlite`, `postgres`), which knows its driver; the operations are plain functions of this
+package. This module only carries them to the right thread and hands in what they all need.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement
+from engine.core.errors import JournalUnavailable
+from engine.core.events import Inbound, Receipt
+from engine.core.incidents import Incident, IncidentStatus
+from engine.core.notices import Notice
+from engine.core.plan import AuditEntry, Plan
+from engine.journal import announcements, audits, lanes, messages, receipts, reports, switches
+from engine.journal.audits import About
+from engine.journal.lanes import Bound
+from engine.journal.statements import Database
+from engine.journal.writer import Session, Writer
+from engine.ports import Accepted, Backlog, Decided, DeliveryView, IncidentView, Unrouted
+
+T = TypeVar("T")
+
+_SALT_BYTES = 16
+
+
+class Connection(Session, Protocol):
+    """A connection of a store, for the thread that writes or for the one that reads."""
+
+    def snapshot(self, operation: Callable[[Database], T]) -> T:
+        """The result of an operation that reads, all of it from the same moment."""
+        ...
+
+
+class Opened(Protocol):
+    """A store that is open."""
+
+    @property
+    def writing(self) -> Connection:
+        """The connection that writes."""
+        ...
+
+    @property
+    def reading(self) -> Connection:
+        """The connection that reads."""
+        ...
+
+    def close(self) -> None:
+        """Release everything. Blocks; nobody uses the connections any more."""
+        ...
+
+
+class Store(Protocol):
+    """Where a journal is kept."""
+
+    def open(self) -> Opened:
+        """Connect, and bring the schema up to date. Blocks."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """What an open journal holds."""
+
+    node: str
+    salt: bytes
+    writer: Writer
+    reader: ThreadPoolExecutor
+    opened: Opened
+
+
+class StoredJournal:
+    """A `Journal` in a store. `open` and the methods after it belong to one event loop."""
+
+    def __init__(self, store: Store, *, max_open_deliveries: int = 100_000) -> None:
+        """Only names the store; `open` opens it."""
+        self._store = store
+        self._bound = Bound(max_open_deliveries)
+        self._life: _Life | None = None
+
+    async def open(self, node: str, now: datetime) -> None:
+        """See `ports.Journal.open`; raises what the store raises when it cannot be opened."""
+        self._life = await asyncio.to_thread(self._begin, node, now, asyncio.get_running_loop())
+
+    def _begin(self, node: str, now: datetime, loop: asyncio.AbstractEventLoop) -> _Life:
+        opened = self._store.open()
+        try:
+            opened.writing.begin()
+            salt = _salt(opened.writing)
+            lanes.break_leases(opened.writing, node, now)
+            opened.writing.commit()
+        except BaseException:
+            opened.close()
+            raise
+        writer = Writer(opened.writing, loop)
+        reader = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
+        writer.start()
+        return _Life(node, salt, writer, reader, opened)
+
+    async def close(self) -> None:
+        """See `ports.Journal.close`."""
+        life, self._life = self._life, None
+        if life is not None:
+            await asyncio.to_thread(_end, life)
+
+    def _alive(self) -> _Life:
+        if self._life is None:
+            raise JournalUnavailable("the journal is closed")
+        return self._life
+
+    async def _write(self, operation: Callable[[Database], T]) -> T:
+        return await self._alive().writer.submit(operation)
+
+    async def _read(self, operation: Callable[[Database], T]) -> T:
+        life = self._alive()
+        return await asyncio.get_running_loop().run_in_executor(life.reader, life.opened.reading.snapshot, operation)
+
+    async def accept(self, inbounds: Sequence[Inbound], now: datetime) -> tuple[Accepted, ...]:
+        """See `ports.Journal.accept`."""
+        salt, bound = self._alive().salt, self._bound
+        return await self._write(lambda database: messages.accept(database, inbounds, now, salt, bound))
+
+    async def unrouted(self, limit: int) -> tuple[Unrouted, ...]:
+        """See `ports.Journal.unrouted`."""
+        return await self._read(lambda database: messages.unrouted(database, limit))
+
+    async def record(self, inbox_id: int, plan: Plan, decision_log: Mapping[str, object], now: datetime) -> str | None:
+        """See `ports.Journal.record`."""
+        salt, bound = self._alive().salt, self._bound
+        return await self._write(
+            lambda database: messages.record(database, inbox_id, plan, decision_log, now, salt=salt, bound=bound)
+        )
+
+    async def claim(
+        self, destination: str, kinds: Sequence[DeliveryKind], limit: int, lease: timedelta, now: datetime
+    ) -> tuple[Claimed, ...]:
+        """See `ports.Journal.claim`."""
+        node = self._alive().node
+        return await self._write(
+            lambda database: lanes.claim(database, destination, kinds, limit, lease, now, node=node)
+        )
+
+    async def finish(
+        self,
+        claimed: Claimed,
+        settlement: Settlement,
+        audit: Sequence[AuditEntry],
+        then: Sequence[NewDelivery],
+        now: datetime,
+    ) -> bool:
+        """See `ports.Journal.finish`."""
+        bound = self._bound
+        return await self._write(
+            lambda database: lanes.finish(database, claimed, settlement, audit, then, now, bound=bound)
+        )
+
+    async def next_due(self, destination: str, kinds: Sequence[DeliveryKind]) -> datetime | None:
+        """See `ports.Journal.next_due`."""
+        return await self._read(lambda database: lanes.next_due(database, destination, kinds))
+
+    async def note_receipts(self, receipts_: Sequence[Receipt], now: datetime, *, escalate_to: str) -> int:
+        """See `ports.Journal.note_receipts`."""
+        bound = self._bound
+        return await self._write(
+            lambda database: receipts.note(database, receipts_, now, escalate_to=escalate_to, bound=bound)
+        )
+
+    async def lapse(self, limit: int, now: datetime) -> tuple[str, ...]:
+        """See `ports.Journal.lapse`."""
+        salt = self._alive().salt
+        return await self._write(lambda database: messages.lapse(database, limit, now, salt))
+
+    async def audit(self, entry: AuditEntry, now: datetime) -> None:
+        """See `ports.Journal.audit`."""
+        await self._write(lambda database: audits.add(database, entry, About(), now))
+
+    async def announce(self, notice: Notice, delivery: NewDelivery | None, now: datetime) -> bool:
+        """See `ports.Journal.announce`."""
+        bound = self._bound
+        return await self._write(lambda database: announcements.announce(database, notice, delivery, now, bound))
+
+    async def set_paused(self, *, paused: bool, now: datetime) -> None:
+        """See `ports.Journal.set_paused`."""
+        await self._write(lambda database: switches.set_paused(database, now, paused=paused))
+
+    async def paused(self) -> bool | None:
+        """See `ports.Journal.paused`."""
+        return await self._read(switches.paused)
+
+    async def backlog(self) -> Backlog:
+        """See `ports.Journal.backlog`."""
+        return await self._read(reports.backlog)
+
+    async def incidents(self, status: IncidentStatus | None, limit: int) -> tuple[Incident, ...]:
+        """See `ports.Journal.incidents`."""
+        return await self._read(lambda database: reports.incidents(database, status, limit))
+
+    async def incident(self, ticket_id: str) -> IncidentView | None:
+        """See `ports.Journal.incident`."""
+        return await self._read(lambda database: reports.incident(database, ticket_id))
+
+    async def deliveries(self, state: DeliveryState | None, limit: int) -> tuple[DeliveryView, ...]:
+        """See `ports.Journal.deliveries`."""
+        return await self._read(lambda database: reports.deliveries(database, state, limit))
+
+    async def decided(self, since: datetime, before: int | None, limit: int) -> tuple[Decided, ...]:
+        """See `ports.Journal.decided`."""
+        return await self._read(lambda database: reports.decided(database, since, before, limit))
+
+    async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:
+        """See `ports.Journal.redrive`."""
+        bound = self._bound
+        return await self._write(lambda database: lanes.redrive(database, delivery_id, now, bound))
+
+
+def _salt(database: Database) -> bytes:
+    found = database.rows("read_meta", "salt")
+    if found:
+        return bytes.fromhex(found[0][0])
+    salt = secrets.token_bytes(_SALT_BYTES)
+    database.rows("write_meta", "salt", salt.hex())
+    return salt
+
+
+def _end(life: _Life) -> None:
+    life.writer.stop()
+    life.reader.shutdown()
+    life.opened.close()
