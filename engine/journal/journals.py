@@ -59,8 +59,8 @@ class Opened(Protocol):
 class Store(Protocol):
     """Where a journal is kept."""
 
-    def open(self) -> Opened:
-        """Connect, and bring the schema up to date. Blocks."""
+    def open(self, node: str) -> Opened:
+        """Connect under the name of this node, and bring the schema up to date. Blocks."""
         ...
 
 
@@ -89,7 +89,7 @@ class StoredJournal:
         self._life = await asyncio.to_thread(self._begin, node, now, asyncio.get_running_loop())
 
     def _begin(self, node: str, now: datetime, loop: asyncio.AbstractEventLoop) -> _Life:
-        opened = self._store.open()
+        opened = self._store.open(node)
         try:
             opened.writing.begin()
             salt = _salt(opened.writing)

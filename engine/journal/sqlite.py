@@ -121,7 +121,7 @@ class SqliteStore:
         """Only names the file; `open` creates it."""
         self._path = path
 
-    def open(self) -> _Opened:
+    def open(self, _node: str) -> _Opened:
         """See `journals.Store.open`. Raises PermissionRefused for a folder that cannot be written and
         ConfigurationError for a file that another process uses, that a newer engine wrote or that is no journal.
         """

@@ -1,5 +1,6 @@
 """The journals that the tests are about. A further store is one more line in `STORES`: its contract is written."""
 
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from journal.samples import NOW, Restart
+from standins import postgres
 
 from engine.journal.journals import StoredJournal
+from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
 from engine.ports import Journal
 
@@ -25,7 +28,13 @@ def _sqlite(folder: Path, bound: int) -> Journal:
     return StoredJournal(SqliteStore(folder / "journal.db"), max_open_deliveries=bound)
 
 
-STORES = (Store("sqlite", _sqlite),)
+def _postgres(folder: Path, bound: int) -> Journal:
+    name = f"s{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
+    server = postgres.shared()
+    return StoredJournal(PostgresStore(server.schema(name)), max_open_deliveries=bound)
+
+
+STORES = (Store("sqlite", _sqlite), Store("postgresql", _postgres))
 
 
 @pytest.fixture(params=STORES, ids=lambda store: store.name)

