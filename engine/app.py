@@ -28,14 +28,15 @@ from engine.core.endpoints import Endpoint, UnixEndpoint
 from engine.core.errors import JournalUnavailable
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry
-from engine.journal.journals import StoredJournal
+from engine.journal.journals import Store, StoredJournal
+from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
 from engine.operations import Operations, Switch
-from engine.pipeline import Pipeline, Routing
+from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
 from engine.ports import Accepted, Clock, Connector, Journal, Received, Webhook
-from engine.relay import Destination, Relay
+from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
 from engine.reloader import Reloader
 from engine.settings import ConsoleSettings, HttpConnectorSettings, Settings, WhatsAppCloudSettings, control_socket
 
@@ -47,7 +48,10 @@ _AT_ONCE = 16
 _DRAIN_S = 10.0
 # How long open requests may take when the doors close.
 _CLOSE = timedelta(seconds=5)
+# The name of a daemon that shares its journal with no other.
 _NODE = "main"
+# How often the kill switch is looked at where another node may have turned it.
+_FOLLOW_S = 2.0
 # The name under which the engineers' posts are delivered; on a console while Mattermost is not configured.
 _ESCALATE_TO = "mattermost"
 # Where the daemon speaks of itself while Mattermost is not configured and posts are printed.
@@ -77,9 +81,9 @@ class Engine:
         self._started = False
         self._stopping = False
         self._reloads: set[asyncio.Task[Json]] = set()
-        self._journal: Journal = StoredJournal(
-            SqliteStore(settings.state / "journal.db"), max_open_deliveries=settings.limits.open_deliveries
-        )
+        shared = settings.journal is not None
+        self._node = settings.node if shared else _NODE
+        self._journal: Journal = StoredJournal(_store(settings), max_open_deliveries=settings.limits.open_deliveries)
         self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics)
         self._switch = Switch(self._journal, self._clock, self._metrics)
         self._connectors, self._webhooks, self._events = _connectors(settings, show, self._clock)
@@ -91,11 +95,18 @@ class Engine:
             random.random,
             paused=self._switch.paused,
             escalate_to=_ESCALATE_TO,
+            lease=LEASE_AMONG_NODES if shared else LEASE,
         )
         override = settings.mattermost.channel_override if settings.mattermost else None
         routing = Routing(_ESCALATE_TO, override, StaticOnCall(settings.oncall.mention), self._switch.paused)
         self._pipeline = Pipeline(
-            self._journal, self._reloader.current, routing, self._clock, self._metrics, self._relay.wake
+            self._journal,
+            self._reloader.current,
+            routing,
+            self._clock,
+            self._metrics,
+            self._relay.wake,
+            patience=PATIENCE_AMONG_NODES if shared else timedelta(0),
         )
         self._operations = Operations(
             self._journal,
@@ -115,7 +126,7 @@ class Engine:
         """
         loaded = await self._reloader.start()
         async with AsyncExitStack() as parts:
-            await self._journal.open(_NODE, self._clock.now())
+            await self._journal.open(self._node, self._clock.now())
             parts.push_async_callback(self._journal.close)
             await self._switch.restore(acknowledge=self._settings.acknowledge)
             await self._announce(loaded.notice)
@@ -127,7 +138,9 @@ class Engine:
                     group.create_task(self._pipeline.run(), name="pipeline"),
                     group.create_task(self._relay.run(), name="relay"),
                 ]
-                beat = group.create_task(self._beat(), name="watchdog")
+                attendants = [group.create_task(self._beat(), name="watchdog")]
+                if self._settings.journal is not None:
+                    attendants.append(group.create_task(self._follow(), name="switch"))
                 async with self._doors() as endpoint:
                     self._started = True
                     ready(endpoint)
@@ -138,7 +151,8 @@ class Engine:
                     self._stopping = True
                     self._notifier.stopping()
                     logger.info("stopping: the doors close, what is in flight finishes")
-                beat.cancel()
+                for attendant in attendants:
+                    attendant.cancel()
                 await self._drain(work)
         logger.info("stopped")
 
@@ -231,6 +245,8 @@ class Engine:
         return {
             "version": __version__,
             "startedAt": self._started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "node": self._node,
+            "journal": "sqlite" if self._settings.journal is None else "postgresql",
             "environment": self._settings.environment,
             "rules": len(ruleset.rules),
             "rulesetSha": ruleset.sha,
@@ -262,6 +278,18 @@ class Engine:
     async def _readiness(self) -> server.Readiness:
         return server.Readiness(started=self._started, failing=tuple(await self._failing()))
 
+    async def _follow(self) -> None:
+        """Keep up with the kill switch, which an operator may turn on another node."""
+        while True:
+            await asyncio.sleep(_FOLLOW_S)
+            try:
+                turned = await self._switch.follow()
+            except JournalUnavailable as error:
+                logger.error("the kill switch is as it was last known: {}", error)
+            else:
+                if turned:
+                    self._relay.wake()
+
     async def _beat(self) -> None:
         """Tell the watchdog that the event loop turns and the journal answers; silence gets us restarted."""
         if self._watchdog is None:
@@ -287,6 +315,13 @@ def serve(settings: Settings, *, environ: Mapping[str, str], show: Callable[[Cla
         await engine.run(stop)
 
     uvloop.run(main())
+
+
+def _store(settings: Settings) -> Store:
+    shared = settings.journal
+    if shared is None:
+        return SqliteStore(settings.state / "journal.db")
+    return PostgresStore(shared.address, shared.password.reveal() if shared.password else "")
 
 
 def _connectors(

@@ -38,6 +38,16 @@ class Switch:
         self._paused = (not acknowledge) if kept is None else kept
         self._metrics.set_paused(paused=self._paused)
 
+    async def follow(self) -> bool:
+        """Take over what an operator set through another daemon of the same journal; whether that changed anything."""
+        kept = await self._journal.paused()
+        if kept is None or kept == self._paused:
+            return False
+        self._paused = kept
+        self._metrics.set_paused(paused=kept)
+        logger.warning("acknowledgements are {} by way of another node", "paused" if kept else "resumed")
+        return True
+
     async def turn(self, *, paused: bool) -> None:
         """Pause or resume, durably."""
         await self._journal.set_paused(paused=paused, now=self._clock.now())

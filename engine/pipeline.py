@@ -24,8 +24,11 @@ from engine.ports import Accepted, Clock, Journal, OnCall, Unrouted
 
 # How many messages are decided between two looks at the journal.
 _BATCH = 256
+_OWN_LIMIT = 10_000
 # How long to wait for a wake-up before looking anyway; another process may have written.
 _POLL_S = 1.0
+# With several nodes, how long a message is left to the node that accepted it, which is seldom later than milliseconds.
+PATIENCE_AMONG_NODES = timedelta(seconds=2)
 # The pause after the journal refused to write.
 _RETRY_S = 1.0
 
@@ -94,14 +97,21 @@ class Pipeline:
         clock: Clock,
         metrics: Metrics,
         recorded: Callable[[], None],
+        *,
+        patience: timedelta = timedelta(0),
     ) -> None:
-        """`ruleset` gives the rules in force for one message; `recorded` is called when deliveries may be waiting."""
+        """`ruleset` gives the rules in force for one message; `recorded` is called when deliveries may be waiting.
+        A message that another node accepted is decided here once it is older than `patience`.
+        """
         self._journal = journal
         self._ruleset = ruleset
         self._routing = routing
         self._clock = clock
         self._metrics = metrics
         self._recorded = recorded
+        self._patience = patience
+        # Messages that were accepted here and may be undecided; empty where every message is ours at once.
+        self._own: set[int] = set()
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -113,6 +123,8 @@ class Pipeline:
                 self._metrics.count_duplicates()
             else:
                 self._metrics.count_accepted(inbound.connector)
+                if self._patience:
+                    self._own.add(answer.inbox_id)
         self._wake.set()
         return accepted
 
@@ -142,14 +154,21 @@ class Pipeline:
             return
 
     async def _route_batch(self) -> int:
-        batch = await self._journal.unrouted(_BATCH)
+        batch = [message for message in await self._journal.unrouted(_BATCH) if self._is_ours(message)]
         results = await asyncio.gather(*(self._route(message) for message in batch), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+        if len(self._own) > _OWN_LIMIT:
+            # Others have decided them while we were away; one that is still undecided is ours by its age.
+            self._own.clear()
         if batch:
             self._recorded()
         return len(batch)
+
+    def _is_ours(self, message: Unrouted) -> bool:
+        old = self._clock.now() - message.accepted_at >= self._patience
+        return old or message.inbox_id in self._own
 
     async def _route(self, message: Unrouted) -> None:
         started = perf_counter()
@@ -162,6 +181,7 @@ class Pipeline:
         except Superseded:
             # Another message of this conversation was recorded in between: the next batch plans anew.
             return
+        self._own.discard(message.inbox_id)
         self._metrics.count_decision(decision.priority.word, took)
         logger.bind(inbox=message.inbox_id, ticket=ticket, rule=decision.rule, priority=decision.priority.word).info(
             "decided"

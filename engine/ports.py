@@ -125,7 +125,8 @@ class Backlog:
 
 class Journal(Protocol):
     """Durable memory. A method that writes has committed to disk when it returns; it raises JournalUnavailable
-    when it cannot write, and then nothing of the call has happened.
+    when it cannot write, and then nothing of the call has happened, unless the connection to a server broke while it
+    committed. Asking again is safe for every method but `claim`, after which `give_back` restores order.
     """
 
     async def open(self, node: str, now: datetime) -> None:
@@ -159,6 +160,12 @@ class Journal(Protocol):
     ) -> tuple[Claimed, ...]:
         """Lease due heads of lanes for one destination, highest priority of incident first, then oldest due, and
         commit the intent to send them. An expired lease is claimed again with `doubtful` set and a higher token.
+        """
+        ...
+
+    async def give_back(self, destination: str, under_way: Sequence[str], now: datetime) -> int:
+        """Queue again, in doubt and due now, what this node holds for a destination except the deliveries that are
+        `under_way`: a claim whose answer was lost. How many there were.
         """
         ...
 

@@ -37,9 +37,12 @@ from engine.ports import Clock, Connector, Journal
 
 # The longest that one attempt may take.
 _ATTEMPT_S = 40.0
-# Covers an attempt with a margin for the journal and for a clock that jumps ahead: a lease that ends under a running
-# attempt would let it be made twice. It delays nothing, since a node breaks its own leases when it starts.
+# A lease covers a look-up and an attempt with a margin for the journal: one that ends under a running attempt would let
+# it be made twice. On one node there is room for a clock that jumps ahead, too, and it delays nothing, since a node
+# breaks its own leases when it starts. With several nodes it is also how long the work of one that died waits for
+# another, and their clocks must agree within the margin of twenty seconds.
 LEASE = timedelta(minutes=10)
+LEASE_AMONG_NODES = timedelta(seconds=100)
 # Bounds on the pause between two looks at the journal.
 _SHORTEST_S = 0.02
 _LONGEST_S = 1.0
@@ -80,6 +83,7 @@ class Relay:
         *,
         paused: Callable[[], bool],
         escalate_to: str,
+        lease: timedelta = LEASE,
     ) -> None:
         """`chance` gives uniform numbers in [0, 1) for jitter; `paused` is the kill switch for acknowledgements."""
         self._journal = journal
@@ -89,6 +93,7 @@ class Relay:
         self._chance = chance
         self._paused = paused
         self._escalate_to = escalate_to
+        self._lease = lease
         self._wakes = {name: asyncio.Event() for name in destinations}
         self._stopping = False
         self._running_since = clock.now()
@@ -126,25 +131,30 @@ class Relay:
 
     async def _serve(self, name: str, destination: Destination) -> None:
         state = Throttle.full(destination.per_second, max(1.0, destination.per_second), self._clock.now())
-        under_way: set[asyncio.Task[Outcome | None]] = set()
+        under_way: dict[asyncio.Task[Outcome | None], str] = {}
+        # The journal's answer to a claim was lost, and perhaps deliveries with it that are ours now.
+        astray = False
         wake = self._wakes[name]
         while not self._stopping:
             wake.clear()
-            done = {task for task in under_way if task.done()}
-            under_way -= done
-            for task in done:
+            for task in [task for task in under_way if task.done()]:
+                del under_way[task]
                 state = self._learn(state, destination, task.result())
             try:
+                if astray:
+                    await self._journal.give_back(name, tuple(under_way.values()), self._clock.now())
+                    astray = False
                 claimed, pause_s = await self._claim(name, destination, state, len(under_way))
             except JournalUnavailable as error:
                 logger.error("deliveries to {} wait: {}", name, error)
+                astray = True
                 await asyncio.sleep(_RETRY_S)
                 continue
             state = throttle.spend(state, len(claimed), self._clock.now())
             for delivery in claimed:
                 task = asyncio.create_task(self._deliver(delivery, destination))
                 task.add_done_callback(lambda _done: wake.set())
-                under_way.add(task)
+                under_way[task] = delivery.id
             await _wait(wake, pause_s)
         if under_way:
             await asyncio.wait(under_way)
@@ -165,7 +175,7 @@ class Relay:
             opens_at = throttle.opens_at(state, now)
             return (), _pause(opens_at, now) if opens_at > now else _LONGEST_S
         kinds = [kind for kind in DeliveryKind if not (self._paused() and kind is DeliveryKind.ACKNOWLEDGEMENT)]
-        claimed = await self._journal.claim(name, kinds, limit, LEASE, now)
+        claimed = await self._journal.claim(name, kinds, limit, self._lease, now)
         if len(claimed) == limit:
             return claimed, 0.0
         due = await self._journal.next_due(name, kinds)
@@ -199,7 +209,7 @@ class Relay:
         then: tuple[NewDelivery, ...] = (note,) if note else ()
         kind = kind_of(claimed.body)
         # Until the lease ends nobody else claims this delivery, so a full disk may be waited out.
-        while self._clock.now() < now + LEASE / 2:
+        while self._clock.now() < now + self._lease / 2:
             try:
                 kept = await self._journal.finish(claimed, settlement, (), then, self._clock.now())
                 break

@@ -38,6 +38,7 @@ def _status(options: argparse.Namespace, client: ControlClient, console: Console
     paused = "[red]paused: clients are not acknowledged[/]" if answer["paused"] else "[green]on[/]"
     table = Table.grid(padding=(0, 2))
     table.add_row("version", str(answer["version"]))
+    table.add_row("node", f"{answer['node']}, journal on {answer['journal']}")
     table.add_row("running since", str(answer["startedAt"]))
     table.add_row("rules", f"{answer['rules']} rules, {answer['rulesetSha']}")
     if answer["rulesProblem"]:

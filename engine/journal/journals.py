@@ -146,6 +146,11 @@ class StoredJournal:
             lambda database: lanes.claim(database, destination, kinds, limit, lease, now, node=node)
         )
 
+    async def give_back(self, destination: str, under_way: Sequence[str], now: datetime) -> int:
+        """See `ports.Journal.give_back`."""
+        node = self._alive().node
+        return await self._write(lambda database: lanes.give_back(database, node, destination, under_way, now))
+
     async def finish(
         self,
         claimed: Claimed,

@@ -232,6 +232,15 @@ def break_leases(database: Database, node: str, now: datetime) -> None:
     database.rows("break_leases", micros(now), node)
 
 
+def give_back(database: Database, node: str, destination: str, under_way: Sequence[str], now: datetime) -> int:
+    """Queue again, in doubt and due now, what the node holds for a destination and is not `under_way`; how many."""
+    held = database.rows("held_by_node", node, destination)
+    lost = [seq for seq, delivery_id in held if delivery_id not in under_way]
+    for seq in lost:
+        database.rows("give_back_delivery", micros(now), seq)
+    return len(lost)
+
+
 def next_due(database: Database, destination: str, kinds: Sequence[DeliveryKind]) -> datetime | None:
     """When the next head of these kinds may be claimed for one destination; None when none is open."""
     found = database.rows("earliest_delivery", destination, *_wanted(kinds)) if kinds else []

@@ -213,6 +213,12 @@ WHERE seq = ?
 UPDATE deliveries SET state = 'queued', doubtful = 1, owner = NULL, due_at = ?
 WHERE head = 1 AND state = 'sending' AND owner = ?
 
+-- name: held_by_node
+SELECT seq, id FROM deliveries WHERE head = 1 AND state = 'sending' AND owner = ? AND destination = ?
+
+-- name: give_back_delivery
+UPDATE deliveries SET state = 'queued', doubtful = 1, owner = NULL, due_at = ? WHERE seq = ?
+
 -- name: earliest_delivery
 SELECT due_at FROM deliveries WHERE head = 1 AND destination = ? AND kind IN (?, ?, ?, ?, ?) ORDER BY due_at LIMIT 1
 

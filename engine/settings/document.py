@@ -4,6 +4,7 @@ Called by `load`. It opens no file of its own: secrets come from the vault it is
 """
 
 import re
+import socket
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from engine.settings.values import (
     Limits,
     MattermostSettings,
     OnCallSettings,
+    PostgresSettings,
     RetentionSettings,
     RetrySettings,
     Settings,
@@ -35,6 +37,7 @@ _KEYS = (
     "templates",
     "state",
     "journal",
+    "node",
     "http",
     "acknowledge",
     "connectors",
@@ -56,6 +59,9 @@ _CONNECTOR_KEYS = {
     "http": ("type", "reply_through"),
     "console": ("type",),
 }
+_NODE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}", re.ASCII)
+# Between user and host, or as a parameter.
+_PASSWORD = re.compile(r"//[^/@]*:[^/@]*@|[?&]password=", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{1,32}", re.ASCII)
 _VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}", re.ASCII)
 _API_URL = "https://graph.facebook.com"
@@ -68,7 +74,6 @@ def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
     """The settings in the file's tree. Worth nothing when a fault was added or `vault.check` raises."""
     top = Section.of("", node, faults).only(*_KEYS)
     environment = Environment(top.choice("environment", tuple(Environment), Environment.DEVELOPMENT))
-    _check_journal(top)
     connectors = _connectors(top, vault)
     limits = top.part("limits").only("open_deliveries", "body_bytes", "mattermost_per_second")
     rates = [(one.name, one.rate_per_second) for one in connectors if isinstance(one, WhatsAppCloudSettings)]
@@ -79,6 +84,9 @@ def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
         rules=top.folder("rules", base),
         templates=top.folder("templates", base),
         state=top.folder("state", base),
+        journal=_journal(top, vault),
+        node=top.matching("node", _NODE_NAME, "lower-case letters, digits, dots and dashes, e.g. support-1")
+        or socket.gethostname().lower(),
         http=_http(top, base),
         acknowledge=top.switch("acknowledge", default=True),
         connectors=connectors,
@@ -96,13 +104,19 @@ def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
     )
 
 
-def _check_journal(top: Section) -> None:
+def _journal(top: Section, vault: Vault) -> PostgresSettings | None:
     journal = top.text("journal") or "sqlite"
-    if journal.startswith(("postgresql", "postgres:")):
-        # The hint must not repeat the value: such an address holds a password.
-        top.fault("journal", LATER, "PostgreSQL comes in a later version", 'write "sqlite"')
-    elif journal != "sqlite":
-        top.fault("journal", VALUE, '"journal" is sqlite')
+    if journal == "sqlite":
+        return None
+    if not journal.startswith(("postgresql://", "postgres://")):
+        top.fault("journal", VALUE, '"journal" is sqlite, or an address such as postgresql://engine@db1,db2/engine')
+        return None
+    # The message must not repeat the value, which may hold a password.
+    if _PASSWORD.search(journal):
+        hint = 'take it out and give it as the secret "journal_password"'
+        top.fault("journal", VALUE, "the address of the journal holds a password", hint)
+        return None
+    return PostgresSettings(journal, vault.take("journal_password") if vault.has("journal_password") else None)
 
 
 def _http(top: Section, base: Path) -> HttpSettings:

@@ -63,6 +63,13 @@ class Vault:
         )
         return Secret(name, "", "nowhere")
 
+    def has(self, name: str) -> bool:
+        """Whether one of the places exists where the secret is looked for."""
+        variable = f"ENGINE_{name.upper()}"
+        directory = self._environ.get("CREDENTIALS_DIRECTORY")
+        credential = directory is not None and (Path(directory) / name).exists()
+        return credential or f"{variable}_FILE" in self._environ or variable in self._environ
+
     def check(self) -> None:
         """Raises for everything that `take` could not get: PermissionRefused when permissions alone are the reason,
         else ConfigurationError.

@@ -24,6 +24,16 @@ class Environment(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PostgresSettings:
+    """A journal that several nodes share."""
+
+    # As libpq takes it, without a password.
+    address: str
+    # None: the server asks for none.
+    password: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
 class HttpSettings:
     """The public endpoint."""
 
@@ -149,6 +159,10 @@ class Settings:
     templates: Path
     # The daemon's directory: journal, last good rules, control socket.
     state: Path
+    # None: a SQLite file in the state folder.
+    journal: PostgresSettings | None
+    # This daemon's name among those that share a journal.
+    node: str
     http: HttpSettings
     # The kill switch, as long as no operator has set it.
     acknowledge: bool
@@ -169,3 +183,5 @@ class Settings:
             yield from secrets_of(connector)
         if self.mattermost is not None:
             yield self.mattermost.token
+        if self.journal is not None and self.journal.password is not None:
+            yield self.journal.password

