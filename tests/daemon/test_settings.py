@@ -192,8 +192,8 @@ def test_all_findings_come_at_once(load: Load) -> None:
 engine.yaml:1:1  error  E901  engine.yaml has no key "enviroment"
     1 | enviroment: production
       | ^^^^^^^^^^ did you mean "environment"?
-engine.yaml:2:10  error  E905  PostgreSQL comes in a later version
-      write "sqlite"
+engine.yaml:2:10  error  E904  the address of the journal holds a password
+      take it out and give it as the secret "journal_password"
 engine.yaml:3:16  error  E904  "listen" is an address such as 127.0.0.1:8080, [::1]:8080 or unix:/run/engine.sock
     3 | http: {listen: "127.0.0.1"}
       |                ^^^^^^^^^^^
@@ -308,7 +308,24 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
             '2:14  error  E902  in production the engineers\' posts need the section "mattermost"',
             id="production without posts",
         ),
-        pytest.param(f"{LEAST}journal: mysql\n", '2:10  error  E904  "journal" is sqlite', id="journal"),
+        pytest.param(
+            f"{LEAST}journal: mysql\n",
+            '2:10  error  E904  "journal" is sqlite, or an address such as postgresql://engine@db1,db2/engine',
+            id="journal",
+        ),
+        pytest.param(
+            f"{LEAST}journal: postgresql://db/engine?password=x\n",
+            "2:10  error  E904  the address of the journal holds a password\n"
+            '      take it out and give it as the secret "journal_password"',
+            id="journal with a password",
+        ),
+        pytest.param(
+            f"{LEAST}node: My Node\n",
+            '2:7  error  E904  "node" must be lower-case letters, digits, dots and dashes, e.g. support-1\n'
+            "    2 | node: My Node\n"
+            "      |       ^^^^^^^",
+            id="node",
+        ),
         pytest.param(f"{LEAST}rules:\n", '2:7  error  E903  "rules" has no value', id="no value"),
         pytest.param(
             f"{LEAST}oncall: {{source: pagerduty}}\n",

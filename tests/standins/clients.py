@@ -5,6 +5,7 @@ is known; `tally` then says for each message whether it came out once, in order,
 """
 
 import asyncio
+import itertools
 import json
 import re
 from collections import Counter
@@ -68,8 +69,10 @@ class Writer:
 class Meta:
     """Posts notifications to the daemon, each until it is answered 200."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *others: Site) -> None:
+        """`others`: further nodes behind the same address; what one does not take is offered to the next."""
         self._site = site
+        self._doors = itertools.cycle((site, *others))
         self._http = httpx.AsyncClient(trust_env=False, timeout=10)
         # How often each status was answered; 0 for no answer.
         self.answers: Counter[int] = Counter()
@@ -86,7 +89,7 @@ class Meta:
         """Post once."""
         body = notification if isinstance(notification, bytes) else json.dumps(notification).encode()
         signed = {"content-type": "application/json", "x-hub-signature-256": signature(body), **headers}
-        return await self._http.post(f"{self._site.url}/webhooks/cloud", content=body, headers=signed)
+        return await self._http.post(f"{next(self._doors).url}/webhooks/cloud", content=body, headers=signed)
 
     async def deliver(self, notification: Any, pause_s: float = 0.5) -> None:
         """Post until 200; fail when that takes longer than any restart."""
