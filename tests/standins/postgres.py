@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, LiteralString
 from urllib.parse import quote
 
 import psycopg
@@ -34,7 +35,8 @@ def _programs() -> Path:
 class Server:
     """One server on its own files and sockets: a folder for this machine, a port on loopback."""
 
-    def __init__(self, settings: Sequence[str] = ()) -> None:
+    def __init__(self, settings: Sequence[str] = (), primary: "Server | None" = None, name: str = "standby") -> None:
+        """With a `primary` this is its standby, under that name."""
         self.folder = Path(tempfile.mkdtemp(prefix="engine-pg-"))
         self._settings = tuple(settings)
         self._user = _NOBODY if os.geteuid() == 0 else None
@@ -47,6 +49,9 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
+        if primary is not None:
+            self._tool("pg_basebackup", "-d", primary.replication(name), "-D", str(self.data), "-R", "-X", "stream")
+            return
         self._tool("initdb", "--auth=trust", "--encoding=utf8", "--locale=C", "-U", "engine", "-D", str(self.data))
 
     def _make_reachable(self) -> None:
@@ -121,6 +126,20 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.kill()
         shutil.rmtree(self.folder)
+
+    def replication(self, name: str) -> str:
+        """Where a standby finds its primary."""
+        return f"host=127.0.0.1 port={self.port} user=engine application_name={name}"
+
+    def promote(self) -> None:
+        """Make a primary of a standby."""
+        self._tool("pg_ctl", "promote", "-w", "-D", str(self.data))
+
+    def execute(self, statement: LiteralString, schema: str = "public") -> list[Any]:
+        """Run a statement as an administrator; its rows."""
+        with psycopg.connect(self.address(schema), autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
 
     def address(self, schema: str, options: str = "") -> str:
         """Where the engine finds a schema of this server."""
