@@ -29,14 +29,16 @@ LEASE = timedelta(seconds=60)
 class Running:
     """A pipeline under test with everything around it."""
 
-    def __init__(self, journal: StoredJournal, rules: Rules) -> None:
+    def __init__(self, journal: StoredJournal, rules: Rules, patience: timedelta) -> None:
         self.journal = journal
         self.clock = SetClock()
         self.paused = False
         self.rules = rules
         self.woken = 0
         routing = Routing("mattermost", None, StaticOnCall("@oncall"), lambda: self.paused)
-        self.pipeline = Pipeline(journal, lambda: self.rules, routing, self.clock, Metrics(), self._wake)
+        self.pipeline = Pipeline(
+            journal, lambda: self.rules, routing, self.clock, Metrics(), self._wake, patience=patience
+        )
 
     def _wake(self) -> None:
         self.woken += 1
@@ -49,9 +51,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, rules: Rules | None = None) -> AsyncIterator[Running]:
+async def running(
+    tmp_path: Path, rules: Rules | None = None, patience: timedelta = timedelta(0)
+) -> AsyncIterator[Running]:
     journal = StoredJournal(SqliteStore(tmp_path / "journal.db"))
-    parts = Running(journal, rules or FixedRules())
+    parts = Running(journal, rules or FixedRules(), patience)
     await journal.open("main", parts.clock.now())
     task = asyncio.create_task(parts.pipeline.run())
     try:
@@ -237,3 +241,27 @@ async def test_stop_returns_at_once_when_there_is_nothing_to_do(tmp_path: Path) 
     """An idle pipeline does not delay the daemon's stop."""
     async with running(tmp_path) as parts:
         await until(lambda: parts.pipeline is not None)
+
+
+async def test_a_message_is_left_to_the_node_that_accepted_it_for_a_while(tmp_path: Path) -> None:
+    """Among several nodes each decides what it accepted itself, and what another one has left lying for too long."""
+    async with running(tmp_path, patience=timedelta(seconds=2)) as parts:
+        await parts.journal.accept([inbound(1, conversation="wa-elsewhere")], parts.clock.now())
+        await parts.pipeline.accept([inbound(2, conversation="wa-here")])
+        while (await parts.journal.backlog()).unrouted > 1:
+            await asyncio.sleep(0.001)
+        (waiting,) = await parts.journal.unrouted(10)
+        parts.clock.advance(seconds=2)
+        await parts.pipeline.accept([inbound(3, conversation="wa-here")])
+        await parts.settled()
+    assert waiting.inbound.event.conversation_id == "wa-elsewhere"
+
+
+async def test_what_others_decided_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node does not remember without end what it accepted and another one decided."""
+    monkeypatch.setattr("engine.pipeline._OWN_LIMIT", 2)
+    async with running(tmp_path, patience=timedelta(hours=1)) as parts:
+        parts.pipeline._own |= {101, 102, 103}
+        await parts.pipeline.accept([inbound(1)])
+        await parts.settled()
+    assert parts.pipeline._own == set()

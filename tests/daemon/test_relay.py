@@ -303,3 +303,25 @@ async def test_a_silent_incident_lapses(tmp_path: Path, monkeypatch: pytest.Monk
         view = await parts.journal.incident("OC-2026-0001")
     assert view is not None
     assert view.audit[-1].kind == "lapsed"
+
+
+async def test_a_claim_whose_answer_was_lost_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection to the database broke while it committed a claim: nobody sends what was claimed then, so it goes
+    back on its lane, in doubt, and is said."""
+    monkeypatch.setattr("engine.relay._RETRY_S", 0.001)
+    async with running(tmp_path) as parts:
+        parts.mattermost.reconciled.append(Found.NOT_SENT)
+        claim, losses = parts.journal.claim, iter([JournalUnavailable("the connection broke")])
+
+        async def lost_once(destination: str, *arguments: Any) -> Any:
+            claimed = await claim(destination, *arguments)
+            if claimed and destination == "mattermost":
+                for loss in losses:
+                    raise loss
+            return claimed
+
+        monkeypatch.setattr(parts.journal, "claim", lost_once)
+        await parts.route(1)
+        await parts.reached(DeliveryKind.ESCALATION, DeliveryState.SENT)
+    assert [claimed.doubtful for claimed in parts.mattermost.asked] == [True]
+    assert len(parts.mattermost.sent) == 1

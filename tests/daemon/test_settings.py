@@ -10,7 +10,14 @@ from engine import settings
 from engine.core.deliveries import InDoubt
 from engine.core.endpoints import TcpEndpoint, UnixEndpoint
 from engine.core.errors import ConfigurationError, EngineError, PermissionRefused
-from engine.settings import ConsoleSettings, Environment, HttpConnectorSettings, Settings, WhatsAppCloudSettings
+from engine.settings import (
+    ConsoleSettings,
+    Environment,
+    HttpConnectorSettings,
+    PostgresSettings,
+    Settings,
+    WhatsAppCloudSettings,
+)
 
 SECRETS = {
     "ENGINE_CLOUD_ACCESS_TOKEN": "access-1",
@@ -123,6 +130,17 @@ def test_everything_but_connectors_has_a_default(load: Load) -> None:
     assert read.retry.in_doubt_wait == timedelta(seconds=60)
     assert (read.retry.base, read.retry.cap) == (timedelta(seconds=1), timedelta(minutes=1))
     assert list(read.secrets()) == []
+
+
+def test_a_shared_journal_is_read_with_its_password(load: Load) -> None:
+    """The address may name several servers; the password is a secret like others, and a server may ask for none."""
+    text = f"{LEAST}journal: postgresql://engine@db1,db2/engine\nnode: support-1\n"
+    read = load(text, {"ENGINE_JOURNAL_PASSWORD": "deep-6"})
+    assert read.node == "support-1"
+    assert read.journal is not None
+    assert read.journal.address == "postgresql://engine@db1,db2/engine"
+    assert [secret.reveal() for secret in read.secrets()] == ["deep-6"]
+    assert load(text, {}).journal == PostgresSettings("postgresql://engine@db1,db2/engine", None)
 
 
 def test_a_cloud_connector_has_defaults_too(load: Load) -> None:
