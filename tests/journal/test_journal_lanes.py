@@ -265,6 +265,24 @@ async def test_a_new_life_leaves_other_nodes_leases_alone(restart: Restart) -> N
     assert await finish(journal, old)
 
 
+async def test_what_was_claimed_without_an_answer_goes_back(restart: Restart) -> None:
+    """The deliveries of a claim whose answer was lost are queued in doubt; those under way stay, and so do the ones of
+    other nodes and other destinations."""
+    journal = await restart("node-a")
+    for number in range(3):
+        parts = escalation(f"p{number}", f"wa-{number}"), acknowledgement(f"a{number}", f"wa-{number}")
+        await opened(journal, *parts, conversation=f"wa-{number}")
+    other = (await claim(journal, limit=1))[0].id
+    journal = await restart("node-b")
+    held = [claimed.id for claimed in await claim(journal)]
+    await claim(journal, "main")
+    assert await journal.give_back("mattermost", held[:1], later(1)) == 1
+    (again,) = await claim(journal, now=later(1))
+    assert (again.id, again.doubtful) == (held[1], True)
+    assert other not in held
+    assert await claim(journal, "main", now=later(1)) == ()
+
+
 async def test_everything_outlives_a_restart(restart: Restart) -> None:
     """Messages, incidents, numbers and the kill switch are there again."""
     journal = await restart()
