@@ -97,6 +97,9 @@ def _storable(value: Value) -> Value:
 
 def _refusal(error: psycopg.Error) -> JournalUnavailable | None:
     """What the error means for the engine; None for a fault of this package."""
+    if isinstance(error, psycopg.errors.PipelineAborted):
+        # An earlier statement failed, and what that means was told for it.
+        return None
     state = error.sqlstate or ""
     for beginning, words in _REFUSALS.items():
         if state.startswith(beginning):
@@ -117,6 +120,8 @@ class _Session:
         self._node = node
         self._pipeline: psycopg.Pipeline | None = None
         self._resources = ExitStack()
+        # A transaction may be open. The driver's word for it cannot be trusted in a pipeline that failed.
+        self._begun = False
         self._connection: psycopg.Connection[Row] | None = None
 
     @property
@@ -153,6 +158,7 @@ class _Session:
         except psycopg.Error as error:
             raise self._translated(error) from error
         self._connection = connection
+        self._begun = False
         self._send_ahead()
 
     def _send_ahead(self) -> None:
@@ -178,6 +184,7 @@ class _Session:
         except ConfigurationError as error:
             # At start this ends the daemon; later the administrator may mend it while the messages wait outside.
             raise JournalUnavailable(f"the journal cannot be used: {error}") from error
+        self._begun = True
         self._run("BEGIN", _WRITE_LOCK)
 
     def check(self) -> None:
@@ -195,8 +202,8 @@ class _Session:
 
     def release(self) -> None:
         """See `writer.Session.release`."""
-        self._run("RELEASE operation")
         self.check()
+        self._run("RELEASE operation")
 
     def undo(self) -> None:
         """See `writer.Session.undo`."""
@@ -210,24 +217,24 @@ class _Session:
         """
         self._run("COMMIT")
         self.check()
+        self._begun = False
 
     def abandon(self) -> None:
         """See `writer.Session.abandon`."""
         if self._connection is None or self._connection.closed:
             return
-        if self._is_idle():
+        if not self._begun:
             return
         self._wait()
-        if not self._is_idle():
+        if self.raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             self._run("ROLLBACK")
+        self._begun = False
         self._send_ahead()
-
-    def _is_idle(self) -> bool:
-        return self.raw.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
     def snapshot(self, operation: Callable[[Database], T]) -> T:
         """See `journals.Connection.snapshot`."""
         self.connect()
+        self._begun = True
         self._run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             return operation(self)
@@ -246,7 +253,12 @@ class _Session:
             for text in texts:
                 self.raw.execute(text)
         except psycopg.Error as error:
-            raise self._translated(error) from error
+            translated = self._translated(error)
+            if isinstance(translated, EngineError):
+                raise translated from error
+            # Nothing of ours can be wrong with these few texts: the two ends no longer agree about the transaction.
+            self.close()
+            raise JournalUnavailable("the journal cannot be used: a transaction went astray") from error
 
     def _translated(self, error: psycopg.Error) -> EngineError | psycopg.Error:
         """What to raise instead. After a refusal the connection is given up: the next one may find a better server."""

@@ -14,6 +14,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Protocol, TypeVar
 
+from loguru import logger
+
 from engine.core.errors import JournalUnavailable
 from engine.journal.statements import Database
 
@@ -121,8 +123,12 @@ class Writer:
         except JournalUnavailable as error:
             with suppress(JournalUnavailable):
                 self._session.abandon()
-            # One exception for each, because every raise adds to its traceback.
-            return [_Done(job.answer, error=JournalUnavailable(str(error), error.retry_after)) for job in jobs]
+            return _refused(jobs, error)
+        except Exception as error:  # noqa: BLE001 - the guard: without this thread nothing is ever written again
+            logger.error("a fault in the journal ({}); what was asked for is undone", type(error).__name__)
+            with suppress(Exception):
+                self._session.abandon()
+            return _refused(jobs, JournalUnavailable("the journal cannot be used: a fault of the engine"))
 
     def _together(self, jobs: Sequence[_Job]) -> list[_Done]:
         """The answers, or none when an operation failed; then the transaction is still open, to be taken back."""
@@ -162,3 +168,8 @@ def _answer(done: Sequence[_Done]) -> None:
             each.answer.set_result(each.value)
         else:
             each.answer.set_exception(each.error)
+
+
+def _refused(jobs: Sequence[_Job], error: JournalUnavailable) -> list[_Done]:
+    # One exception for each, because every raise adds to its traceback.
+    return [_Done(job.answer, error=JournalUnavailable(str(error), error.retry_after)) for job in jobs]

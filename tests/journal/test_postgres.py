@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 from journal.samples import (
     NOW,
@@ -25,6 +26,7 @@ from standins.postgres import Server
 from engine.core.errors import ConfigurationError, JournalUnavailable
 from engine.journal.journals import StoredJournal
 from engine.journal.postgres import PostgresStore
+from engine.journal.statements import Database
 
 Node = Callable[..., Awaitable[StoredJournal]]
 
@@ -119,6 +121,26 @@ async def test_a_lost_connection_is_made_anew(node: Node) -> None:
         await journal.unrouted(10)
     await accepted(journal, inbound("m2"))
     assert (await journal.backlog()).unrouted == 2
+
+
+async def test_a_fault_that_is_heard_late_harms_no_other(node: Node) -> None:
+    """Statements that answer nothing are not waited for: the one that breaks a rule of the schema still fails its own
+    operation, and only that one."""
+    journal = await node()
+
+    def faulty(database: Database) -> str:
+        database.rows("set_timer", "main", "wa-1", "lapse", 0, "OC-2026-9999")
+        return "done"
+
+    results = await asyncio.gather(
+        accepted(journal, inbound("m1")),
+        journal._write(faulty),
+        accepted(journal, inbound("m2")),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [int, psycopg.errors.ForeignKeyViolation, int]
+    assert (await journal.backlog()).unrouted == 2
+    await accepted(journal, inbound("m3"))
 
 
 async def test_two_nodes_never_hold_one_lane(node: Node) -> None:

@@ -216,3 +216,14 @@ async def test_a_log_that_cannot_be_folded_in_stays(tmp_path: Path) -> None:
     await journal.open("node-a", NOW)
     assert len(await journal.unrouted(10)) == 1
     await journal.close()
+
+
+async def test_a_fault_of_our_own_does_not_end_the_writing(
+    journal: StoredJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked is told, and the next one is served: without its thread the journal would be silent for ever."""
+    with monkeypatch.context() as patched:
+        patched.setattr(journal._alive().opened.writing, "commit", lambda: 1 / 0)
+        with pytest.raises(JournalUnavailable, match="a fault of the engine"):
+            await accepted(journal, inbound("m1"))
+    assert await accepted(journal, inbound("m1")) == 1
