@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from engine.core.contracts import Json
 from engine.core.deliveries import (
     Claimed,
     DeliveryKind,
@@ -244,6 +245,18 @@ class Journal(Protocol):
     async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:
         """Queue a dead or held delivery again, due now, with an audit row; the state it had before, None when it does
         not exist. A delivery in another state is left alone and its state returned.
+        """
+        ...
+
+    async def client(self, phone: str | None, conversation: tuple[str, str] | None, *, whole: bool) -> Json:
+        """Everything that is kept of a client, or only how much; NotFound when that is nothing. The client is known by
+        the phone number, or by connector and conversation.
+        """
+        ...
+
+    async def erase(self, phone: str | None, conversation: tuple[str, str] | None, now: datetime) -> Json:
+        """Erase a client, close what is open, and tell how much it was; `gone` when no file holds its bytes any more.
+        Raises NotFound when nothing is kept, and UsageError while a message is undecided or a delivery under way.
         """
         ...
 
