@@ -30,7 +30,7 @@ def _export(options: argparse.Namespace, client: ControlClient) -> int:
     try:
         # For the owner only, from the first byte on.
         descriptor = os.open(options.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
         raise UsageError(f"{options.output} exists; name another file") from error

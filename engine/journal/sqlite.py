@@ -114,6 +114,8 @@ class _Opened:
             connection = apsw.Connection(self.writing.raw.filename, flags=apsw.SQLITE_OPEN_READWRITE)
             resources.callback(connection.close)
             connection.set_busy_timeout(_BUSY_MS)
+            # A connection that has read nothing does not know of the log, and its checkpoint would do nothing.
+            connection.pragma("user_version")
             for _ in range(_FORGET_TRIES):
                 with suppress(apsw.BusyError, apsw.LockedError):
                     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)

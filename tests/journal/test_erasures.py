@@ -97,6 +97,10 @@ async def test_nothing_comes_back_into_an_erased_delivery(journal: Journal) -> N
         await journal.redrive("ack", NOW)
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
 async def test_no_byte_of_an_erased_client_is_left(sqlite_journal: StoredJournal, tmp_path: Path) -> None:
     """Not in the database, its log or a later backup: number, name, text, message id and what the network answered."""
     journal = sqlite_journal
@@ -120,7 +124,7 @@ async def test_no_byte_of_an_erased_client_is_left(sqlite_journal: StoredJournal
     await journal.note_receipts([receipt("a1", "delivered", wamid, "reserve")], NOW, escalate_to="mattermost")
     secrets = [word.encode() for word in (number, wamid, "Zebedee", "S3CRET")]
     path = path_of(journal)
-    before = path.read_bytes() + Path(f"{path}-wal").read_bytes()
+    before = b"".join(contents(tmp_path).values())
     assert all(word in before for word in secrets)
     assert (await journal.erase(f"+{number}", None, NOW))["gone"]
     backup = tmp_path / "backup.db"
@@ -130,6 +134,6 @@ async def test_no_byte_of_an_erased_client_is_left(sqlite_journal: StoredJournal
             copying.step()
     source.close()
     target.close()
-    held = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    held = contents(tmp_path)
     assert {path.name, backup.name} <= held.keys()
     assert [(name, word) for name, content in held.items() for word in secrets if word in content] == []
