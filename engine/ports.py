@@ -124,6 +124,18 @@ class Backlog:
     oldest: Mapping[str, datetime]
 
 
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One batch of a sweep."""
+
+    # How many were forgotten or removed.
+    done: int
+    # Where the next batch begins; None when there is none.
+    after: int | None
+    # Whether the sweep has passed over nothing that is unfinished.
+    clean: bool
+
+
 class Journal(Protocol):
     """Durable memory. A method that writes has committed to disk when it returns; it raises JournalUnavailable
     when it cannot write, and then nothing of the call has happened, unless the connection to a server broke while it
@@ -257,6 +269,14 @@ class Journal(Protocol):
     async def erase(self, phone: str | None, conversation: tuple[str, str] | None, now: datetime) -> Json:
         """Erase a client, close what is open, and tell how much it was; `gone` when no file holds its bytes any more.
         Raises NotFound when nothing is kept, and UsageError while a message is undecided or a delivery under way.
+        """
+        ...
+
+    async def sweep(
+        self, table: str, before: datetime, after: int | None, limit: int, *, remove: bool, clean: bool
+    ) -> Swept:
+        """Forget the texts, or remove the rows, of what is finished and older than `before`: at most `limit` of the
+        incidents, messages or deliveries. `after` and `clean` are those of the batch before; None and True begin.
         """
         ...
 

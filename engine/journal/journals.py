@@ -19,12 +19,12 @@ from engine.core.events import Inbound, Receipt
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
-from engine.journal import announcements, audits, erasures, lanes, messages, receipts, reports, switches
+from engine.journal import announcements, audits, erasures, lanes, messages, receipts, reports, retention, switches
 from engine.journal.audits import About
 from engine.journal.lanes import Bound
 from engine.journal.statements import Database
 from engine.journal.writer import Session, Writer
-from engine.ports import Accepted, Backlog, Decided, DeliveryView, IncidentView, Unrouted
+from engine.ports import Accepted, Backlog, Decided, DeliveryView, IncidentView, Swept, Unrouted
 
 T = TypeVar("T")
 
@@ -238,6 +238,14 @@ class StoredJournal:
         life = self._alive()
         told = await self._write(lambda database: erasures.erase(database, phone, conversation, now, life.salt))
         return {**told, "gone": await asyncio.to_thread(life.opened.forget)}
+
+    async def sweep(
+        self, table: str, before: datetime, after: int | None, limit: int, *, remove: bool, clean: bool
+    ) -> Swept:
+        """See `ports.Journal.sweep`."""
+        return await self._write(
+            lambda database: retention.sweep(database, table, before, after, limit, remove=remove, clean=clean)
+        )
 
 
 def _salt(database: Database) -> bytes:
