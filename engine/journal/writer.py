@@ -30,12 +30,16 @@ class Session(Database, Protocol):
         """Open a transaction and take the right to write; one that a failure left open is rolled back first."""
         ...
 
+    def check(self) -> None:
+        """Raise the fault of a statement whose end was not waited for."""
+        ...
+
     def keep(self) -> None:
         """Set a savepoint."""
         ...
 
     def release(self) -> None:
-        """Accept what was done since the savepoint."""
+        """Accept what was done since the savepoint; raises what `check` would."""
         ...
 
     def undo(self) -> None:
@@ -125,6 +129,7 @@ class Writer:
         self._session.begin()
         try:
             done = [_Done(job.answer, job.operation(self._session)) for job in jobs]
+            self._session.check()
         except Exception:  # noqa: BLE001 - whose fault it is comes out when each is carried out apart
             return []
         self._session.commit()
@@ -141,10 +146,10 @@ class Writer:
         self._session.keep()
         try:
             value = job.operation(self._session)
+            self._session.release()
         except Exception as error:  # noqa: BLE001 - the guard of a task: the fault belongs to whoever asked for it
             self._session.undo()
             return _Done(job.answer, error=error)
-        self._session.release()
         return _Done(job.answer, value)
 
 

@@ -29,7 +29,7 @@ from engine.app import Engine, SystemClock
 from engine.core.deliveries import Claimed, Found, Outcome, Reconciled, Sent
 from engine.core.events import Address, Client, Event, Inbound, Message
 from engine.core.plan import Circumstances, plan
-from engine.journal.journals import StoredJournal
+from engine.journal.journals import Store, StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
@@ -155,10 +155,10 @@ def spread_us(call: Callable[[], object], rounds: int) -> str:
     return f"{spent[rounds // 2] / 1000:.0f} µs ({spent[rounds // 10] / 1000:.0f} µs)"
 
 
-async def full_life(rules: Ruleset, folder: Path, messages: int, *, report: bool) -> float:
+async def full_life(rules: Ruleset, store: Store, messages: int, *, report: bool = False) -> float:
     """Events per second through accept, decide, record, acknowledge, escalate and audit, 64 at a time."""
     clock, metrics = SystemClock(), Metrics()
-    journal = StoredJournal(SqliteStore(folder / "journal.db"))
+    journal = StoredJournal(store)
     await journal.open("main", clock.now())
     # At most so many deliveries are open: without a bound the benchmark would measure accepting alone.
     window = asyncio.Semaphore(2 * _OPEN)
@@ -300,7 +300,9 @@ def main() -> None:
         rules = ruleset()
         decision, texts, loop = decide(rules)
         bare = bare_loop(folder)
-        rate = uvloop.run(full_life(rules, folder, options.messages, report=options.messages >= 100_000))
+        rate = uvloop.run(
+            full_life(rules, SqliteStore(folder / "journal.db"), options.messages, report=options.messages >= 100_000)
+        )
         p50, p99 = uvloop.run(latency(folder, options.seconds))
         ready, memory = start_up(folder)
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores\n")
