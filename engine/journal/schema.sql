@@ -167,3 +167,5 @@ ALTER TABLE incidents ADD COLUMN ack_again_after BIGINT;
 -- name: 3
 -- A client who asks what is kept, or to be erased, is known by the phone number.
 CREATE INDEX incidents_by_phone ON incidents (client_phone) WHERE client_phone IS NOT NULL;
+-- Whoever removes an incident must see that no timer names it.
+CREATE INDEX timers_by_ticket ON timers (ticket_id);

@@ -120,7 +120,7 @@ class _Opened:
             # A connection that has read nothing does not know of the log, and its checkpoint would do nothing.
             connection.pragma("user_version")
             for _ in range(_FORGET_TRIES):
-                with suppress(apsw.BusyError, apsw.LockedError):
+                with suppress(*_REFUSALS):
                     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
                     return True
         return False
