@@ -38,6 +38,7 @@ from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
 from engine.ports import Accepted, Clock, Connector, Journal, Received, Webhook
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
 from engine.reloader import Reloader
+from engine.retention import Retention
 from engine.settings import ConsoleSettings, HttpConnectorSettings, Settings, WhatsAppCloudSettings, control_socket
 
 # WhatsApp takes free text for 24 hours after the client's last message; later an acknowledgement is of no use.
@@ -108,6 +109,8 @@ class Engine:
             self._relay.wake,
             patience=PATIENCE_AMONG_NODES if shared else timedelta(0),
         )
+        keep = settings.retention
+        self._retention = Retention(self._journal, self._clock, text=keep.text, metadata=keep.metadata)
         self._operations = Operations(
             self._journal,
             self._switch,
@@ -138,7 +141,10 @@ class Engine:
                     group.create_task(self._pipeline.run(), name="pipeline"),
                     group.create_task(self._relay.run(), name="relay"),
                 ]
-                attendants = [group.create_task(self._beat(), name="watchdog")]
+                attendants = [
+                    group.create_task(self._beat(), name="watchdog"),
+                    group.create_task(self._retention.run(), name="retention"),
+                ]
                 if self._settings.journal is not None:
                     attendants.append(group.create_task(self._follow(), name="switch"))
                 async with self._doors() as endpoint:

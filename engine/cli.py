@@ -26,6 +26,7 @@ _DESCRIPTION = (
 # running daemon.
 _MODULES = {
     "backtest": "backtest",
+    "client": "client",
     "demo": "demo",
     "diff": "diff",
     "explain": "explain",
@@ -226,6 +227,19 @@ def _add_daemon(commands: "_Commands") -> None:
     listing.add_argument("--limit", type=int, default=20, help="default: 20")
     redrive = actions.add_parser("redrive", parents=[config], help="send a dead or held delivery again")
     redrive.add_argument("id", help="as `engine deliveries list` shows it")
+    _add_client(commands, config)
+
+
+def _add_client(commands: "_Commands", config: argparse.ArgumentParser) -> None:
+    client = commands.add_parser("client", help="export what is kept of one client, or erase it")
+    actions = client.add_subparsers(dest="action", metavar="ACTION", required=True)
+    whom = argparse.ArgumentParser(add_help=False, parents=[config])
+    whom.add_argument("phone", nargs="?", help="e.g. +254712345678")
+    whom.add_argument("--conversation", help="instead of a number, for a hidden one", metavar="CONNECTOR:ID")
+    export = actions.add_parser("export", parents=[whom], help="everything that is kept, as JSON")
+    export.add_argument("--output", type=Path, help="write to this file, readable for you only", metavar="FILE")
+    erase = actions.add_parser("erase", parents=[whom], help="erase it for good")
+    erase.add_argument("--yes", action="store_true", help="do it; without, only say what would be erased")
 
 
 def _dispatch(options: argparse.Namespace) -> int:

@@ -80,6 +80,14 @@ class Operations(Protocol):
         """Queue a dead or held delivery again; NotFound or UsageError otherwise."""
         ...
 
+    async def client(self, phone: str | None, conversation: str | None, *, whole: bool) -> Mapping[str, object]:
+        """Everything that is kept of a client, or only how much; NotFound."""
+        ...
+
+    async def erase(self, phone: str | None, conversation: str | None) -> Mapping[str, object]:
+        """Erase a client and tell how much that was; NotFound, or UsageError while something is under way."""
+        ...
+
 
 _Call = Callable[[Request], Awaitable[object]]
 
@@ -96,6 +104,9 @@ def build(operations: Operations) -> Starlette:
         ("GET", "/deliveries", lambda asked: operations.deliveries(asked.query_params.get("state"), _limit(asked))),
         ("GET", "/decided", lambda asked: operations.decided(_since(asked), _before(asked), _limit(asked))),
         ("POST", "/deliveries/{id}/redrive", lambda asked: operations.redrive(asked.path_params["id"])),
+        ("POST", "/client/export", lambda asked: operations.client(*_client(asked), whole=True)),
+        ("POST", "/client/preview", lambda asked: operations.client(*_client(asked), whole=False)),
+        ("POST", "/client/erase", lambda asked: operations.erase(*_client(asked))),
     )
     return Starlette(
         routes=[Route(path, _endpoint(call), methods=[method]) for method, path, call in calls],
@@ -108,6 +119,10 @@ def _endpoint(call: _Call) -> Callable[[Request], Awaitable[Response]]:
         return JSONResponse(await call(request))
 
     return answer
+
+
+def _client(request: Request) -> tuple[str | None, str | None]:
+    return request.query_params.get("phone"), request.query_params.get("conversation")
 
 
 def _limit(request: Request) -> int:
@@ -194,6 +209,11 @@ class ControlClient:
     def redrive(self, delivery_id: str) -> Json:
         """Queue a dead or held delivery again; NotFound, or UsageError when it is neither."""
         return self._object("POST", f"/deliveries/{_segment(delivery_id)}/redrive")
+
+    def client(self, action: str, phone: str | None, conversation: str | None) -> Json:
+        """`export`, `preview` or `erase` what is kept of a client; NotFound, or UsageError while it cannot be."""
+        asked = {"phone": phone, "conversation": conversation}
+        return self._object("POST", f"/client/{action}", {name: text for name, text in asked.items() if text})
 
     def _object(self, method: str, path: str, query: Mapping[str, str] | None = None) -> Json:
         answer: Json = self._ask(method, path, query or {})

@@ -163,6 +163,23 @@ class Operations:
         self._wake()
         return {"id": delivery_id, "was": before.value, "state": DeliveryState.QUEUED.value}
 
+    async def client(self, phone: str | None, conversation: str | None, *, whole: bool) -> Json:
+        """Everything that is kept of a client, or only how much."""
+        return await self._journal.client(phone, _conversation(conversation), whole=whole)
+
+    async def erase(self, phone: str | None, conversation: str | None) -> Json:
+        """Erase a client."""
+        return await self._journal.erase(phone, _conversation(conversation), self._clock.now())
+
+
+def _conversation(written: str | None) -> tuple[str, str] | None:
+    if not written:
+        return None
+    connector, colon, conversation_id = written.partition(":")
+    if not (connector and colon and conversation_id):
+        raise UsageError("a conversation is written CONNECTOR:ID, e.g. main:wa-BSUID")
+    return connector, conversation_id
+
 
 def _known(word: str, kind: type[IncidentStatus] | type[DeliveryState]) -> str:
     words = [member.value for member in kind]

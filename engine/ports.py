@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from engine.core.contracts import Json
 from engine.core.deliveries import (
     Claimed,
     DeliveryKind,
@@ -121,6 +122,18 @@ class Backlog:
     deliveries: Mapping[tuple[str, DeliveryState], int]
     # Creation time of the oldest queued or sending delivery per destination.
     oldest: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One batch of a sweep."""
+
+    # How many were forgotten or removed.
+    done: int
+    # Where the next batch begins; None when there is none.
+    after: int | None
+    # Whether the sweep has passed over nothing that is unfinished.
+    clean: bool
 
 
 class Journal(Protocol):
@@ -244,6 +257,26 @@ class Journal(Protocol):
     async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:
         """Queue a dead or held delivery again, due now, with an audit row; the state it had before, None when it does
         not exist. A delivery in another state is left alone and its state returned.
+        """
+        ...
+
+    async def client(self, phone: str | None, conversation: tuple[str, str] | None, *, whole: bool) -> Json:
+        """Everything that is kept of a client, or only how much; NotFound when that is nothing. The client is known by
+        the phone number, or by connector and conversation.
+        """
+        ...
+
+    async def erase(self, phone: str | None, conversation: tuple[str, str] | None, now: datetime) -> Json:
+        """Erase a client, close what is open, and tell how much it was; `gone` when no file holds its bytes any more.
+        Raises NotFound when nothing is kept, and UsageError while a message is undecided or a delivery under way.
+        """
+        ...
+
+    async def sweep(
+        self, table: str, before: datetime, after: int | None, limit: int, *, remove: bool, clean: bool
+    ) -> Swept:
+        """Forget the texts, or remove the rows, of what is finished and older than `before`: at most `limit` of the
+        incidents, messages or deliveries. `after` and `clean` are those of the batch before; None and True begin.
         """
         ...
 

@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
+from engine.core.contracts import Json
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement
 from engine.core.errors import JournalUnavailable
 from engine.core.events import Inbound, Receipt
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
-from engine.journal import announcements, audits, lanes, messages, receipts, reports, switches
+from engine.journal import announcements, audits, erasures, lanes, messages, receipts, reports, retention, switches
 from engine.journal.audits import About
 from engine.journal.lanes import Bound
 from engine.journal.statements import Database
 from engine.journal.writer import Session, Writer
-from engine.ports import Accepted, Backlog, Decided, DeliveryView, IncidentView, Unrouted
+from engine.ports import Accepted, Backlog, Decided, DeliveryView, IncidentView, Swept, Unrouted
 
 T = TypeVar("T")
 
@@ -49,6 +50,10 @@ class Opened(Protocol):
     @property
     def reading(self) -> Connection:
         """The connection that reads."""
+        ...
+
+    def forget(self) -> bool:
+        """Remove the bytes of what was erased from every file now; False when that takes its time. Blocks."""
         ...
 
     def close(self) -> None:
@@ -222,6 +227,25 @@ class StoredJournal:
         """See `ports.Journal.redrive`."""
         bound = self._bound
         return await self._write(lambda database: lanes.redrive(database, delivery_id, now, bound))
+
+    async def client(self, phone: str | None, conversation: tuple[str, str] | None, *, whole: bool) -> Json:
+        """See `ports.Journal.client`."""
+        tell = erasures.export if whole else erasures.preview
+        return await self._read(lambda database: tell(database, phone, conversation))
+
+    async def erase(self, phone: str | None, conversation: tuple[str, str] | None, now: datetime) -> Json:
+        """See `ports.Journal.erase`."""
+        life = self._alive()
+        told = await self._write(lambda database: erasures.erase(database, phone, conversation, now, life.salt))
+        return {**told, "gone": await asyncio.to_thread(life.opened.forget)}
+
+    async def sweep(
+        self, table: str, before: datetime, after: int | None, limit: int, *, remove: bool, clean: bool
+    ) -> Swept:
+        """See `ports.Journal.sweep`."""
+        return await self._write(
+            lambda database: retention.sweep(database, table, before, after, limit, remove=remove, clean=clean)
+        )
 
 
 def _salt(database: Database) -> bytes:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from engine.core import contracts
 from engine.core.decisions import Priority
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement, kind_of, with_ticket
+from engine.core.errors import UsageError
 from engine.core.plan import AuditEntry
 from engine.journal import audits, rows
 from engine.journal.audits import About
@@ -192,7 +193,7 @@ def settle(
     )
     if waits:
         return
-    _promote(database, stored.lane)
+    promote(database, stored.lane)
     facts = (("delivery", delivery_id), ("kind", stored.kind))
     about = About(stored.ticket_id, stored.subject)
     if state is not DeliveryState.SENT:
@@ -202,7 +203,8 @@ def settle(
         audits.add(database, AuditEntry(_SENT_AUDIT[kind], facts), about, now)
 
 
-def _promote(database: Database, lane: str) -> None:
+def promote(database: Database, lane: str) -> None:
+    """Make the first open row of a lane without a head its head."""
     database.rows("promote_delivery", lane, lane)
 
 
@@ -218,10 +220,12 @@ def redrive(database: Database, delivery_id: str, now: datetime, bound: Bound) -
     state = DeliveryState(stored.state)
     if state not in {DeliveryState.DEAD, DeliveryState.HELD}:
         return state
+    if database.rows("read_body", stored.seq)[0][0] is None:
+        raise UsageError(f"the text of delivery {delivery_id} is erased: there is nothing left to send")
     bound.spend()
     database.rows("demote_waiting_head", stored.lane)
     database.rows("requeue_delivery", micros(now), stored.seq)
-    _promote(database, stored.lane)
+    promote(database, stored.lane)
     facts = (("delivery", delivery_id), ("kind", stored.kind), ("state", state.value))
     audits.add(database, AuditEntry("redriven", facts), About(stored.ticket_id, stored.subject), now)
     return state

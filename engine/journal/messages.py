@@ -13,7 +13,7 @@ from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.plan import AuditEntry, Plan
 from engine.core.quotes import TICKET
-from engine.journal import audits, lanes, rows
+from engine.journal import audits, erasures, lanes, rows
 from engine.journal.audits import About
 from engine.journal.lanes import Bound, Cause
 from engine.journal.rows import instant, micros, storable
@@ -39,6 +39,9 @@ def _accept_one(database: Database, inbound: Inbound, now: datetime, salt: bytes
     connector = inbound.connector
     conversation_id, message_id = storable(inbound.event.conversation_id), storable(inbound.event.message.id)
     if known := database.rows("find_message", connector, conversation_id, message_id):
+        return Accepted(known[0][0], duplicate=True)
+    erased = erasures.erased_names(salt, connector, conversation_id, message_id)
+    if known := database.rows("find_message", connector, *erased):
         return Accepted(known[0][0], duplicate=True)
     if bound.reached(database):
         raise Overloaded(f"{bound.limit} deliveries are open, which is the bound; come back later")

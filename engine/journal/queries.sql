@@ -275,3 +275,83 @@ WHERE name = ? AND due_at <= ? AND NOT EXISTS (
     AND inbox.conversation_id = timers.conversation_id AND inbox.routed_at IS NULL
 )
 ORDER BY due_at LIMIT ?
+
+
+-- name: conversations_of_phone
+SELECT DISTINCT connector, conversation_id FROM incidents WHERE client_phone = ?
+
+-- name: next_connector
+SELECT min(connector) FROM inbox WHERE connector > ?
+
+-- name: conversation_known
+SELECT 1 FROM inbox WHERE connector = ? AND conversation_id = ? LIMIT 1
+
+-- name: conversation_messages
+SELECT id, message_id, body, accepted_at, routed_at, ticket_id, decision FROM inbox
+WHERE connector = ? AND conversation_id = ? ORDER BY id
+
+-- name: deliveries_to_erase
+SELECT id, seq, lane, kind, state, destination, owner, body, created_at, sent_at, error FROM deliveries
+WHERE ticket_id = ? ORDER BY seq
+
+-- name: erase_message
+UPDATE inbox SET conversation_id = ?, message_id = ?, body = NULL, decision = NULL WHERE id = ?
+
+-- name: erase_incident
+UPDATE incidents SET
+    version = version + 1, conversation_id = ?, client_name = NULL, client_phone = NULL, issue_summary = ''
+WHERE ticket_id = ?
+
+-- name: erase_delivery
+UPDATE deliveries SET lane = ?, body = NULL, receipt = NULL, error = NULL WHERE seq = ?
+
+-- name: end_delivery
+UPDATE deliveries SET state = 'dead', head = 0, owner = NULL WHERE seq = ?
+
+-- name: remove_receipts
+DELETE FROM receipts WHERE delivery_id = ?
+
+-- name: incidents_after
+SELECT seq, ticket_id, status, last_message_at FROM incidents WHERE seq > ? ORDER BY seq LIMIT ?
+
+-- name: messages_after
+SELECT id, ticket_id, routed_at, accepted_at FROM inbox WHERE id > ? ORDER BY id LIMIT ?
+
+-- name: deliveries_after
+SELECT seq, id, ticket_id, state, created_at FROM deliveries WHERE seq > ? ORDER BY seq LIMIT ?
+
+-- name: open_of_incident
+SELECT 1 FROM deliveries WHERE ticket_id = ? AND (state IN ('queued', 'sending') OR owner IS NOT NULL) LIMIT 1
+
+-- name: forget_messages_of_incident
+UPDATE inbox SET body = NULL, decision = NULL WHERE ticket_id = ? AND body IS NOT NULL
+
+-- name: forget_deliveries_of_incident
+UPDATE deliveries SET body = NULL, error = NULL WHERE ticket_id = ? AND body IS NOT NULL
+
+-- name: forget_incident
+UPDATE incidents SET client_name = NULL, client_phone = NULL, issue_summary = '' WHERE ticket_id = ?
+
+-- name: forget_message
+UPDATE inbox SET body = NULL, decision = NULL WHERE id = ?
+
+-- name: forget_delivery
+UPDATE deliveries SET body = NULL WHERE seq = ?
+
+-- name: remove_receipts_of_incident
+DELETE FROM receipts WHERE delivery_id IN (SELECT id FROM deliveries WHERE ticket_id = ?)
+
+-- name: remove_deliveries_of_incident
+DELETE FROM deliveries WHERE ticket_id = ?
+
+-- name: remove_messages_of_incident
+DELETE FROM inbox WHERE ticket_id = ?
+
+-- name: remove_incident
+DELETE FROM incidents WHERE ticket_id = ?
+
+-- name: remove_message
+DELETE FROM inbox WHERE id = ?
+
+-- name: remove_delivery
+DELETE FROM deliveries WHERE seq = ?

@@ -10,7 +10,7 @@ from datetime import datetime
 from engine.core import contracts
 from engine.core.deliveries import DeliveryKind, DeliveryState, Settlement, undelivered_note
 from engine.core.events import Receipt
-from engine.journal import lanes
+from engine.journal import erasures, lanes
 from engine.journal.lanes import Bound, Stored
 from engine.journal.rows import micros, storable, storable_or_none
 from engine.journal.statements import Database
@@ -28,7 +28,8 @@ def note(database: Database, receipts: Sequence[Receipt], now: datetime, *, esca
 def _note_one(database: Database, receipt: Receipt, now: datetime, escalate_to: str, bound: Bound) -> bool:
     key, provider_id = storable(receipt.key), storable(receipt.provider_id)
     stored = lanes.read(database, key)
-    if stored is None or stored.destination != receipt.connector:
+    # The network's id of a message encodes the number of who got it, so none is kept of an erased client.
+    if stored is None or stored.destination != receipt.connector or erasures.lane_is_erased(stored.lane):
         return False
     code = storable_or_none(receipt.code)
     if not database.rows("add_receipt", key, provider_id, receipt.status, code, micros(receipt.at), micros(now)):

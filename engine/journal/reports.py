@@ -52,7 +52,7 @@ def incident(database: Database, ticket_id: str) -> IncidentView | None:
     if not found:
         return None
     messages_of = database.rows("messages_of_incident", ticket_id)
-    first_body = messages_of[0][0]
+    first_body = messages_of[0][0] if messages_of else None
     return IncidentView(
         incident=rows.incident(found[0]),
         raw_text=None if first_body is None else contracts.load_inbound(first_body).event.message.text,

@@ -163,3 +163,9 @@ ALTER TABLE incidents ADD COLUMN acknowledged_at BIGINT;
 ALTER TABLE incidents ADD COLUMN follow_up_within BIGINT;
 ALTER TABLE incidents ADD COLUMN follow_up_new INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE incidents ADD COLUMN ack_again_after BIGINT;
+
+-- name: 3
+-- A client who asks what is kept, or to be erased, is known by the phone number.
+CREATE INDEX incidents_by_phone ON incidents (client_phone) WHERE client_phone IS NOT NULL;
+-- Whoever removes an incident must see that no timer names it.
+CREATE INDEX timers_by_ticket ON timers (ticket_id);

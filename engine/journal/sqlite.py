@@ -8,7 +8,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 # How long to wait for another process that holds the file, e.g. a backup.
 _BUSY_MS = 2000
+# How often to wait that long for a reader, e.g. a backup, until the log can be emptied.
+_FORGET_TRIES = 10
 _SALT_BYTES = 16
 
 # What the operating system or the disk can do to us at any time, as an administrator would say it. Any other error of
@@ -107,6 +109,21 @@ class _Opened:
         self.writing = writing
         self.reading = reading
         self._resources = resources
+
+    def forget(self) -> bool:
+        """See `journals.Opened.forget`."""
+        # Through a connection of its own, because this thread is not the one that writes.
+        with ExitStack() as resources:
+            connection = apsw.Connection(self.writing.raw.filename, flags=apsw.SQLITE_OPEN_READWRITE)
+            resources.callback(connection.close)
+            connection.set_busy_timeout(_BUSY_MS)
+            # A connection that has read nothing does not know of the log, and its checkpoint would do nothing.
+            connection.pragma("user_version")
+            for _ in range(_FORGET_TRIES):
+                with suppress(*_REFUSALS):
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                    return True
+        return False
 
     def close(self) -> None:
         with self._resources:

@@ -67,6 +67,12 @@ class Daemon:
     async def redrive(self, delivery_id: str) -> Json:
         return self._note("redrive", delivery_id)
 
+    async def client(self, phone: str | None, conversation: str | None, *, whole: bool) -> Json:
+        return self._note("client", phone, conversation, whole)
+
+    async def erase(self, phone: str | None, conversation: str | None) -> Json:
+        return self._note("erase", phone, conversation)
+
 
 @dataclass
 class Office:

@@ -1,0 +1,190 @@
+"""What is kept of one client: told whole, or erased. Plain operations on a transaction, run by a store.
+
+A client is a set of conversations. What stays of an erased one is that something happened, under its pseudonym.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.core import contracts
+from engine.core.contracts import Json
+from engine.core.errors import NotFound, UsageError
+from engine.core.incidents import IncidentStatus
+from engine.core.masking import pseudonym
+from engine.core.plan import AuditEntry
+from engine.journal import audits, lanes, rows
+from engine.journal.audits import About
+from engine.journal.rows import instant
+from engine.journal.statements import Database, Row
+
+_ERASED = "erased"
+_OPEN = ("queued", "sending")
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversation:
+    connector: str
+    conversation_id: str
+    messages: Sequence[Row]
+    tickets: Sequence[str]
+
+
+def erased_names(salt: bytes, connector: str, conversation_id: str, message_id: str) -> tuple[str, str]:
+    """What an erased message is called instead of its conversation's and its own id; the same for the same message."""
+    subject = audits.subject(salt, connector, conversation_id)
+    name = pseudonym(salt, f"{connector}:{conversation_id}:{message_id}")
+    return f"{_ERASED}-{subject}", f"{_ERASED}-{name}"
+
+
+def lane_is_erased(lane: str) -> bool:
+    """Whether the delivery of this lane belongs to an erased client."""
+    return lane.startswith(f"{_ERASED}:")
+
+
+def export(database: Database, phone: str | None, conversation: tuple[str, str] | None) -> Json:
+    """Everything that is kept of a client, ready to be written as JSON; NotFound when that is nothing."""
+    return {"conversations": [_told(database, one) for one in _found(database, phone, conversation)]}
+
+
+def preview(database: Database, phone: str | None, conversation: tuple[str, str] | None) -> Json:
+    """What `erase` would erase, in numbers; NotFound when that is nothing."""
+    return _counts(database, _found(database, phone, conversation))
+
+
+def erase(
+    database: Database, phone: str | None, conversation: tuple[str, str] | None, now: datetime, salt: bytes
+) -> Json:
+    """Erase a client and say in numbers what that was.
+
+    Raises NotFound when nothing is kept, and UsageError while a message waits for its decision or a delivery is being
+    sent.
+    """
+    found = _found(database, phone, conversation)
+    told = _counts(database, found)
+    if any(row[4] is None for one in found for row in one.messages):
+        raise UsageError("a message of this client is not decided yet: nothing was erased; try again in a minute")
+    tickets = [ticket for one in found for ticket in one.tickets]
+    if any(row[6] is not None or row[4] == "sending" for row in _deliveries(database, tickets)):
+        raise UsageError("something is being sent to this client just now: nothing was erased; try again in a minute")
+    for one in found:
+        _erase(database, one, now, salt)
+    return told
+
+
+def _erase(database: Database, one: _Conversation, now: datetime, salt: bytes) -> None:
+    subject = audits.subject(salt, one.connector, one.conversation_id)
+    for row in one.messages:
+        names = erased_names(salt, one.connector, one.conversation_id, row[1])
+        database.rows("erase_message", *names, row[0])
+    deliveries = list(_deliveries(database, one.tickets))
+    for row in deliveries:
+        if row[4] in _OPEN:
+            database.rows("end_delivery", row[1])
+        database.rows("remove_receipts", row[0])
+        database.rows("erase_delivery", f"{_ERASED}:{subject}", row[1])
+    for lane in {row[2] for row in deliveries}:
+        lanes.promote(database, lane)
+    database.rows("cancel_timers", one.connector, one.conversation_id)
+    for ticket in one.tickets:
+        database.rows("close_incident", IncidentStatus.LAPSED.value, ticket)
+        database.rows("erase_incident", f"{_ERASED}-{subject}", ticket)
+    facts = (
+        ("messages", str(len(one.messages))),
+        ("incidents", str(len(one.tickets))),
+        ("deliveries", str(len(deliveries))),
+    )
+    audits.add(database, AuditEntry(_ERASED, facts), About(subject=subject), now)
+
+
+def _found(database: Database, phone: str | None, conversation: tuple[str, str] | None) -> list[_Conversation]:
+    names = [conversation] if conversation else _conversations(database, phone or "")
+    found = []
+    for connector, conversation_id in names:
+        messages = database.rows("conversation_messages", connector, conversation_id)
+        if messages:
+            tickets = dict.fromkeys(row[5] for row in messages if row[5] is not None)
+            found.append(_Conversation(connector, conversation_id, messages, tuple(tickets)))
+    if not found:
+        raise NotFound(
+            "nothing is kept of this client; a number is written like +254712345678, and a client with a hidden "
+            "number is named by --conversation CONNECTOR:ID"
+        )
+    return found
+
+
+def _conversations(database: Database, phone: str) -> list[tuple[str, str]]:
+    """The conversations of a number: of its incidents, and those that networks name after it."""
+    digits = re.sub(r"\D", "", phone)
+    names: dict[tuple[str, str], None] = {}
+    for written in (f"+{digits}", digits):
+        names.update(dict.fromkeys((row[0], row[1]) for row in database.rows("conversations_of_phone", written)))
+    connector = ""
+    while (connector := database.rows("next_connector", connector)[0][0]) is not None:
+        for named in (f"wa-{digits}", f"+{digits}", digits):
+            if database.rows("conversation_known", connector, named):
+                names[connector, named] = None
+    return list(names)
+
+
+def _deliveries(database: Database, tickets: Sequence[str]) -> Iterator[Row]:
+    for ticket in tickets:
+        yield from database.rows("deliveries_to_erase", ticket)
+
+
+def _incidents(database: Database, tickets: Sequence[str]) -> Iterator[Json]:
+    for ticket in tickets:
+        for row in database.rows("read_incident", ticket):
+            yield contracts.incident_json(rows.incident(row), None)
+
+
+def _counts(database: Database, found: Sequence[_Conversation]) -> Json:
+    tickets = [ticket for one in found for ticket in one.tickets]
+    return {
+        "conversations": len(found),
+        "messages": sum(len(one.messages) for one in found),
+        "deliveries": sum(1 for _ in _deliveries(database, tickets)),
+        "tickets": [
+            {"ticketId": told[0], "channel": told[12]}
+            for ticket in tickets
+            for told in database.rows("read_incident", ticket)
+        ],
+    }
+
+
+def _told(database: Database, one: _Conversation) -> Json:
+    return {
+        "connector": one.connector,
+        "conversationId": one.conversation_id,
+        "messages": [
+            {
+                "acceptedAt": _written(accepted_at),
+                "ticketId": ticket,
+                "event": None if body is None else contracts.event_json(contracts.load_inbound(body).event),
+                "decision": None if decision is None else json.loads(decision),
+            }
+            for _id, _message_id, body, accepted_at, _routed_at, ticket, decision in one.messages
+        ],
+        "incidents": list(_incidents(database, one.tickets)),
+        "deliveries": [
+            {
+                "id": delivery_id,
+                "kind": kind,
+                "state": state,
+                "destination": destination,
+                "createdAt": _written(created_at),
+                "sentAt": _written(sent_at),
+                "body": None if body is None else json.loads(body),
+                "error": error,
+            }
+            for delivery_id, _, _, kind, state, destination, _, body, created_at, sent_at, error in _deliveries(
+                database, one.tickets
+            )
+        ],
+    }
+
+
+def _written(micros: int | None) -> str | None:
+    return None if micros is None else instant(micros).isoformat().replace("+00:00", "Z")

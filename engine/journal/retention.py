@@ -1,0 +1,91 @@
+"""What is finished and old enough loses its texts, and later its rows. Plain operations on a transaction.
+
+A sweep goes through the incidents, and through the messages and deliveries without one, from the oldest on and in
+small batches. A mark in `meta` keeps how far everything is done, so that the next sweep begins there. The audit stays.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from engine.core.incidents import IncidentStatus
+from engine.journal.rows import micros
+from engine.journal.statements import Database, Row
+from engine.ports import Swept
+
+_LIVE = {IncidentStatus.OPEN.value, IncidentStatus.CLAIMED.value}
+_OPEN = {"queued", "sending"}
+
+
+def sweep(
+    database: Database, table: str, before: datetime, after: int | None, limit: int, *, remove: bool, clean: bool
+) -> Swept:
+    """One batch; see `ports.Journal.sweep`."""
+    mark = f"retention-{'rows' if remove else 'texts'}-{table}"
+    if after is None:
+        found = database.rows("read_meta", mark)
+        after = int(found[0][0]) if found else 0
+    batch = database.rows(f"{table}_after", after, limit)
+    step = _STEPS[table]
+    start = reached = after
+    done, ended = 0, len(batch) < limit
+    for row in batch:
+        if row[-1] >= micros(before):
+            ended = True
+            break
+        took = step(database, row, remove)
+        clean = clean and took is not None
+        done += bool(took)
+        after = row[0]
+        reached = after if clean else reached
+    if reached > start:
+        database.rows("set_meta", mark, str(reached))
+    return Swept(done, None if ended else after, clean)
+
+
+def _incident(database: Database, row: Row, remove: bool) -> bool | None:  # noqa: FBT001 - one of a table of steps
+    _seq, ticket, status, _at = row
+    if status in _LIVE or database.rows("open_of_incident", ticket):
+        return None
+    if remove:
+        for statement in _REMOVALS:
+            database.rows(statement, ticket)
+    else:
+        for statement in _FORGETTINGS:
+            database.rows(statement, ticket)
+    return True
+
+
+def _message(database: Database, row: Row, remove: bool) -> bool | None:  # noqa: FBT001 - one of a table of steps
+    inbox_id, ticket, routed_at, _at = row
+    if routed_at is None:
+        return None
+    if ticket is not None:
+        return False
+    database.rows("remove_message" if remove else "forget_message", inbox_id)
+    return True
+
+
+def _delivery(database: Database, row: Row, remove: bool) -> bool | None:  # noqa: FBT001 - one of a table of steps
+    seq, delivery_id, ticket, state, _at = row
+    if state in _OPEN:
+        return None
+    if ticket is not None:
+        return False
+    if remove:
+        database.rows("remove_receipts", delivery_id)
+    database.rows("remove_delivery" if remove else "forget_delivery", seq)
+    return True
+
+
+_REMOVALS = (
+    "remove_receipts_of_incident",
+    "remove_deliveries_of_incident",
+    "remove_messages_of_incident",
+    "remove_incident",
+)
+_FORGETTINGS = ("forget_messages_of_incident", "forget_deliveries_of_incident", "forget_incident")
+_STEPS: Mapping[str, Callable[[Database, Row, bool], bool | None]] = {
+    "incidents": _incident,
+    "messages": _message,
+    "deliveries": _delivery,
+}
