@@ -76,6 +76,10 @@ class Operations(Protocol):
         """A page of decided messages, the newest first and those below the id `before`; the last page is empty."""
         ...
 
+    async def drop(self, delivery_id: str, reason: str) -> Mapping[str, object]:
+        """Give up a queued, dead or held delivery; NotFound or UsageError otherwise."""
+        ...
+
     async def redrive(self, delivery_id: str) -> Mapping[str, object]:
         """Queue a dead or held delivery again; NotFound or UsageError otherwise."""
         ...
@@ -103,6 +107,11 @@ def build(operations: Operations) -> Starlette:
         ("GET", "/incidents/{ticket}", lambda asked: operations.incident(asked.path_params["ticket"])),
         ("GET", "/deliveries", lambda asked: operations.deliveries(asked.query_params.get("state"), _limit(asked))),
         ("GET", "/decided", lambda asked: operations.decided(_since(asked), _before(asked), _limit(asked))),
+        (
+            "POST",
+            "/deliveries/{id}/drop",
+            lambda asked: operations.drop(asked.path_params["id"], asked.query_params.get("reason", "")),
+        ),
         ("POST", "/deliveries/{id}/redrive", lambda asked: operations.redrive(asked.path_params["id"])),
         ("POST", "/client/export", lambda asked: operations.client(*_client(asked), whole=True)),
         ("POST", "/client/preview", lambda asked: operations.client(*_client(asked), whole=False)),
@@ -205,6 +214,10 @@ class ControlClient:
         """A page of decided messages, the newest first and those below the id `before`; the last page is empty."""
         query = {"since": since.isoformat(), "limit": str(limit)}
         return self._list("/decided", query if before is None else {**query, "before": str(before)})
+
+    def drop(self, delivery_id: str, reason: str) -> Json:
+        """Give up a queued, dead or held delivery; NotFound, or UsageError when it is neither."""
+        return self._object("POST", f"/deliveries/{_segment(delivery_id)}/drop", {"reason": reason})
 
     def redrive(self, delivery_id: str) -> Json:
         """Queue a dead or held delivery again; NotFound, or UsageError when it is neither."""

@@ -15,8 +15,12 @@ from engine.core.contracts import Json
 from engine.core.deliveries import DeliveryState
 from engine.core.errors import NotFound, UsageError
 from engine.core.incidents import IncidentStatus
+from engine.core.masking import mask_text
 from engine.metrics import Metrics
 from engine.ports import AuditView, Clock, Connector, Decided, DeliveryView, Journal
+
+# Of the words with which an operator drops a delivery, in characters.
+_REASON_LIMIT = 200
 
 
 class Switch:
@@ -152,6 +156,22 @@ class Operations:
     async def decided(self, since: datetime, before: int | None, limit: int) -> list[Json]:
         """A page of decided messages, the newest first, with texts and decision logs; the last page is empty."""
         return [_decided(message) for message in await self._journal.decided(since, before, limit)]
+
+    async def drop(self, delivery_id: str, reason: str) -> Json:
+        """Give up a delivery, so that what waits behind it goes on."""
+        if not reason.strip() or not reason.isprintable() or len(reason) > _REASON_LIMIT:
+            raise UsageError(f"a reason of one line is needed, of {_REASON_LIMIT} characters at most")
+        if mask_text(reason) != reason:
+            raise UsageError("the reason holds what looks like a phone number; the audit keeps no client's data")
+        before = await self._journal.drop(delivery_id, reason.strip(), self._clock.now())
+        if before is None:
+            raise NotFound(f'no delivery "{delivery_id}": `engine deliveries list` shows the ids')
+        if before in {DeliveryState.SENDING, DeliveryState.SENT}:
+            raise UsageError(
+                f"delivery {delivery_id} is {before.value}: only what waits, is dead or held can be dropped"
+            )
+        self._wake()
+        return {"id": delivery_id, "was": before.value, "state": DeliveryState.DEAD.value}
 
     async def redrive(self, delivery_id: str) -> Json:
         """Send a dead or held delivery again."""

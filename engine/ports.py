@@ -254,6 +254,13 @@ class Journal(Protocol):
         """
         ...
 
+    async def drop(self, delivery_id: str, reason: str, now: datetime) -> DeliveryState | None:
+        """Give up a queued, dead or held delivery: it is dead with the reason as its error and an audit row, and the
+        next of its lane may go. The state it had before, None when it does not exist; one in another state is left
+        alone and its state returned.
+        """
+        ...
+
     async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:
         """Queue a dead or held delivery again, due now, with an audit row; the state it had before, None when it does
         not exist. A delivery in another state is left alone and its state returned.

@@ -96,7 +96,7 @@ class Relay:
         self._lease = lease
         self._wakes = {name: asyncio.Event() for name in destinations}
         self._stopping = False
-        self._running_since = clock.now()
+        self._listening_since = clock.now()
 
     def wake(self) -> None:
         """Something may be waiting: look at the journal now."""
@@ -110,7 +110,7 @@ class Relay:
 
     async def run(self) -> None:
         """Serve every destination, and let silent incidents lapse, until `stop`."""
-        self._running_since = self._clock.now()
+        self._listening_since = self._clock.now()
         async with asyncio.TaskGroup() as group:
             timekeeper = group.create_task(self._keep_time(), name="relay-timers")
             servers = [
@@ -148,6 +148,8 @@ class Relay:
             except JournalUnavailable as error:
                 logger.error("deliveries to {} wait: {}", name, error)
                 astray = True
+                # What the networks told meanwhile could not be kept; they repeat it once it can be.
+                self._listening_since = self._clock.now()
                 await asyncio.sleep(_RETRY_S)
                 continue
             state = throttle.spend(state, len(claimed), self._clock.now())
@@ -186,7 +188,7 @@ class Relay:
         policy = destination.policy(kind_of(claimed.body))
         if claimed.doubtful:
             found = await _guarded_reconcile(destination.connector, claimed)
-            settlement = settle_reconciled(claimed, found, self._clock.now(), policy, self._running_since)
+            settlement = settle_reconciled(claimed, found, self._clock.now(), policy, self._listening_since)
             if settlement is not None:
                 await self._finish(claimed, settlement, destination.connector.name, "reconciled")
                 return found if isinstance(found, Sent) else None

@@ -144,6 +144,12 @@ def _list_deliveries(options: argparse.Namespace, client: ControlClient, console
     return 0
 
 
+def _drop(options: argparse.Namespace, client: ControlClient, console: Console) -> int:
+    answer = client.drop(options.id, options.reason)
+    console.print(f"{answer['id']} was {answer['was']} and is dropped; what waited behind it goes on.")
+    return 0
+
+
 def _redrive(options: argparse.Namespace, client: ControlClient, console: Console) -> int:
     answer = client.redrive(options.id)
     console.print(f"{answer['id']} was {answer['was']} and is queued again.")
@@ -193,5 +199,6 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace, ControlClient, Console], i
     "incidents list": _list_incidents,
     "incidents show": _show_incident,
     "deliveries list": _list_deliveries,
+    "deliveries drop": _drop,
     "deliveries redrive": _redrive,
 }

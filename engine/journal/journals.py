@@ -223,6 +223,10 @@ class StoredJournal:
         """See `ports.Journal.decided`."""
         return await self._read(lambda database: reports.decided(database, since, before, limit))
 
+    async def drop(self, delivery_id: str, reason: str, now: datetime) -> DeliveryState | None:
+        """See `ports.Journal.drop`."""
+        return await self._write(lambda database: lanes.drop(database, delivery_id, reason, now))
+
     async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:
         """See `ports.Journal.redrive`."""
         bound = self._bound

@@ -231,6 +231,25 @@ def redrive(database: Database, delivery_id: str, now: datetime, bound: Bound) -
     return state
 
 
+def drop(database: Database, delivery_id: str, reason: str, now: datetime) -> DeliveryState | None:
+    """Give up a queued, dead or held delivery, so that its lane goes on; the state it had, None when there is none.
+
+    Any other is left alone: nobody can call back what is being sent.
+    """
+    stored = read(database, delivery_id)
+    if stored is None:
+        return None
+    state = DeliveryState(stored.state)
+    if state not in {DeliveryState.QUEUED, DeliveryState.DEAD, DeliveryState.HELD}:
+        return state
+    dead, error = DeliveryState.DEAD.value, f"dropped: {reason}"
+    database.rows("settle_delivery", dead, 0, None, micros(now), 0, None, stored.receipt, error, stored.seq)
+    promote(database, stored.lane)
+    facts = (("delivery", delivery_id), ("kind", stored.kind), ("state", state.value), ("reason", reason))
+    audits.add(database, AuditEntry("dropped", facts), About(stored.ticket_id, stored.subject), now)
+    return state
+
+
 def break_leases(database: Database, node: str, now: datetime) -> None:
     """Queue again, in doubt and due now, what an earlier life of this node was sending when it ended."""
     database.rows("break_leases", micros(now), node)

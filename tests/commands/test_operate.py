@@ -115,6 +115,21 @@ def test_deliveries_are_listed_and_only_dead_ones_redriven(
     assert asked(daemon, "deliveries", "redrive", "nothing") == 1
 
 
+def test_a_delivery_is_dropped_with_a_reason_and_only_what_is_not_sent(
+    daemon: LiveDaemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reason is for the audit, which keeps no client's number; what was sent cannot be given up."""
+    assert asked(daemon, "deliveries", "list", "--format", "json") == 0
+    delivery = json.loads(capsys.readouterr().out)[0]["id"]
+    assert asked(daemon, "deliveries", "drop", delivery, "--reason", "not needed") == 2
+    assert "only what waits, is dead or held can be dropped" in capsys.readouterr().err
+    assert asked(daemon, "deliveries", "drop", delivery, "--reason", "ask +254700000001") == 2
+    assert "looks like a phone number" in capsys.readouterr().err
+    assert asked(daemon, "deliveries", "drop", delivery, "--reason", " ") == 2
+    assert "a reason of one line is needed" in capsys.readouterr().err
+    assert asked(daemon, "deliveries", "drop", "nothing", "--reason", "not needed") == 1
+
+
 def test_pause_and_resume_turn_the_kill_switch(daemon: LiveDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     """The state shows in `engine status`."""
     assert asked(daemon, "pause") == 0

@@ -64,6 +64,9 @@ class Daemon:
     async def decided(self, since: datetime, before: int | None, limit: int) -> list[Json]:
         return [self._note("decided", since, before, limit)]
 
+    async def drop(self, delivery_id: str, reason: str) -> Json:
+        return self._note("drop", delivery_id, reason)
+
     async def redrive(self, delivery_id: str) -> Json:
         return self._note("redrive", delivery_id)
 
@@ -130,6 +133,12 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
         ),
         pytest.param(
             lambda client: client.decided(SINCE, 7, 3), ("decided", SINCE, 7, 3), [{"asked": "decided"}], id="a page"
+        ),
+        pytest.param(
+            lambda client: client.drop("d1", "no longer needed"),
+            ("drop", "d1", "no longer needed"),
+            {"asked": "drop"},
+            id="drop",
         ),
         pytest.param(lambda client: client.redrive("d1"), ("redrive", "d1"), {"asked": "redrive"}, id="redrive"),
         pytest.param(

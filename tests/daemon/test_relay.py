@@ -325,3 +325,36 @@ async def test_a_claim_whose_answer_was_lost_is_given_back(tmp_path: Path, monke
         await parts.reached(DeliveryKind.ESCALATION, DeliveryState.SENT)
     assert [claimed.doubtful for claimed in parts.mattermost.asked] == [True]
     assert len(parts.mattermost.sent) == 1
+
+
+async def test_the_time_in_doubt_begins_anew_when_the_journal_was_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While nothing could be written no receipt was kept either, so a network gets the whole time to repeat its own."""
+    monkeypatch.setattr("engine.relay._RETRY_S", 0.001)
+    policy = Policy(in_doubt_wait=timedelta(seconds=60))
+    async with running(tmp_path, policy) as parts:
+        parts.wa.outcomes.append(Unknown("cut"))
+        await parts.route(1)
+        async with asyncio.timeout(5):
+            while not parts.wa.sent:
+                await asyncio.sleep(0.001)
+        await parts.reached(DeliveryKind.ACKNOWLEDGEMENT, DeliveryState.QUEUED)
+        claim, refusals = parts.journal.claim, [JournalUnavailable("the database is away")]
+
+        async def away_once(destination: str, *arguments: Any) -> Any:
+            if destination == "wa" and refusals:
+                raise refusals.pop()
+            return await claim(destination, *arguments)
+
+        monkeypatch.setattr(parts.journal, "claim", away_once)
+        parts.clock.advance(seconds=70)
+        parts.relay.wake()
+        async with asyncio.timeout(5):
+            while not parts.wa.asked:
+                await asyncio.sleep(0.001)
+        await parts.reached(DeliveryKind.ACKNOWLEDGEMENT, DeliveryState.QUEUED)
+        assert len(parts.wa.sent) == 1
+        await parts.later(seconds=61)
+        await parts.reached(DeliveryKind.ACKNOWLEDGEMENT, DeliveryState.SENT)
+    assert len(parts.wa.sent) == 2

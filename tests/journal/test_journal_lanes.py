@@ -378,3 +378,29 @@ async def test_a_redriven_delivery_takes_its_old_place(journal: Journal) -> None
     await finish(journal, post, DEAD)
     await journal.redrive("post", NOW)
     assert [one.id for one in await claim(journal)] == ["post"]
+
+
+@pytest.mark.parametrize("ended", [None, DEAD, HELD], ids=["queued", "dead", "held"])
+async def test_drop_gives_up_and_lets_the_lane_go_on(journal: Journal, ended: Settlement | None) -> None:
+    """An operator's reason ends a delivery that nobody will ever take; the next one goes, and the audit says why."""
+    ticket = await opened(journal, escalation(), follow_up())
+    if ended is not None:
+        await finish(journal, await claim_one(journal), ended)
+    before = DeliveryState.QUEUED if ended is None else ended.state
+    assert await journal.drop("post", "the channel is gone", later(9)) is before
+    assert (await claim_one(journal, now=later(9))).id == "reply"
+    (post,) = [view for view in await journal.deliveries(None, 9) if view.id == "post"]
+    assert (post.state, post.error) == (DeliveryState.DEAD, "dropped: the channel is gone")
+    view = await journal.incident(ticket)
+    assert view is not None
+    assert (view.audit[-1].kind, view.audit[-1].details["reason"]) == ("dropped", "the channel is gone")
+
+
+async def test_drop_leaves_what_is_under_way_or_sent(journal: Journal) -> None:
+    """Nobody can call back what is being sent."""
+    await opened(journal, escalation())
+    claimed = await claim_one(journal)
+    assert await journal.drop("post", "too late", NOW) is DeliveryState.SENDING
+    await finish(journal, claimed)
+    assert await journal.drop("post", "too late", NOW) is DeliveryState.SENT
+    assert await journal.drop("another", "unknown", NOW) is None

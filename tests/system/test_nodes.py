@@ -32,6 +32,7 @@ def nodes(build: Callable[..., Site], server: Server) -> Iterator[tuple[Site, Si
     address = server.schema("engine")
     first.write_config("8s", f'journal: "{address}"\nnode: a\n')
     second = first.beside("second", "8s", f'journal: "{address}"\nnode: b\n')
+    first.graph.order(callback_url=" ".join(f"{node.url}/webhooks/cloud" for node in (first, second)))
     try:
         first.start()
         second.start()

@@ -64,6 +64,22 @@ async def test_the_kill_switch_holds_acknowledgements_and_survives_a_crash(site:
     assert tally(site, writers, 1, acknowledged=False).gaps == ()
 
 
+async def test_a_dropped_delivery_lets_what_waits_behind_it_go(site: Site) -> None:
+    """An acknowledgement that the network refuses for good is given up by the operator, who says why."""
+    writer = Writer(3)
+    plant(site, [writer])
+    site.graph.fail("POST /v23.0/.*", "answer", **graph_error(131026))
+    async with Meta(site) as meta:
+        await meta.deliver(writer.notification(0))
+    wait_until(lambda: bool(site.status()["deliveries"].get("cloud", {}).get("dead")), "it is dead")
+    listed = json.loads(site.command("deliveries", "list", "--state", "dead", "--format", "json").stdout)
+    dropped = site.command("deliveries", "drop", listed[0]["id"], "--reason", "called the client")
+    shown = site.command("incidents", "show", listed[0]["ticketId"])
+    assert (dropped.returncode, dropped.stderr) == (0, "")
+    assert "was dead and is dropped" in dropped.stdout
+    assert "reason=called the client" in " ".join(shown.stdout.split())
+
+
 async def test_the_commands_tell_what_there_is_and_mask_who_it_is(site: Site) -> None:
     """Lists show tickets and states without number, name or text; `show` tells all of one incident; a dead delivery is
     sent when it is redriven."""
