@@ -185,7 +185,7 @@ class _Session:
             # At start this ends the daemon; later the administrator may mend it while the messages wait outside.
             raise JournalUnavailable(f"the journal cannot be used: {error}") from error
         self._begun = True
-        self._run("BEGIN", _WRITE_LOCK)
+        self.run("BEGIN", _WRITE_LOCK)
 
     def check(self) -> None:
         """See `writer.Session.check`."""
@@ -198,24 +198,24 @@ class _Session:
 
     def keep(self) -> None:
         """See `writer.Session.keep`."""
-        self._run("SAVEPOINT operation")
+        self.run("SAVEPOINT operation")
 
     def release(self) -> None:
         """See `writer.Session.release`."""
         self.check()
-        self._run("RELEASE operation")
+        self.run("RELEASE operation")
 
     def undo(self) -> None:
         """See `writer.Session.undo`."""
         self._wait()
-        self._run("ROLLBACK TO operation", "RELEASE operation")
+        self.run("ROLLBACK TO operation", "RELEASE operation")
         self._send_ahead()
 
     def commit(self) -> None:
         """See `writer.Session.commit`. When the connection breaks here, nobody knows whether the server committed:
         the caller is told that it did not, and every operation may be asked for again.
         """
-        self._run("COMMIT")
+        self.run("COMMIT")
         self.check()
         self._begun = False
 
@@ -227,7 +227,7 @@ class _Session:
             return
         self._wait()
         if self.raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            self._run("ROLLBACK")
+            self.run("ROLLBACK")
         self._begun = False
         self._send_ahead()
 
@@ -235,7 +235,7 @@ class _Session:
         """See `journals.Connection.snapshot`."""
         self.connect()
         self._begun = True
-        self._run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             return operation(self)
         finally:
@@ -248,7 +248,8 @@ class _Session:
             self._connection.close()
         self._wait()
 
-    def _run(self, *texts: LiteralString) -> None:
+    def run(self, *texts: LiteralString) -> None:
+        """Run statements that answer nothing. Raises JournalUnavailable."""
         try:
             for text in texts:
                 self.raw.execute(text)
@@ -344,6 +345,8 @@ def _migrate(session: _Session) -> None:
                 f"the database has schema {present} and this engine knows schemas up to {len(_STEPS)}; "
                 "install the engine that wrote it"
             )
+        # An index over many rows takes its time, and whoever comes second waits for it.
+        session.run("SET LOCAL statement_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0")
         for step in _STEPS[present:]:
             connection.execute(step.encode(), prepare=False)
         if present < len(_STEPS):
