@@ -10,6 +10,7 @@ it took effect and before it is answered. SIGUSR1 closes every connection and re
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -63,7 +64,8 @@ class Deadly(Network):
 class PatientGraph(Graph):
     """Graph with one pool of connections for all of its notifications, of which hundreds may wait for the daemon.
 
-    Each is repeated twice a second for as long as a test may last.
+    Each is repeated twice a second for as long as a test may last. `callback_url` may hold several addresses with a
+    blank between, which are taken in turn, as a proxy in front of several nodes would.
     """
 
     def __init__(self) -> None:
@@ -74,10 +76,10 @@ class PatientGraph(Graph):
     async def notify(self, notification: Mapping[str, Any]) -> None:
         body = json.dumps(notification).encode()
         headers = {"content-type": "application/json", "x-hub-signature-256": signature(body)}
-        while True:
+        for door in itertools.cycle(self.callback_url.split()):
             try:
                 async with self._slots:
-                    answer = await self._http.post(self.callback_url, content=body, headers=headers)
+                    answer = await self._http.post(door, content=body, headers=headers)
                 self.notified.append(answer.status_code)
             except httpx.TransportError:
                 self.notified.append(0)

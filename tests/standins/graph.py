@@ -8,7 +8,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -35,9 +34,7 @@ def graph_error(code: int, status: int = 400, **headers: str) -> dict[str, Any]:
 
 
 class Graph(Network):
-    """Records what was sent; `callback_url` is where notifications go: one address, or several with a blank between,
-    which are taken in turn as a proxy would.
-    """
+    """Records what was sent; `callback_url` is where notifications go."""
 
     def __init__(self, callback_url: str = "", statuses: Sequence[str] = ()) -> None:
         self.callback_url = callback_url
@@ -47,7 +44,7 @@ class Graph(Network):
         # The HTTP status of each attempt to notify; 0 for no answer.
         self.notified: list[int] = []
         # Pauses between attempts to notify; Meta's are longer and reach seven days.
-        self.pauses_s: Sequence[float] = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, *(3,) * 10)
+        self.pauses_s: Sequence[float] = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, request: Request) -> Answer:
@@ -97,10 +94,9 @@ class Graph(Network):
         body = json.dumps(notification).encode()
         headers = {"content-type": "application/json", "x-hub-signature-256": signature(body)}
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            doors = itertools.cycle(self.callback_url.split())
             for pause_s in (*self.pauses_s, 0):
                 try:
-                    answer = await client.post(next(doors), content=body, headers=headers)
+                    answer = await client.post(self.callback_url, content=body, headers=headers)
                     self.notified.append(answer.status_code)
                 except httpx.TransportError:
                     self.notified.append(0)

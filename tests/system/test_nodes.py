@@ -42,7 +42,6 @@ def nodes(build: Callable[..., Site], server: Server) -> Iterator[tuple[Site, Si
     assert second.leaks() == []
 
 
-@pytest.mark.xfail(strict=False, reason="known fault: among nodes an acknowledgement in doubt can be said twice")
 @pytest.mark.timeout(3600)
 async def test_kills_of_nodes_and_of_the_server_lose_and_double_nothing(
     nodes: tuple[Site, Site], server: Server, request: pytest.FixtureRequest
