@@ -24,6 +24,7 @@ from engine.ports import Accepted, Clock, Journal, OnCall, Unrouted
 
 # How many messages are decided between two looks at the journal.
 _BATCH = 256
+# How many messages are remembered as accepted here.
 _OWN_LIMIT = 10_000
 # How long to wait for a wake-up before looking anyway; another process may have written.
 _POLL_S = 1.0

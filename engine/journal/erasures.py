@@ -67,7 +67,8 @@ def erase(
     if any(row[4] is None for one in found for row in one.messages):
         raise UsageError("a message of this client is not decided yet: nothing was erased; try again in a minute")
     tickets = [ticket for one in found for ticket in one.tickets]
-    if any(row[6] is not None or row[4] == "sending" for row in _deliveries(database, tickets)):
+    stored = [lanes.read(database, row[0]) for row in _deliveries(database, tickets)]
+    if any(one is not None and one.is_under_way(now) for one in stored):
         raise UsageError("something is being sent to this client just now: nothing was erased; try again in a minute")
     for one in found:
         _erase(database, one, now, salt)
@@ -147,9 +148,8 @@ def _counts(database: Database, found: Sequence[_Conversation]) -> Json:
         "messages": sum(len(one.messages) for one in found),
         "deliveries": sum(1 for _ in _deliveries(database, tickets)),
         "tickets": [
-            {"ticketId": told[0], "channel": told[12]}
-            for ticket in tickets
-            for told in database.rows("read_incident", ticket)
+            {"ticketId": told["ticketId"], "channel": told["mattermostChannel"]}
+            for told in _incidents(database, tickets)
         ],
     }
 

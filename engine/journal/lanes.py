@@ -22,6 +22,10 @@ from engine.journal.statements import Database
 _SENT_AUDIT = {DeliveryKind.ACKNOWLEDGEMENT: "acknowledged", DeliveryKind.ESCALATION: "escalated"}
 
 
+# No attempt takes longer; a receipt that came first leaves its row with an owner for as long.
+_ATTEMPT = timedelta(minutes=10)
+
+
 class Bound:
     """The bound on open deliveries.
 
@@ -74,6 +78,12 @@ class Stored:
     accepted_at: int
     receipt: str | None
     doubtful: int
+    due_at: int
+
+    def is_under_way(self, now: datetime) -> bool:
+        """Whether an attempt may still come back: nobody can call it back. After a crash none does."""
+        settled = self.state != DeliveryState.SENDING
+        return self.owner is not None and not (settled and instant(self.due_at) + _ATTEMPT < now)
 
     @property
     def cause(self) -> Cause:
@@ -220,6 +230,8 @@ def redrive(database: Database, delivery_id: str, now: datetime, bound: Bound) -
     state = DeliveryState(stored.state)
     if state not in {DeliveryState.DEAD, DeliveryState.HELD}:
         return state
+    if stored.is_under_way(now):
+        return DeliveryState.SENDING
     if database.rows("read_body", stored.seq)[0][0] is None:
         raise UsageError(f"the text of delivery {delivery_id} is erased: there is nothing left to send")
     bound.spend()
@@ -234,7 +246,7 @@ def redrive(database: Database, delivery_id: str, now: datetime, bound: Bound) -
 def drop(database: Database, delivery_id: str, reason: str, now: datetime) -> DeliveryState | None:
     """Give up a queued, dead or held delivery, so that its lane goes on; the state it had, None when there is none.
 
-    Any other is left alone: nobody can call back what is being sent.
+    Any other is left alone, and so is one whose attempt has not come back. The network's last words go to the audit.
     """
     stored = read(database, delivery_id)
     if stored is None:
@@ -242,11 +254,15 @@ def drop(database: Database, delivery_id: str, reason: str, now: datetime) -> De
     state = DeliveryState(stored.state)
     if state not in {DeliveryState.QUEUED, DeliveryState.DEAD, DeliveryState.HELD}:
         return state
+    if stored.is_under_way(now):
+        return DeliveryState.SENDING
+    ((before,),) = database.rows("read_error", stored.seq)
     dead, error = DeliveryState.DEAD.value, f"dropped: {reason}"
     database.rows("settle_delivery", dead, 0, None, micros(now), 0, None, stored.receipt, error, stored.seq)
     promote(database, stored.lane)
-    facts = (("delivery", delivery_id), ("kind", stored.kind), ("state", state.value), ("reason", reason))
-    audits.add(database, AuditEntry("dropped", facts), About(stored.ticket_id, stored.subject), now)
+    facts = (("delivery", delivery_id), ("kind", stored.kind), ("state", state.value))
+    why = (("error", before or ""), ("reason", reason))
+    audits.add(database, AuditEntry("dropped", (*facts, *why)), About(stored.ticket_id, stored.subject), now)
     return state
 
 

@@ -109,6 +109,11 @@ def _refusal(error: psycopg.Error) -> JournalUnavailable | None:
     return None
 
 
+def _words(error: psycopg.Error) -> str:
+    """What libpq says about an address or a server, on one line. It never repeats a password."""
+    return " ".join(str(error).split())
+
+
 class _Session:
     """One connection, made when it is needed and made anew after it was lost."""
 
@@ -155,8 +160,10 @@ class _Session:
             except BaseException:
                 connection.close()
                 raise
-        except psycopg.Error as error:
-            raise self._translated(error) from error
+        except psycopg.OperationalError as error:
+            # Without a code while there is no connection: only the words tell a wrong password from a lost network.
+            words = f"the database cannot be reached ({_words(error)})"
+            raise JournalUnavailable(f"the journal cannot be used: {words}") from error
         self._connection = connection
         self._begun = False
         self._send_ahead()
@@ -291,10 +298,12 @@ class PostgresStore:
     """One schema of a PostgreSQL database, shared by all nodes."""
 
     def __init__(self, address: str, password: str = "") -> None:
-        """`address` as libpq takes it, several hosts included."""
-        self._address = conninfo.make_conninfo(
-            "", **{**_CONNECT, **conninfo.conninfo_to_dict(address), **({"password": password} if password else {})}
-        )
+        """`address` as libpq takes it, several hosts included. Raises ConfigurationError for one that it does not."""
+        given = {"password": password} if password else {}
+        try:
+            self._address = conninfo.make_conninfo("", **{**_CONNECT, **conninfo.conninfo_to_dict(address), **given})
+        except psycopg.ProgrammingError as error:
+            raise ConfigurationError(f"the address of the journal in engine.yaml is none: {_words(error)}") from error
 
     def open(self, node: str) -> _Opened:
         """See `journals.Store.open`. Raises ConfigurationError for a server whose settings may lose a commit, for a

@@ -182,11 +182,14 @@ WHERE seq = ?
 
 -- name: read_delivery
 SELECT seq, state, token, owner, attempts, lane, kind, destination, ticket_id, subject, priority, accepted_at, receipt,
-    doubtful
+    doubtful, due_at
 FROM deliveries WHERE id = ?
 
 -- name: read_body
 SELECT body FROM deliveries WHERE seq = ?
+
+-- name: read_error
+SELECT error FROM deliveries WHERE seq = ?
 
 -- name: settle_delivery
 UPDATE deliveries SET
@@ -321,7 +324,7 @@ SELECT id, ticket_id, routed_at, accepted_at FROM inbox WHERE id > ? ORDER BY id
 SELECT seq, id, ticket_id, state, created_at FROM deliveries WHERE seq > ? ORDER BY seq LIMIT ?
 
 -- name: open_of_incident
-SELECT 1 FROM deliveries WHERE ticket_id = ? AND (state IN ('queued', 'sending') OR owner IS NOT NULL) LIMIT 1
+SELECT 1 FROM deliveries WHERE ticket_id = ? AND state IN ('queued', 'sending') LIMIT 1
 
 -- name: forget_messages_of_incident
 UPDATE inbox SET body = NULL, decision = NULL WHERE ticket_id = ? AND body IS NOT NULL

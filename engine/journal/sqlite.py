@@ -24,7 +24,6 @@ T = TypeVar("T")
 _BUSY_MS = 2000
 # How often to wait that long for a reader, e.g. a backup, until the log can be emptied.
 _FORGET_TRIES = 10
-_SALT_BYTES = 16
 
 # What the operating system or the disk can do to us at any time, as an administrator would say it. Any other error of
 # the driver is a fault of this package and stays one.
@@ -113,16 +112,17 @@ class _Opened:
     def forget(self) -> bool:
         """See `journals.Opened.forget`."""
         # Through a connection of its own, because this thread is not the one that writes.
-        with ExitStack() as resources:
+        with suppress(*_REFUSALS), ExitStack() as resources:
             connection = apsw.Connection(self.writing.raw.filename, flags=apsw.SQLITE_OPEN_READWRITE)
             resources.callback(connection.close)
             connection.set_busy_timeout(_BUSY_MS)
             # A connection that has read nothing does not know of the log, and its checkpoint would do nothing.
             connection.pragma("user_version")
             for _ in range(_FORGET_TRIES):
-                with suppress(*_REFUSALS):
+                with suppress(apsw.BusyError):
                     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
                     return True
+        # The client is erased all the same; the command says that remains may be left.
         return False
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ from journal.samples import (
     joined,
     later,
     opened,
+    receipt,
     states,
 )
 
@@ -394,6 +395,7 @@ async def test_drop_gives_up_and_lets_the_lane_go_on(journal: Journal, ended: Se
     view = await journal.incident(ticket)
     assert view is not None
     assert (view.audit[-1].kind, view.audit[-1].details["reason"]) == ("dropped", "the channel is gone")
+    assert view.audit[-1].details["error"] == ("" if ended is None else ended.error)
 
 
 async def test_drop_leaves_what_is_under_way_or_sent(journal: Journal) -> None:
@@ -404,3 +406,15 @@ async def test_drop_leaves_what_is_under_way_or_sent(journal: Journal) -> None:
     await finish(journal, claimed)
     assert await journal.drop("post", "too late", NOW) is DeliveryState.SENT
     assert await journal.drop("another", "unknown", NOW) is None
+
+
+async def test_an_attempt_that_may_come_back_is_left_its_delivery(journal: Journal) -> None:
+    """A receipt said that it failed before the attempt's own word came: until that cannot come any more, sending again
+    could say it twice, and giving up would lose what follows from it."""
+    await opened(journal, acknowledgement("a1"))
+    await claim_one(journal, "main")
+    await journal.note_receipts([receipt("a1", "failed")], NOW, escalate_to="mattermost")
+    assert (await states(journal))["a1"] is DeliveryState.DEAD
+    assert await journal.redrive("a1", later(1)) is DeliveryState.SENDING
+    assert await journal.drop("a1", "given up", later(1)) is DeliveryState.SENDING
+    assert await journal.drop("a1", "given up", later(601)) is DeliveryState.DEAD

@@ -69,8 +69,14 @@ async def test_a_server_that_is_not_there_is_said(node: Node) -> None:
 async def test_a_database_that_is_not_there_is_said(node: Node) -> None:
     """The server answers and has no such database."""
     address = f"postgresql://engine@127.0.0.1:{postgres.shared().port}/elsewhere"
-    with pytest.raises(JournalUnavailable):
+    with pytest.raises(JournalUnavailable, match=r'cannot be reached .*database "elsewhere" does not exist'):
         await node(address=address)
+
+
+def test_an_address_that_is_none_is_said() -> None:
+    """A word that libpq does not know is the administrator's to mend, with its name."""
+    with pytest.raises(ConfigurationError, match=r'the address of the journal in engine.yaml is none: .*"bogus"'):
+        PostgresStore("postgresql://engine@db/engine?bogus=1")
 
 
 async def test_a_newer_schema_is_refused(node: Node, schema: str) -> None:
