@@ -53,6 +53,7 @@ _CLOSE = timedelta(seconds=5)
 _NODE = "main"
 # How often the kill switch is looked at where another node may have turned it.
 _FOLLOW_S = 2.0
+_NOTE_AUDIT_S = 3600.0
 # The name under which the engineers' posts are delivered; on a console while Mattermost is not configured.
 _ESCALATE_TO = "mattermost"
 # Where the daemon speaks of itself while Mattermost is not configured and posts are printed.
@@ -144,6 +145,7 @@ class Engine:
                 attendants = [
                     group.create_task(self._beat(), name="watchdog"),
                     group.create_task(self._retention.run(), name="retention"),
+                    group.create_task(self._note_audit_head(), name="audit"),
                 ]
                 if self._settings.journal is not None:
                     attendants.append(group.create_task(self._follow(), name="switch"))
@@ -295,6 +297,15 @@ class Engine:
             else:
                 if turned:
                     self._relay.wake()
+
+    async def _note_audit_head(self) -> None:
+        """Write down elsewhere how far the audit goes, so that nobody can rewrite it unnoticed."""
+        while True:
+            try:
+                logger.info("the audit ends at {}", (await self._journal.audit_head()).chain)
+            except JournalUnavailable as error:
+                logger.error("the end of the audit is not known: {}", error)
+            await asyncio.sleep(_NOTE_AUDIT_S)
 
     async def _beat(self) -> None:
         """Tell the watchdog that the event loop turns and the journal answers; silence gets us restarted."""

@@ -25,6 +25,7 @@ _DESCRIPTION = (
 # Every command module has one public function, `run(options) -> exit code`. Commands that are not named here ask the
 # running daemon.
 _MODULES = {
+    "audit": "audit",
     "backtest": "backtest",
     "client": "client",
     "demo": "demo",
@@ -225,12 +226,16 @@ def _add_daemon(commands: "_Commands") -> None:
     listing = actions.add_parser("list", parents=[config, as_json], help="the newest deliveries")
     listing.add_argument("--state", help="queued, sending, sent, dead or held")
     listing.add_argument("--limit", type=int, default=20, help="default: 20")
+    show = actions.add_parser("show", parents=[config, as_json], help="one delivery: text, receipts, history")
+    show.add_argument("id", help="as `engine deliveries list` shows it")
     drop = actions.add_parser("drop", parents=[config], help="give up one that will never be taken; its lane goes on")
     drop.add_argument("id", help="as `engine deliveries list` shows it")
     drop.add_argument("--reason", required=True, help="one line for the audit")
     redrive = actions.add_parser("redrive", parents=[config], help="send a dead or held delivery again")
     redrive.add_argument("id", help="as `engine deliveries list` shows it")
+    redrive.add_argument("--reason", help="one line for the audit")
     _add_client(commands, config)
+    _add_audit(commands, config)
 
 
 def _add_client(commands: "_Commands", config: argparse.ArgumentParser) -> None:
@@ -243,6 +248,23 @@ def _add_client(commands: "_Commands", config: argparse.ArgumentParser) -> None:
     export.add_argument("--output", type=Path, help="write to this file, readable for you only", metavar="FILE")
     erase = actions.add_parser("erase", parents=[whom], help="erase it for good")
     erase.add_argument("--yes", action="store_true", help="do it; without, only say what would be erased")
+
+
+def _add_audit(commands: "_Commands", config: argparse.ArgumentParser) -> None:
+    audit = commands.add_parser("audit", help="what happened: search it, export it, verify that nobody changed it")
+    actions = audit.add_subparsers(dest="action", metavar="ACTION", required=True)
+    search = actions.add_parser("search", parents=[config], help="the newest rows that hold a text")
+    search.add_argument("text", nargs="?", help="a ticket, rule, delivery, node or reason, or a part of one")
+    search.add_argument("--kind", help="received, decided, acknowledged, escalated, failed, dropped, reloaded, …")
+    search.add_argument("--since", metavar="SPAN", help="e.g. 30d, 12h or 2026-02-12 in UTC (default: 30d)")
+    search.add_argument("--until", metavar="SPAN", help="the same, for the end (default: now)")
+    search.add_argument("--limit", type=int, default=50, help="default: 50")
+    search.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    export = actions.add_parser("export", parents=[config], help="all of it, one JSON object a line, the oldest first")
+    export.add_argument("--output", type=Path, help="write to this file, readable for you only", metavar="FILE")
+    verify = actions.add_parser("verify", parents=[config], help="follow the chain from the first row to the last")
+    verify.add_argument("file", type=Path, nargs="?", help="an export (default: ask the daemon)", metavar="FILE")
+    verify.add_argument("--head", help="an end of the chain that was noted before, from the log", metavar="DIGEST")
 
 
 def _dispatch(options: argparse.Namespace) -> int:

@@ -72,15 +72,27 @@ class Operations(Protocol):
         """The newest deliveries first; UsageError for a state that does not exist."""
         ...
 
+    async def delivery(self, delivery_id: str) -> Mapping[str, object]:
+        """One delivery with its text and history, or NotFound."""
+        ...
+
     async def decided(self, since: datetime, before: int | None, limit: int) -> Sequence[Mapping[str, object]]:
         """A page of decided messages, the newest first and those below the id `before`; the last page is empty."""
+        ...
+
+    async def audit_head(self) -> Mapping[str, object]:
+        """Where the chain over the audit ends."""
+        ...
+
+    async def audited(self, start: int | None, limit: int, *, newest_first: bool) -> Sequence[Mapping[str, object]]:
+        """A page of the audit after the row `start`, or before it, the newest first; the last page is empty."""
         ...
 
     async def drop(self, delivery_id: str, reason: str) -> Mapping[str, object]:
         """Give up a queued, dead or held delivery; NotFound or UsageError otherwise."""
         ...
 
-    async def redrive(self, delivery_id: str) -> Mapping[str, object]:
+    async def redrive(self, delivery_id: str, reason: str) -> Mapping[str, object]:
         """Queue a dead or held delivery again; NotFound or UsageError otherwise."""
         ...
 
@@ -106,13 +118,26 @@ def build(operations: Operations) -> Starlette:
         ("GET", "/incidents", lambda asked: operations.incidents(asked.query_params.get("status"), _limit(asked))),
         ("GET", "/incidents/{ticket}", lambda asked: operations.incident(asked.path_params["ticket"])),
         ("GET", "/deliveries", lambda asked: operations.deliveries(asked.query_params.get("state"), _limit(asked))),
-        ("GET", "/decided", lambda asked: operations.decided(_since(asked), _before(asked), _limit(asked))),
+        ("GET", "/deliveries/{id}", lambda asked: operations.delivery(asked.path_params["id"])),
+        ("GET", "/decided", lambda asked: operations.decided(_since(asked), _id(asked, "before"), _limit(asked))),
+        ("GET", "/audit/head", lambda _: operations.audit_head()),
+        (
+            "GET",
+            "/audit",
+            lambda asked: operations.audited(
+                _id(asked, "start"), _limit(asked), newest_first=asked.query_params.get("newest") == "yes"
+            ),
+        ),
         (
             "POST",
             "/deliveries/{id}/drop",
             lambda asked: operations.drop(asked.path_params["id"], asked.query_params.get("reason", "")),
         ),
-        ("POST", "/deliveries/{id}/redrive", lambda asked: operations.redrive(asked.path_params["id"])),
+        (
+            "POST",
+            "/deliveries/{id}/redrive",
+            lambda asked: operations.redrive(asked.path_params["id"], asked.query_params.get("reason", "")),
+        ),
         ("POST", "/client/export", lambda asked: operations.client(*_client(asked), whole=True)),
         ("POST", "/client/preview", lambda asked: operations.client(*_client(asked), whole=False)),
         ("POST", "/client/erase", lambda asked: operations.erase(*_client(asked))),
@@ -151,12 +176,12 @@ def _since(request: Request) -> datetime:
     return since
 
 
-def _before(request: Request) -> int | None:
-    text = request.query_params.get("before")
+def _id(request: Request, name: str) -> int | None:
+    text = request.query_params.get(name)
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS):
-        raise UsageError("before must be the id of a message")
+        raise UsageError(f"{name} must be the id of a row")
     return int(text)
 
 
@@ -210,18 +235,31 @@ class ControlClient:
         """The newest deliveries first."""
         return self._list("/deliveries", {"limit": str(limit), **({"state": state} if state else {})})
 
+    def delivery(self, delivery_id: str) -> Json:
+        """One delivery with its text and history; NotFound."""
+        return self._object("GET", f"/deliveries/{_segment(delivery_id)}")
+
     def decided(self, since: datetime, before: int | None = None, limit: int = _LIMIT) -> list[Json]:
         """A page of decided messages, the newest first and those below the id `before`; the last page is empty."""
         query = {"since": since.isoformat(), "limit": str(limit)}
         return self._list("/decided", query if before is None else {**query, "before": str(before)})
 
+    def audit_head(self) -> Json:
+        """Where the chain over the audit ends."""
+        return self._object("GET", "/audit/head")
+
+    def audited(self, start: int | None, limit: int, *, newest_first: bool) -> list[Json]:
+        """A page of the audit after the row `start`, or before it, the newest first; the last page is empty."""
+        query = {"limit": str(limit), "newest": "yes" if newest_first else "no"}
+        return self._list("/audit", query if start is None else {**query, "start": str(start)})
+
     def drop(self, delivery_id: str, reason: str) -> Json:
         """Give up a queued, dead or held delivery; NotFound, or UsageError when it is neither."""
         return self._object("POST", f"/deliveries/{_segment(delivery_id)}/drop", {"reason": reason})
 
-    def redrive(self, delivery_id: str) -> Json:
+    def redrive(self, delivery_id: str, reason: str = "") -> Json:
         """Queue a dead or held delivery again; NotFound, or UsageError when it is neither."""
-        return self._object("POST", f"/deliveries/{_segment(delivery_id)}/redrive")
+        return self._object("POST", f"/deliveries/{_segment(delivery_id)}/redrive", {"reason": reason})
 
     def client(self, action: str, phone: str | None, conversation: str | None) -> Json:
         """`export`, `preview` or `erase` what is kept of a client; NotFound, or UsageError while it cannot be."""

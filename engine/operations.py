@@ -11,6 +11,7 @@ from typing import Protocol
 from loguru import logger
 
 from engine.core import contracts
+from engine.core.chains import AuditRow
 from engine.core.contracts import Json
 from engine.core.deliveries import DeliveryState
 from engine.core.errors import NotFound, UsageError
@@ -153,19 +154,41 @@ class Operations:
         wanted = DeliveryState(_known(state, DeliveryState)) if state else None
         return [_delivery(delivery) for delivery in await self._journal.deliveries(wanted, limit)]
 
+    async def delivery(self, delivery_id: str) -> Json:
+        """One delivery with its text and history."""
+        history = await self._journal.delivery(delivery_id)
+        if history is None:
+            raise _no_delivery(delivery_id)
+        return {
+            **_delivery(history.view),
+            "doubtful": history.doubtful,
+            "ahead": history.ahead,
+            "body": history.body,
+            "receipts": [
+                {"status": receipt.status, "code": receipt.code, "at": _instant(receipt.at)}
+                for receipt in history.receipts
+            ],
+            "audit": [_audit(row) for row in history.audit],
+        }
+
     async def decided(self, since: datetime, before: int | None, limit: int) -> list[Json]:
         """A page of decided messages, the newest first, with texts and decision logs; the last page is empty."""
         return [_decided(message) for message in await self._journal.decided(since, before, limit)]
 
+    async def audit_head(self) -> Json:
+        """Where the chain over the audit ends."""
+        head = await self._journal.audit_head()
+        return {"rows": head.rows, "chain": head.chain}
+
+    async def audited(self, start: int | None, limit: int, *, newest_first: bool) -> list[Json]:
+        """A page of the audit; `details` is the text that the digest is over."""
+        return [_audit_row(row) for row in await self._journal.audited(start, limit, newest_first=newest_first)]
+
     async def drop(self, delivery_id: str, reason: str) -> Json:
         """Give up a delivery, so that what waits behind it goes on."""
-        if not reason.strip() or not reason.isprintable() or len(reason) > _REASON_LIMIT:
-            raise UsageError(f"a reason of one line is needed, of {_REASON_LIMIT} characters at most")
-        if mask_text(reason) != reason:
-            raise UsageError("the reason holds what looks like a phone number; the audit keeps no client's data")
-        before = await self._journal.drop(delivery_id, reason.strip(), self._clock.now())
+        before = await self._journal.drop(delivery_id, _reason(reason), self._clock.now())
         if before is None:
-            raise NotFound(f'no delivery "{delivery_id}": `engine deliveries list` shows the ids')
+            raise _no_delivery(delivery_id)
         if before in {DeliveryState.SENDING, DeliveryState.SENT}:
             raise UsageError(
                 f"delivery {delivery_id} is {before.value}: only what waits, is dead or held can be dropped"
@@ -173,11 +196,11 @@ class Operations:
         self._wake()
         return {"id": delivery_id, "was": before.value, "state": DeliveryState.DEAD.value}
 
-    async def redrive(self, delivery_id: str) -> Json:
-        """Send a dead or held delivery again."""
-        before = await self._journal.redrive(delivery_id, self._clock.now())
+    async def redrive(self, delivery_id: str, reason: str) -> Json:
+        """Send a dead or held delivery again; a reason may be given."""
+        before = await self._journal.redrive(delivery_id, self._clock.now(), _reason(reason) if reason else "")
         if before is None:
-            raise NotFound(f'no delivery "{delivery_id}": `engine deliveries list` shows the ids')
+            raise _no_delivery(delivery_id)
         if before not in {DeliveryState.DEAD, DeliveryState.HELD}:
             raise UsageError(f"delivery {delivery_id} is {before.value}: only dead and held ones can be redriven")
         self._wake()
@@ -199,6 +222,20 @@ def _conversation(written: str | None) -> tuple[str, str] | None:
     if not (connector and colon and conversation_id):
         raise UsageError("a conversation is written CONNECTOR:ID, e.g. main:wa-BSUID")
     return connector, conversation_id
+
+
+def _reason(written: str) -> str:
+    """An operator's words for the audit."""
+    reason = written.strip()
+    if not reason or not reason.isprintable() or len(reason) > _REASON_LIMIT:
+        raise UsageError(f"a reason of one line is needed, of {_REASON_LIMIT} characters at most")
+    if mask_text(reason) != reason:
+        raise UsageError("the reason holds what looks like a phone number; the audit keeps no client's data")
+    return reason
+
+
+def _no_delivery(delivery_id: str) -> NotFound:
+    return NotFound(f'no delivery "{delivery_id}": `engine deliveries list` shows the ids')
 
 
 def _known(word: str, kind: type[IncidentStatus] | type[DeliveryState]) -> str:
@@ -237,6 +274,19 @@ def _delivery(view: DeliveryView) -> Json:
 
 def _audit(row: AuditView) -> Json:
     return {"at": _instant(row.at), "kind": row.kind, "ticketId": row.ticket_id, "details": dict(row.details)}
+
+
+def _audit_row(row: AuditRow) -> Json:
+    return {
+        "seq": row.seq,
+        "at": _instant(row.at),
+        "kind": row.kind,
+        "ticketId": row.ticket_id,
+        "messageId": row.inbox_id,
+        "subject": row.subject,
+        "details": row.details,
+        "chain": row.chain,
+    }
 
 
 def _instant(moment: datetime | None) -> str | None:

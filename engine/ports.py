@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
 from engine.core.deliveries import (
     Claimed,
@@ -75,6 +76,17 @@ class DeliveryView:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptView:
+    """A network's later word about a delivery."""
+
+    # sent, delivered, read or failed
+    status: str
+    # The network's code of a failure.
+    code: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AuditView:
     """One audit row as operators see it."""
 
@@ -84,6 +96,22 @@ class AuditView:
     # The conversation's pseudonym; None for rows about the daemon itself.
     subject: str | None
     details: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryHistory:
+    """A delivery with everything that an operator may ask about it."""
+
+    view: DeliveryView
+    # What is or was to be said, as JSON; None after it was erased.
+    body: Json | None
+    # It may have taken effect already: the network is asked before it is sent again.
+    doubtful: bool
+    # How many open deliveries of its lane go first.
+    ahead: int
+    receipts: tuple[ReceiptView, ...]
+    # What the audit says about this very delivery, oldest first.
+    audit: tuple[AuditView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +245,16 @@ class Journal(Protocol):
         """Add a row about the daemon itself (reloaded, paused, resumed)."""
         ...
 
+    async def audit_head(self) -> Head:
+        """How far the chain over the audit goes."""
+        ...
+
+    async def audited(self, start: int | None, limit: int, *, newest_first: bool) -> tuple[AuditRow, ...]:
+        """A page of the audit: at most `limit` rows after the row `start`, or before it, the newest first; None
+        begins. The last page is empty.
+        """
+        ...
+
     async def announce(self, notice: Notice, delivery: NewDelivery | None, now: datetime) -> bool:
         """Order a delivery that belongs to no message, in the transaction that notes the state of its matter; whether
         it was ordered. It is not when the matter was in that state before, nor when all is well as it always was.
@@ -248,6 +286,10 @@ class Journal(Protocol):
         """The newest deliveries first."""
         ...
 
+    async def delivery(self, delivery_id: str) -> DeliveryHistory | None:
+        """One delivery with its text and history, or None."""
+        ...
+
     async def decided(self, since: datetime, before: int | None, limit: int) -> tuple[Decided, ...]:
         """A page of the messages that were accepted since then and are decided, the newest first: at most `limit`, from
         the newest or from below the id `before`. The last page is empty. Cost: that of the page.
@@ -261,9 +303,9 @@ class Journal(Protocol):
         """
         ...
 
-    async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:
-        """Queue a dead or held delivery again, due now, with an audit row; the state it had before, None when it does
-        not exist. A delivery in another state is left alone and its state returned.
+    async def redrive(self, delivery_id: str, now: datetime, reason: str = "") -> DeliveryState | None:
+        """Queue a dead or held delivery again, due now, with an audit row that holds the reason; the state it had
+        before, None when it does not exist. A delivery in another state is left alone and its state returned.
         """
         ...
 

@@ -6,18 +6,18 @@ shown as masked excerpts unless `--show-text` asks for them. Nothing is sent and
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.commands import folders
+from engine.commands import folders, private_files
 from engine.commands.folders import Side
-from engine.commands.past import Period, Record, own_rules, period, records
+from engine.commands.past import Record, own_rules, records
+from engine.commands.periods import Period, period
 from engine.core import backtests
 from engine.core.backtests import Comparison, Difference, Example, Group, Outcome
-from engine.core.errors import PermissionRefused, UsageError
+from engine.core.errors import UsageError
 from engine.core.events import Event
 from engine.core.masking import mask_excerpt
 from engine.core.quotes import clean_line
@@ -51,7 +51,7 @@ class _Report:
 
 def run(options: argparse.Namespace) -> int:
     """Print the outcomes that change: 0; 1 when a folder has errors or the messages cannot be had."""
-    within = period(options)
+    within = period(options, "" if options.source else "30d")
     if options.export:
         return _export(options, within)
     if options.against_templates and not options.against:
@@ -98,16 +98,8 @@ def _outcome(ruleset: Ruleset, event: Event, *, follow_up: bool) -> Outcome:
 def _export(options: argparse.Namespace, within: Period) -> int:
     """Write the messages to a file that only its owner can read."""
     path: Path = options.export
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise UsageError(f"{path} exists: name another file, or remove it") from None
-    except OSError as error:
-        raise PermissionRefused(
-            f"{path} cannot be written: {(error.strerror or 'the disk refuses').lower()}"
-        ) from error
     written = erased = 0
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+    with private_files.create(path) as file:
         for record in records(options, within):
             if record.past.event is None:
                 erased += 1

@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+from engine.commands import private_files
 from engine.control import ControlClient
-from engine.core.errors import PermissionRefused, UsageError
+from engine.core.errors import UsageError
 from engine.settings import control_socket, state_directory
 
 
@@ -27,15 +27,8 @@ def _export(options: argparse.Namespace, client: ControlClient) -> int:
     if options.output is None:
         sys.stdout.write(text)
         return 0
-    try:
-        # For the owner only, from the first byte on.
-        descriptor = os.open(options.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise UsageError(f"{options.output} exists; name another file") from error
-    except OSError as error:
-        raise PermissionRefused(f"{options.output} cannot be written: {error.strerror}") from error
+    with private_files.create(options.output) as file:
+        file.write(text)
     return 0
 
 

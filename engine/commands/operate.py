@@ -3,18 +3,18 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from engine.commands.tables import audit_table, deliveries_table, escape, show_delivery, table
 from engine.control import ControlClient
 from engine.core.masking import mask_name, mask_phone
 from engine.settings import control_socket, state_directory
 
 _PIPE_WIDTH = 240
-_STATES = {"sent": "green", "open": "yellow", "queued": "yellow", "dead": "red", "held": "red"}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,22 +36,22 @@ def _status(options: argparse.Namespace, client: ControlClient, console: Console
         _print_json(answer)
         return 0
     paused = "[red]paused: clients are not acknowledged[/]" if answer["paused"] else "[green]on[/]"
-    table = Table.grid(padding=(0, 2))
-    table.add_row("version", str(answer["version"]))
-    table.add_row("node", f"{answer['node']}, journal on {answer['journal']}")
-    table.add_row("running since", str(answer["startedAt"]))
-    table.add_row("rules", f"{answer['rules']} rules, {answer['rulesetSha']}")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("version", str(answer["version"]))
+    grid.add_row("node", f"{answer['node']}, journal on {answer['journal']}")
+    grid.add_row("running since", str(answer["startedAt"]))
+    grid.add_row("rules", f"{answer['rules']} rules, {answer['rulesetSha']}")
     if answer["rulesProblem"]:
-        table.add_row("", f"[red]{answer['rulesProblem']}[/]")
-    table.add_row("acknowledge", paused)
-    table.add_row("undecided messages", str(answer["unrouted"]))
+        grid.add_row("", f"[red]{answer['rulesProblem']}[/]")
+    grid.add_row("acknowledge", paused)
+    grid.add_row("undecided messages", str(answer["unrouted"]))
     for name, connector in answer["connectors"].items():
         health = "[green]ready[/]" if connector["ready"] else f"[red]{connector['problem']}[/]"
         counts = ", ".join(f"{count} {state}" for state, count in answer["deliveries"].get(name, {}).items())
-        table.add_row(name, f"{health}  {counts}")
+        grid.add_row(name, f"{health}  {counts}")
     for failing in answer["failing"]:
-        table.add_row("[red]failing[/]", failing)
-    console.print(table)
+        grid.add_row("[red]failing[/]", failing)
+    console.print(grid)
     return 0
 
 
@@ -99,7 +99,7 @@ def _list_incidents(options: argparse.Namespace, client: ControlClient, console:
         )
         for incident in answer
     ]
-    _table(console, ("ticket", "status", "priority", "client", "summary", "channel", "since"), rows, "no incidents")
+    table(console, ("ticket", "status", "priority", "client", "summary", "channel", "since"), rows, "no incidents")
     return 0
 
 
@@ -116,22 +116,19 @@ def _show_incident(options: argparse.Namespace, client: ControlClient, console: 
     if options.format == "json":
         _print_json(answer)
         return 0
-    table = Table.grid(padding=(0, 2))
+    grid = Table.grid(padding=(0, 2))
     for key in ("ticketId", "status", "priority", "clientName", "clientPhone", "issueSummary", "rawText"):
-        table.add_row(key, _escape(answer[key]))
-    table.add_row("tags", ", ".join(answer["tags"]))
-    table.add_row("mattermostChannel", str(answer["mattermostChannel"]))
-    console.print(table)
+        grid.add_row(key, escape(answer[key]))
+    grid.add_row("tags", ", ".join(answer["tags"]))
+    grid.add_row("mattermostChannel", str(answer["mattermostChannel"]))
+    console.print(grid)
     for decision in answer["decisions"]:
         found = ", ".join(f"{why['text'] or why['atom']!r}" for why in decision["because"]) or "nothing in particular"
-        console.print(f"\ndecided by [bold]{decision['rule']}[/] ({decision['location']}) because of {_escape(found)}")
+        console.print(f"\ndecided by [bold]{decision['rule']}[/] ({decision['location']}) because of {escape(found)}")
     console.print()
-    _deliveries_table(console, answer["deliveries"])
+    deliveries_table(console, answer["deliveries"])
     console.print()
-    rows = [
-        (row["at"], row["kind"], ", ".join(f"{k}={v}" for k, v in row["details"].items())) for row in answer["audit"]
-    ]
-    _table(console, ("at", "audit", "details"), rows, "no audit rows")
+    audit_table(console, answer["audit"])
     return 0
 
 
@@ -140,7 +137,16 @@ def _list_deliveries(options: argparse.Namespace, client: ControlClient, console
     if options.format == "json":
         _print_json(answer)
         return 0
-    _deliveries_table(console, answer)
+    deliveries_table(console, answer)
+    return 0
+
+
+def _show_delivery(options: argparse.Namespace, client: ControlClient, console: Console) -> int:
+    answer = client.delivery(options.id)
+    if options.format == "json":
+        _print_json(answer)
+        return 0
+    show_delivery(console, answer)
     return 0
 
 
@@ -151,44 +157,9 @@ def _drop(options: argparse.Namespace, client: ControlClient, console: Console) 
 
 
 def _redrive(options: argparse.Namespace, client: ControlClient, console: Console) -> int:
-    answer = client.redrive(options.id)
+    answer = client.redrive(options.id, options.reason or "")
     console.print(f"{answer['id']} was {answer['was']} and is queued again.")
     return 0
-
-
-def _deliveries_table(console: Console, deliveries: Sequence[Mapping[str, Any]]) -> None:
-    rows = [
-        (
-            delivery["id"],
-            delivery["ticketId"] or "",
-            delivery["kind"],
-            delivery["destination"],
-            delivery["state"],
-            str(delivery["attempts"]),
-            delivery["sentAt"] or delivery["dueAt"] or "",
-            delivery["error"] or "",
-        )
-        for delivery in deliveries
-    ]
-    columns = ("delivery", "ticket", "kind", "to", "state", "attempts", "sent or due", "last error")
-    _table(console, columns, rows, "no deliveries")
-
-
-def _table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
-    if not rows:
-        console.print(nothing)
-        return
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=column in {"ticket", "delivery"}, overflow="fold")
-    for row in rows:
-        table.add_row(*(f"[{_STATES[cell]}]{cell}[/]" if cell in _STATES else _escape(cell) for cell in row))
-    console.print(table)
-
-
-def _escape(value: object) -> str:
-    """Rich reads square brackets as markup; a client's text must not."""
-    return str(value if value is not None else "").replace("[", r"\[")
 
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace, ControlClient, Console], int]] = {
@@ -199,6 +170,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace, ControlClient, Console], i
     "incidents list": _list_incidents,
     "incidents show": _show_incident,
     "deliveries list": _list_deliveries,
+    "deliveries show": _show_delivery,
     "deliveries drop": _drop,
     "deliveries redrive": _redrive,
 }

@@ -10,24 +10,22 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from engine.commands.folders import Side, load
+from engine.commands.periods import EARLIEST, Period
 from engine.control import ControlClient
-from engine.core import backtests, durations
+from engine.core import backtests
 from engine.core.backtests import Past
 from engine.core.contracts import parse_event
 from engine.core.errors import ConfigurationError, DaemonUnreachable, EngineError, InvalidEvent, UsageError
 from engine.settings import control_socket, rules_folders, state_directory
 
-_DEFAULT_SPAN = "30d"
 # The daemon decides no message while it reads a page: 100 of them take it about 5 ms.
 _PAGE = 100
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _KEYS = frozenset({"event", "decision", "followUp", "id", "acceptedAt"})
 
 
@@ -35,14 +33,6 @@ class UnreadableFile(EngineError):
     """A file of messages holds something else, or cannot be read."""
 
     exit_code = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From one moment until before another; aware."""
-
-    since: datetime
-    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +44,6 @@ class Record:
     past: Past
     # As `--export` writes it.
     written: dict[str, Any]
-
-
-def period(options: argparse.Namespace) -> Period:
-    """What `--since` and `--until` say; a file is read whole when they say nothing. UsageError for a wrong form."""
-    since = options.since or ("" if options.source else _DEFAULT_SPAN)
-    begin = _moment("--since", since) if since else _EARLIEST
-    end = _moment("--until", options.until) if options.until else _LATEST
-    if begin >= end:
-        raise UsageError("--since must lie before --until")
-    return Period(begin, end)
-
-
-def _moment(option: str, written: str) -> datetime:
-    span = durations.parse(written)
-    if span is not None:
-        return _now() - min(span, timedelta(days=9000))
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        raise UsageError(
-            f'{option} "{written}" is neither a span such as 30d, 12h or 45m nor a date such as 2026-02-12'
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _now() -> datetime:
-    # The composition root holds the clock and imports every adapter, which a given time need not pay for.
-    from engine.app import SystemClock  # noqa: PLC0415 - see above
-
-    return SystemClock().now()
 
 
 def own_rules(options: argparse.Namespace) -> Side:
@@ -160,12 +120,12 @@ def _of_line(line: bytes, place: str) -> Record:
     if unknown := sorted(answer.keys() - _KEYS):
         raise UnreadableFile(f'{place}: "{unknown[0]}" is no key of a message; {wanted}')
     try:
-        record = _record(answer, _EARLIEST)
+        record = _record(answer, EARLIEST)
     except InvalidEvent as error:
         raise UnreadableFile(f"{place}: {error.field or 'the event'} {error.problem}; {wanted}") from None
     except (AttributeError, TypeError) as error:
         raise UnreadableFile(f"{place}: decision: must be a decision log, an object in braces; {wanted}") from error
     if answer.get("decision") is not None and record.past.seen is None:
         raise UnreadableFile(f"{place}: decision: rule, priority, channel or ack is missing; {wanted}")
-    at = record.past.event.received_at if record.past.event else _EARLIEST
+    at = record.past.event.received_at if record.past.event else EARLIEST
     return Record(at, record.past, record.written)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from engine.commands import folders
-from engine.commands.past import own_rules, period, records
+from engine.commands.past import own_rules, records
+from engine.commands.periods import period
 from engine.core import backtests, hits
 from engine.core.backtests import Difference, Past, Seen
 from engine.core.events import Event
@@ -73,7 +74,7 @@ class _Stats:
 
 def run(options: argparse.Namespace) -> int:
     """Print the statistics: 0; 1 when the folder has errors or the messages cannot be had."""
-    within = period(options)
+    within = period(options, "" if options.source else "30d")
     own = own_rules(options)
     ruleset, document = folders.ruleset(own), own.loaded.document
     trials = {rule.id: _Trial(_promoted(document, ruleset, rule.id)) for rule in ruleset.rules if rule.shadow}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
+from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement
 from engine.core.errors import JournalUnavailable
@@ -24,7 +25,7 @@ from engine.journal.audits import About
 from engine.journal.lanes import Bound
 from engine.journal.statements import Database
 from engine.journal.writer import Session, Writer
-from engine.ports import Accepted, Backlog, Decided, DeliveryView, IncidentView, Swept, Unrouted
+from engine.ports import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
 
 T = TypeVar("T")
 
@@ -99,6 +100,10 @@ class StoredJournal:
             opened.writing.begin()
             salt = _salt(opened.writing)
             lanes.break_leases(opened.writing, node, now)
+            while audits.link_older(opened.writing):
+                # A transaction for each batch: among nodes the others need not wait for all.
+                opened.writing.commit()
+                opened.writing.begin()
             opened.writing.commit()
         except BaseException:
             opened.close()
@@ -190,6 +195,14 @@ class StoredJournal:
         """See `ports.Journal.audit`."""
         await self._write(lambda database: audits.add(database, entry, About(), now))
 
+    async def audit_head(self) -> Head:
+        """See `ports.Journal.audit_head`."""
+        return await self._read(audits.head)
+
+    async def audited(self, start: int | None, limit: int, *, newest_first: bool) -> tuple[AuditRow, ...]:
+        """See `ports.Journal.audited`."""
+        return await self._read(lambda database: audits.page(database, start, limit, newest_first=newest_first))
+
     async def announce(self, notice: Notice, delivery: NewDelivery | None, now: datetime) -> bool:
         """See `ports.Journal.announce`."""
         bound = self._bound
@@ -219,6 +232,10 @@ class StoredJournal:
         """See `ports.Journal.deliveries`."""
         return await self._read(lambda database: reports.deliveries(database, state, limit))
 
+    async def delivery(self, delivery_id: str) -> DeliveryHistory | None:
+        """See `ports.Journal.delivery`."""
+        return await self._read(lambda database: reports.delivery(database, delivery_id))
+
     async def decided(self, since: datetime, before: int | None, limit: int) -> tuple[Decided, ...]:
         """See `ports.Journal.decided`."""
         return await self._read(lambda database: reports.decided(database, since, before, limit))
@@ -227,10 +244,10 @@ class StoredJournal:
         """See `ports.Journal.drop`."""
         return await self._write(lambda database: lanes.drop(database, delivery_id, reason, now))
 
-    async def redrive(self, delivery_id: str, now: datetime) -> DeliveryState | None:
+    async def redrive(self, delivery_id: str, now: datetime, reason: str = "") -> DeliveryState | None:
         """See `ports.Journal.redrive`."""
         bound = self._bound
-        return await self._write(lambda database: lanes.redrive(database, delivery_id, now, bound))
+        return await self._write(lambda database: lanes.redrive(database, delivery_id, reason, now, bound))
 
     async def client(self, phone: str | None, conversation: tuple[str, str] | None, *, whole: bool) -> Json:
         """See `ports.Journal.client`."""

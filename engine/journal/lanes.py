@@ -218,7 +218,7 @@ def promote(database: Database, lane: str) -> None:
     database.rows("promote_delivery", lane, lane)
 
 
-def redrive(database: Database, delivery_id: str, now: datetime, bound: Bound) -> DeliveryState | None:
+def redrive(database: Database, delivery_id: str, reason: str, now: datetime, bound: Bound) -> DeliveryState | None:
     """Queue a dead or held delivery again in its old place, due now; the state it had, None when there is none such.
 
     It is not doubtful, a held one neither: the operator's word to send it again is the answer to the doubt. Its
@@ -238,8 +238,10 @@ def redrive(database: Database, delivery_id: str, now: datetime, bound: Bound) -
     database.rows("demote_waiting_head", stored.lane)
     database.rows("requeue_delivery", micros(now), stored.seq)
     promote(database, stored.lane)
-    facts = (("delivery", delivery_id), ("kind", stored.kind), ("state", state.value))
-    audits.add(database, AuditEntry("redriven", facts), About(stored.ticket_id, stored.subject), now)
+    facts = [("delivery", delivery_id), ("kind", stored.kind), ("state", state.value)]
+    if reason:
+        facts.append(("reason", reason))
+    audits.add(database, AuditEntry("redriven", tuple(facts)), About(stored.ticket_id, stored.subject), now)
     return state
 
 

@@ -21,6 +21,7 @@ import psycopg
 from loguru import logger
 from psycopg import conninfo
 
+from engine.core.chains import AuditValues
 from engine.core.errors import ConfigurationError, EngineError, JournalUnavailable
 from engine.journal.statements import MIGRATIONS, QUERIES, Database, Row, Value
 
@@ -121,6 +122,7 @@ class _Session:
         """`node`: the name to hold on the server as long as the connection lasts. Such a connection writes, and sends
         its statements without waiting for those that answer nothing: a third of the round trips are left (2026-11).
         """
+        self.pending: list[AuditValues] = []
         self._address = address
         self._node = node
         self._pipeline: psycopg.Pipeline | None = None

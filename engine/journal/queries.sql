@@ -24,7 +24,22 @@ ON CONFLICT (year) DO UPDATE SET last = counters.last + 1
 RETURNING last
 
 -- name: add_audit
-INSERT INTO audit (at, kind, ticket_id, inbox_id, subject, details) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO audit (at, kind, ticket_id, inbox_id, subject, details, chain) VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: chain_end
+SELECT (SELECT value FROM meta WHERE name = ?), EXISTS (SELECT 1 FROM audit WHERE chain IS NULL)
+
+-- name: unlinked_audit
+SELECT seq, at, kind, ticket_id, inbox_id, subject, details FROM audit WHERE chain IS NULL ORDER BY seq LIMIT ?
+
+-- name: link_audit
+UPDATE audit SET chain = ? WHERE seq = ?
+
+-- name: audit_after
+SELECT seq, at, kind, ticket_id, inbox_id, subject, details, chain FROM audit WHERE seq > ? ORDER BY seq LIMIT ?
+
+-- name: audit_before
+SELECT seq, at, kind, ticket_id, inbox_id, subject, details, chain FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?
 
 
 -- name: find_message
@@ -133,6 +148,16 @@ SELECT
     inbox.id, inbox.accepted_at, inbox.body, inbox.decision,
     EXISTS (SELECT 1 FROM inbox AS earlier WHERE earlier.ticket_id = inbox.ticket_id AND earlier.id < inbox.id)
 FROM inbox WHERE inbox.id < ? AND inbox.routed_at IS NOT NULL ORDER BY inbox.id DESC LIMIT ?
+
+-- name: read_delivery_view
+SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error
+FROM deliveries WHERE id = ?
+
+-- name: deliveries_ahead
+SELECT count(*) FROM deliveries WHERE lane = ? AND seq < ? AND state IN ('queued', 'sending')
+
+-- name: receipts_of_delivery
+SELECT status, code, at FROM receipts WHERE delivery_id = ? ORDER BY noted_at, at
 
 -- name: deliveries_of_incident
 SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error

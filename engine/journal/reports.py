@@ -6,11 +6,12 @@ from datetime import datetime
 from engine.core import contracts
 from engine.core.deliveries import DeliveryState
 from engine.core.incidents import Incident, IncidentStatus
-from engine.journal import rows
+from engine.journal import lanes, rows
 from engine.journal.rows import instant, micros
 from engine.journal.statements import Database
-from engine.ports import Backlog, Decided, DeliveryView, IncidentView
+from engine.ports import Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, ReceiptView
 
+_OPEN = {DeliveryState.QUEUED, DeliveryState.SENDING}
 # Above every id.
 _END = 2**63 - 1
 # The list that an index serves for each state.
@@ -31,7 +32,7 @@ def backlog(database: Database) -> Backlog:
     for destination, word, count, created_at in database.rows("count_deliveries"):
         state = DeliveryState(word)
         counts[destination, state] = count
-        if state in {DeliveryState.QUEUED, DeliveryState.SENDING}:
+        if state in _OPEN:
             created = instant(created_at)
             oldest[destination] = min(created, oldest.get(destination, created))
     return Backlog(unrouted, counts, oldest)
@@ -59,6 +60,28 @@ def incident(database: Database, ticket_id: str) -> IncidentView | None:
         decisions=tuple(json.loads(decision) for _, decision in messages_of if decision is not None),
         deliveries=tuple(rows.delivery_view(row) for row in database.rows("deliveries_of_incident", ticket_id)),
         audit=tuple(rows.audit_view(row) for row in database.rows("audit_of_incident", ticket_id, ticket_id)),
+    )
+
+
+def delivery(database: Database, delivery_id: str) -> DeliveryHistory | None:
+    """One delivery with its history, or None."""
+    stored = lanes.read(database, delivery_id)
+    if stored is None:
+        return None
+    ((body,),) = database.rows("read_body", stored.seq)
+    ((ahead,),) = database.rows("deliveries_ahead", stored.lane, stored.seq)
+    ticket = stored.ticket_id
+    told = [] if ticket is None else database.rows("audit_of_incident", ticket, ticket)
+    return DeliveryHistory(
+        view=rows.delivery_view(database.rows("read_delivery_view", delivery_id)[0]),
+        body=None if body is None else json.loads(body),
+        doubtful=bool(stored.doubtful),
+        ahead=ahead if stored.state in _OPEN else 0,
+        receipts=tuple(
+            ReceiptView(status, code, instant(at))
+            for status, code, at in database.rows("receipts_of_delivery", delivery_id)
+        ),
+        audit=tuple(view for view in map(rows.audit_view, told) if view.details.get("delivery") == delivery_id),
     )
 
 

@@ -169,3 +169,9 @@ ALTER TABLE incidents ADD COLUMN ack_again_after BIGINT;
 CREATE INDEX incidents_by_phone ON incidents (client_phone) WHERE client_phone IS NOT NULL;
 -- Whoever removes an incident must see that no timer names it.
 CREATE INDEX timers_by_ticket ON timers (ticket_id);
+
+-- name: 4
+-- core.chains: the digest of the row and of everything before it. NULL: written by an earlier engine, linked by the
+-- next transaction of this one.
+ALTER TABLE audit ADD COLUMN chain TEXT;
+CREATE INDEX audit_unlinked ON audit (seq) WHERE chain IS NULL;

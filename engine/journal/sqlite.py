@@ -15,6 +15,7 @@ from typing import TypeVar
 import apsw
 from loguru import logger
 
+from engine.core.chains import AuditValues
 from engine.core.errors import ConfigurationError, JournalUnavailable, PermissionRefused
 from engine.journal.statements import MIGRATIONS, QUERIES, Database, Row, Value
 
@@ -51,6 +52,7 @@ class _Connection:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.raw = connection
+        self.pending: list[AuditValues] = []
 
     def rows(self, statement: str, *values: Value) -> list[Row]:
         try:

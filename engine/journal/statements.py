@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Protocol
 
+from engine.core.chains import AuditValues
+
 Value = str | int | None
 # What a driver returns for one row; `rows` turns it into values of the core.
 Row = tuple[Any, ...]
@@ -19,6 +21,9 @@ _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 
 class Database(Protocol):
     """A transaction under way, as the operations see it."""
+
+    # The rows of the audit that `audits.seal` writes at the end of the transaction.
+    pending: list[AuditValues]
 
     def rows(self, statement: str, *values: Value) -> list[Row]:
         """Run the named statement and return all its rows. Raises JournalUnavailable when the disk refuses."""

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 from loguru import logger
 
 from engine.core.errors import JournalUnavailable
+from engine.journal import audits
 from engine.journal.statements import Database
 
 T = TypeVar("T")
@@ -132,9 +133,10 @@ class Writer:
 
     def _together(self, jobs: Sequence[_Job]) -> list[_Done]:
         """The answers, or none when an operation failed; then the transaction is still open, to be taken back."""
-        self._session.begin()
+        self._begin()
         try:
             done = [_Done(job.answer, job.operation(self._session)) for job in jobs]
+            audits.seal(self._session)
             self._session.check()
         except Exception:  # noqa: BLE001 - whose fault it is comes out when each is carried out apart
             return []
@@ -143,18 +145,25 @@ class Writer:
 
     def _apart(self, jobs: Sequence[_Job]) -> list[_Done]:
         """The answers, with a savepoint for each operation."""
-        self._session.begin()
+        self._begin()
         done = [self._attempt(job) for job in jobs]
+        audits.seal(self._session)
         self._session.commit()
         return done
 
+    def _begin(self) -> None:
+        self._session.begin()
+        self._session.pending.clear()
+
     def _attempt(self, job: _Job) -> _Done:
         self._session.keep()
+        sealed = len(self._session.pending)
         try:
             value = job.operation(self._session)
             self._session.release()
         except Exception as error:  # noqa: BLE001 - the guard of a task: the fault belongs to whoever asked for it
             self._session.undo()
+            del self._session.pending[sealed:]
             return _Done(job.answer, error=error)
         return _Done(job.answer, value)
 

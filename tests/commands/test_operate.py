@@ -113,6 +113,26 @@ def test_deliveries_are_listed_and_only_dead_ones_redriven(
     assert asked(daemon, "deliveries", "redrive", delivery["id"]) == 2
     assert "only dead and held ones can be redriven" in capsys.readouterr().err
     assert asked(daemon, "deliveries", "redrive", "nothing") == 1
+    capsys.readouterr()
+    assert asked(daemon, "deliveries", "redrive", delivery["id"], "--reason", "call +254700000001") == 2
+    assert "looks like a phone number" in capsys.readouterr().err
+
+
+def test_a_delivery_is_shown_with_its_text_and_history(daemon: LiveDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who asks for one delivery gets what was said, to whom, and what the audit knows of it."""
+    assert asked(daemon, "deliveries", "list", "--format", "json") == 0
+    post = next(one for one in json.loads(capsys.readouterr().out) if one["kind"] == "escalation")
+    assert asked(daemon, "deliveries", "show", post["id"]) == 0
+    shown = capsys.readouterr().out
+    assert "New WhatsApp Client Request" in shown
+    assert "Client: Jackson (+254700000001)" in shown
+    assert "escalated" in shown
+    assert asked(daemon, "deliveries", "show", post["id"], "--format", "json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["state"], answer["doubtful"], answer["ahead"], answer["receipts"]) == ("sent", False, 0, [])
+    assert [row["kind"] for row in answer["audit"]] == ["escalated"]
+    assert asked(daemon, "deliveries", "show", "nothing") == 1
+    assert "`engine deliveries list` shows the ids" in capsys.readouterr().err
 
 
 def test_a_delivery_is_dropped_with_a_reason_and_only_what_is_not_sent(

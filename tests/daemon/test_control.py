@@ -64,11 +64,20 @@ class Daemon:
     async def decided(self, since: datetime, before: int | None, limit: int) -> list[Json]:
         return [self._note("decided", since, before, limit)]
 
+    async def delivery(self, delivery_id: str) -> Json:
+        return self._note("delivery", delivery_id)
+
+    async def audit_head(self) -> Json:
+        return self._note("audit head")
+
+    async def audited(self, start: int | None, limit: int, *, newest_first: bool) -> list[Json]:
+        return [self._note("audited", start, limit, newest_first)]
+
     async def drop(self, delivery_id: str, reason: str) -> Json:
         return self._note("drop", delivery_id, reason)
 
-    async def redrive(self, delivery_id: str) -> Json:
-        return self._note("redrive", delivery_id)
+    async def redrive(self, delivery_id: str, reason: str) -> Json:
+        return self._note("redrive", delivery_id, reason)
 
     async def client(self, phone: str | None, conversation: str | None, *, whole: bool) -> Json:
         return self._note("client", phone, conversation, whole)
@@ -140,9 +149,26 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
             {"asked": "drop"},
             id="drop",
         ),
-        pytest.param(lambda client: client.redrive("d1"), ("redrive", "d1"), {"asked": "redrive"}, id="redrive"),
+        pytest.param(lambda client: client.redrive("d1"), ("redrive", "d1", ""), {"asked": "redrive"}, id="redrive"),
+        pytest.param(lambda client: client.delivery("d1"), ("delivery", "d1"), {"asked": "delivery"}, id="delivery"),
+        pytest.param(lambda client: client.audit_head(), ("audit head",), {"asked": "audit head"}, id="audit head"),
         pytest.param(
-            lambda client: client.redrive("a b?c#d"), ("redrive", "a b?c#d"), {"asked": "redrive"}, id="an odd id"
+            lambda client: client.audited(None, 9, newest_first=True),
+            ("audited", None, 9, True),
+            [{"asked": "audited"}],
+            id="the newest of the audit",
+        ),
+        pytest.param(
+            lambda client: client.audited(7, 9, newest_first=False),
+            ("audited", 7, 9, False),
+            [{"asked": "audited"}],
+            id="a page of the audit",
+        ),
+        pytest.param(
+            lambda client: client.redrive("a b?c#d", "again"),
+            ("redrive", "a b?c#d", "again"),
+            {"asked": "redrive"},
+            id="an odd id",
         ),
     ],
 )
@@ -199,8 +225,8 @@ async def test_a_limit_has_bounds(office: Office, limit: int) -> None:
         pytest.param({}, "since must be a time with its zone", id="no time"),
         pytest.param({"since": "yesterday"}, "since must be a time with its zone", id="a word"),
         pytest.param({"since": "2026-02-12T10:15:30"}, "since must be a time with its zone", id="no zone"),
-        pytest.param({"since": SINCE.isoformat(), "before": "x"}, "before must be the id of a message", id="no id"),
-        pytest.param({"since": SINCE.isoformat(), "before": "9" * 19}, "before must be the id of a message", id="long"),
+        pytest.param({"since": SINCE.isoformat(), "before": "x"}, "before must be the id of a row", id="no id"),
+        pytest.param({"since": SINCE.isoformat(), "before": "9" * 19}, "before must be the id of a row", id="long"),
     ],
 )
 async def test_a_page_of_the_past_needs_its_bounds(office: Office, query: dict[str, str], problem: str) -> None:

@@ -338,7 +338,7 @@ async def test_redrive_queues_again_without_doubt(journal: Journal, settlement: 
     """An operator's word sends a dead or held delivery again: due now, attempts counted on, not reconciled."""
     ticket = await opened(journal, escalation())
     await finish(journal, await claim_one(journal), settlement)
-    assert await journal.redrive("post", later(9)) is settlement.state
+    assert await journal.redrive("post", later(9), "the channel is back") is settlement.state
     assert await journal.next_due("mattermost", list(DeliveryKind)) == later(9)
     again = await claim_one(journal, now=later(9))
     assert (again.doubtful, again.attempt, again.token, again.first_attempt_at) == (False, 2, 2, later(9))
@@ -346,7 +346,12 @@ async def test_redrive_queues_again_without_doubt(journal: Journal, settlement: 
     assert view is not None
     assert (view.audit[-1].kind, dict(view.audit[-1].details)) == (
         "redriven",
-        {"delivery": "post", "kind": "escalation", "state": settlement.state.value},
+        {
+            "delivery": "post",
+            "kind": "escalation",
+            "state": settlement.state.value,
+            "reason": "the channel is back",
+        },
     )
 
 

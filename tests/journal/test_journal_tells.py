@@ -26,6 +26,7 @@ from journal.samples import (
     later,
     opened,
     opening,
+    receipt,
 )
 
 from engine.core.decisions import Priority
@@ -184,6 +185,25 @@ async def test_an_incident_is_shown_with_its_history(journal: Journal) -> None:
         ("decided", ticket),
     ]
     assert await journal.incident("OC-1999-0001") is None
+
+
+async def test_a_delivery_is_shown_with_its_history(journal: Journal) -> None:
+    """Its text, what goes before it, whether it is in doubt, the network's words and its audit rows."""
+    await opened(journal, acknowledgement("a1"), acknowledgement("a2"), escalation())
+    second = await journal.delivery("a2")
+    assert second is not None
+    assert (second.view.state, second.ahead, second.doubtful) == (DeliveryState.QUEUED, 1, False)
+    assert second.body is not None
+    assert second.body["text"] == "Hello, OC-2026-0001"
+    (claimed,) = await claim(journal, "main")
+    await finish(journal, claimed, SENT)
+    await journal.note_receipts([receipt("a1", "read"), receipt("a1", "delivered")], later(1), escalate_to="mattermost")
+    first = await journal.delivery("a1")
+    assert first is not None
+    assert sorted(word.status for word in first.receipts) == ["delivered", "read"]
+    assert [(row.kind, row.details["delivery"]) for row in first.audit] == [("acknowledged", "a1")]
+    assert first.ahead == 0
+    assert await journal.delivery("nothing") is None
 
 
 # The daemon itself

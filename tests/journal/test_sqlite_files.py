@@ -23,6 +23,8 @@ from journal.samples import (
     opened,
 )
 
+from engine.core import chains
+from engine.core.chains import Verdict
 from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.errors import ConfigurationError, EngineError, JournalUnavailable, PermissionRefused
 from engine.journal import sqlite
@@ -146,6 +148,10 @@ async def test_a_journal_of_the_first_schema_goes_on(tmp_path: Path) -> None:
     assert await journal.record(waiting.inbox_id, plan, DECISION, NOW) == incident.ticket_id
     assert {claimed.id for claimed in await claim(journal)} == {"reply", "copy"}
     assert await journal.lapse(10, NOW + timedelta(days=1)) == (incident.ticket_id,)
+    audit = await journal.audited(None, 100, newest_first=False)
+    head = await journal.audit_head()
+    assert len(audit) == head.rows > 6
+    assert chains.follow(chains.begin(head.chain), audit) == Verdict(head, head.chain)
     await journal.close()
 
 

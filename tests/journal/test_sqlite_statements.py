@@ -55,9 +55,16 @@ async def test_no_statement_reads_what_is_finished(journal: StoredJournal, state
     details = [str(row[3]) for row in plan]
     whole = {f"SCAN {table}" for table in _GROWING}
     assert whole.isdisjoint(details), details
-    scanned = [detail for detail in details if detail.startswith("SCAN")]
+    scanned = [detail for detail in details if detail.startswith("SCAN") and detail != "SCAN CONSTANT ROW"]
     # An index that is read whole is a partial one of what is open or failed.
-    small = ("inbox_heads", "inbox_unrouted", "deliveries_due", "deliveries_open", "deliveries_failed")
+    small = (
+        "inbox_heads",
+        "inbox_unrouted",
+        "deliveries_due",
+        "deliveries_open",
+        "deliveries_failed",
+        "audit_unlinked",
+    )
     assert [detail for detail in scanned if not detail.endswith(small)] == []
 
 

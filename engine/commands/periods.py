@@ -1,0 +1,52 @@
+"""The options `--since` and `--until`: a stretch of time out of what a person types."""
+
+import argparse
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from engine.core import durations
+from engine.core.errors import UsageError
+
+_DEFAULT_SPAN = "30d"
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From one moment until before another; aware."""
+
+    since: datetime
+    until: datetime
+
+
+def period(options: argparse.Namespace, default: str = _DEFAULT_SPAN) -> Period:
+    """What the two options say; `default` stands for a missing `--since`, an empty one for everything. UsageError for a
+    wrong form.
+    """
+    since = options.since or default
+    begin = _moment("--since", since) if since else EARLIEST
+    end = _moment("--until", options.until) if options.until else _LATEST
+    if begin >= end:
+        raise UsageError("--since must lie before --until")
+    return Period(begin, end)
+
+
+def _moment(option: str, written: str) -> datetime:
+    span = durations.parse(written)
+    if span is not None:
+        return _now() - min(span, timedelta(days=9000))
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        raise UsageError(
+            f'{option} "{written}" is neither a span such as 30d, 12h or 45m nor a date such as 2026-02-12'
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _now() -> datetime:
+    # The composition root holds the clock and imports every adapter, which a given time need not pay for.
+    from engine.app import SystemClock  # noqa: PLC0415 - see above
+
+    return SystemClock().now()
