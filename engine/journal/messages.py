@@ -38,10 +38,8 @@ def accept(
 def _accept_one(database: Database, inbound: Inbound, now: datetime, salt: bytes, bound: Bound) -> Accepted:
     connector = inbound.connector
     conversation_id, message_id = storable(inbound.event.conversation_id), storable(inbound.event.message.id)
-    if known := database.rows("find_message", connector, conversation_id, message_id):
-        return Accepted(known[0][0], duplicate=True)
     erased = erasures.erased_names(salt, connector, conversation_id, message_id)
-    if known := database.rows("find_message", connector, *erased):
+    if known := database.rows("find_message", connector, conversation_id, message_id, *erased):
         return Accepted(known[0][0], duplicate=True)
     if bound.reached(database):
         raise Overloaded(f"{bound.limit} deliveries are open, which is the bound; come back later")
@@ -73,12 +71,10 @@ def record(
     found = database.rows("read_message", inbox_id)
     if not found:
         raise NotFound(f"the journal holds no message {inbox_id}")
-    connector, conversation_id, accepted_at, routed_at, ticket_id = found[0]
+    connector, conversation_id, accepted_at, routed_at, ticket_id, version, priority = found[0]
     if routed_at is not None:
         return None if ticket_id is None else str(ticket_id)
-    live = database.rows("live_incident", connector, conversation_id)
-    version, priority = live[0] if live else (0, None)
-    if version != plan.expected_version:
+    if (version or 0) != plan.expected_version:
         raise Superseded(f"the incident is at version {version}, the plan was made for {plan.expected_version}")
     subject = audits.subject(salt, connector, conversation_id)
     if plan.lapsed is not None:

@@ -196,22 +196,13 @@ class _Session:
         self._begun = True
         self.run("BEGIN", _WRITE_LOCK)
 
-    def check(self) -> None:
-        """See `writer.Session.check`."""
-        if self._pipeline is None:
-            return
-        try:
-            self._pipeline.sync()
-        except psycopg.Error as error:
-            raise self._translated(error) from error
-
     def keep(self) -> None:
         """See `writer.Session.keep`."""
         self.run("SAVEPOINT operation")
 
     def release(self) -> None:
         """See `writer.Session.release`."""
-        self.check()
+        self._hear()
         self.run("RELEASE operation")
 
     def undo(self) -> None:
@@ -224,8 +215,8 @@ class _Session:
         """See `writer.Session.commit`. When the connection breaks here, nobody knows whether the server committed:
         the caller is told that it did not, and every operation may be asked for again.
         """
-        self.run("COMMIT")
-        self.check()
+        # In one round trip: the server carries out no statement after one that failed.
+        self._hear("COMMIT")
         self._begun = False
 
     def abandon(self) -> None:
@@ -256,6 +247,16 @@ class _Session:
         if self._connection is not None:
             self._connection.close()
         self._wait()
+
+    def _hear(self, *texts: LiteralString) -> None:
+        """Hear the end of everything that was sent. Raises the fault of a statement of the operations, too."""
+        try:
+            for text in texts:
+                self.raw.execute(text)
+            if self._pipeline is not None:
+                self._pipeline.sync()
+        except psycopg.Error as error:
+            raise self._translated(error) from error
 
     def run(self, *texts: LiteralString) -> None:
         """Run statements that answer nothing. Raises JournalUnavailable."""

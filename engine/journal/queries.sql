@@ -43,7 +43,9 @@ SELECT seq, at, kind, ticket_id, inbox_id, subject, details, chain FROM audit WH
 
 
 -- name: find_message
-SELECT id FROM inbox WHERE connector = ? AND conversation_id = ? AND message_id = ?
+-- Under its own name, or under that which it got when its client was erased.
+SELECT id FROM inbox
+WHERE connector = ? AND ((conversation_id = ? AND message_id = ?) OR (conversation_id = ? AND message_id = ?))
 
 -- name: add_message
 INSERT INTO inbox (connector, conversation_id, message_id, body, accepted_at, head)
@@ -55,7 +57,15 @@ VALUES (
 RETURNING id
 
 -- name: read_message
-SELECT connector, conversation_id, accepted_at, routed_at, ticket_id FROM inbox WHERE id = ?
+-- With the incident of its conversation that takes messages.
+SELECT
+    inbox.connector, inbox.conversation_id, inbox.accepted_at, inbox.routed_at, inbox.ticket_id, incidents.version,
+    incidents.priority
+FROM inbox
+LEFT JOIN incidents ON incidents.connector = inbox.connector
+    AND incidents.conversation_id = inbox.conversation_id
+    AND incidents.status IN ('open', 'claimed')
+WHERE inbox.id = ?
 
 -- name: route_message
 UPDATE inbox SET routed_at = ?, head = 0, ticket_id = ?, decision = ? WHERE id = ?
@@ -94,10 +104,6 @@ ORDER BY inbox.id LIMIT ?
 -- name: count_unrouted
 SELECT count(*) FROM inbox WHERE routed_at IS NULL
 
-
--- name: live_incident
-SELECT version, priority FROM incidents
-WHERE connector = ? AND conversation_id = ? AND status IN ('open', 'claimed')
 
 -- name: add_incident
 INSERT INTO incidents (

@@ -64,9 +64,6 @@ class _Connection:
         self.abandon()
         self._run("BEGIN IMMEDIATE")
 
-    def check(self) -> None:
-        """Every statement was waited for."""
-
     def keep(self) -> None:
         self._run("SAVEPOINT operation")
 

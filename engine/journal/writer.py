@@ -33,16 +33,12 @@ class Session(Database, Protocol):
         """Open a transaction and take the right to write; one that a failure left open is rolled back first."""
         ...
 
-    def check(self) -> None:
-        """Raise the fault of a statement whose end was not waited for."""
-        ...
-
     def keep(self) -> None:
         """Set a savepoint."""
         ...
 
     def release(self) -> None:
-        """Accept what was done since the savepoint; raises what `check` would."""
+        """Accept what was done since the savepoint; raises the fault of a statement whose end was not waited for."""
         ...
 
     def undo(self) -> None:
@@ -50,7 +46,7 @@ class Session(Database, Protocol):
         ...
 
     def commit(self) -> None:
-        """Put everything on disk."""
+        """Put everything on disk; raises the fault of a statement whose end was not waited for, and then nothing is."""
         ...
 
     def abandon(self) -> None:
@@ -137,10 +133,14 @@ class Writer:
         try:
             done = [_Done(job.answer, job.operation(self._session)) for job in jobs]
             audits.seal(self._session)
-            self._session.check()
         except Exception:  # noqa: BLE001 - whose fault it is comes out when each is carried out apart
             return []
-        self._session.commit()
+        try:
+            self._session.commit()
+        except JournalUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - as above
+            return []
         return done
 
     def _apart(self, jobs: Sequence[_Job]) -> list[_Done]:
