@@ -199,8 +199,9 @@ class Journal(Protocol):
     async def claim(
         self, destination: str, kinds: Sequence[DeliveryKind], limit: int, lease: timedelta, now: datetime
     ) -> tuple[Claimed, ...]:
-        """Lease due heads of lanes for one destination, highest priority of incident first, then oldest due, and
-        commit the intent to send them. An expired lease is claimed again with `doubtful` set and a higher token.
+        """Lease due heads of lanes for one destination and commit the intent to send them: the highest priority first,
+        then what was never tried, then the newest. An expired lease is claimed again with `doubtful` set and a higher
+        token.
         """
         ...
 

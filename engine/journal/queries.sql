@@ -192,8 +192,8 @@ ON CONFLICT (id) DO NOTHING
 UPDATE deliveries SET priority = ? WHERE ticket_id = ? AND state <> 'sent'
 
 -- name: claimable_deliveries
--- The thread is the network's id of the incident's root post. The list of every priority lets the index serve both
--- "due by now" and the order; without it the heads that are not due yet would be read, too.
+-- The thread is the network's id of the incident's root post. The lists of all values let the index serve both
+-- "due by now" and the order; without them the heads that are not due yet would be read, too.
 SELECT
     seq, id, state, token, attempts, doubtful, first_attempt_at, accepted_at, ticket_id, lane, destination, kind, body,
     (
@@ -202,8 +202,9 @@ SELECT
         ORDER BY root.seq LIMIT 1
     )
 FROM deliveries
-WHERE head = 1 AND destination = ? AND priority IN (0, 1, 2, 3) AND due_at <= ? AND kind IN (?, ?, ?, ?, ?)
-ORDER BY priority DESC, due_at, seq LIMIT ?
+WHERE head = 1 AND destination = ? AND priority IN (0, 1, 2, 3)
+    AND CASE WHEN attempts = 0 THEN 0 ELSE 1 END IN (0, 1) AND due_at <= ? AND kind IN (?, ?, ?, ?, ?)
+ORDER BY priority DESC, CASE WHEN attempts = 0 THEN 0 ELSE 1 END, due_at DESC, seq LIMIT ?
 
 -- name: claim_delivery
 UPDATE deliveries SET

@@ -175,3 +175,9 @@ CREATE INDEX timers_by_ticket ON timers (ticket_id);
 -- next transaction of this one.
 ALTER TABLE audit ADD COLUMN chain TEXT;
 CREATE INDEX audit_unlinked ON audit (seq) WHERE chain IS NULL;
+-- Where more is due than may be sent: the higher priority first, what was never tried before what failed (so that a
+-- delivery that nobody takes holds up no other), and then the newest, whose client still waits.
+DROP INDEX deliveries_claimable;
+CREATE INDEX deliveries_claimable
+    ON deliveries (destination, priority DESC, (CASE WHEN attempts = 0 THEN 0 ELSE 1 END), due_at DESC, seq)
+    WHERE head = 1;

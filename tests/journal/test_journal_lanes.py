@@ -98,8 +98,8 @@ async def test_a_finished_delivery_releases_its_lane(journal: Journal, settlemen
     assert (await claim_one(journal)).id == "reply"
 
 
-async def test_claim_takes_the_urgent_first_then_the_oldest(journal: Journal) -> None:
-    """The order is the incident's priority, then the due time, then the order of recording; `limit` cuts it."""
+async def test_claim_takes_the_urgent_first_then_the_newest(journal: Journal) -> None:
+    """The order is the incident's priority, then the newest due time, then that of recording; `limit` cuts it."""
     for number, (priority, due) in enumerate(
         [
             (Priority.LOW, 0),
@@ -113,9 +113,20 @@ async def test_claim_takes_the_urgent_first_then_the_oldest(journal: Journal) ->
     ):
         name = f"wa-{number}"
         await opened(journal, escalation(f"d{number}", name, later(due)), conversation=name, priority=priority)
-    assert [one.id for one in await claim(journal, now=later(10), limit=2)] == ["d2", "d3"]
-    assert [one.id for one in await claim(journal, now=later(10))] == ["d5", "d1", "d4", "d0"]
+    assert [one.id for one in await claim(journal, now=later(10), limit=2)] == ["d2", "d1"]
+    assert [one.id for one in await claim(journal, now=later(10))] == ["d3", "d5", "d4", "d0"]
     assert await claim(journal, limit=0) == ()
+
+
+async def test_what_failed_waits_for_what_was_never_tried(journal: Journal) -> None:
+    """However many deliveries are refused again and again, none of the same priority that is new waits for them."""
+    for number in range(3):
+        await opened(journal, escalation(f"bad{number}", f"wa-{number}"), conversation=f"wa-{number}")
+    for claimed in await claim(journal):
+        await finish(journal, claimed, Settlement(DeliveryState.QUEUED, due_at=later(5), error="503: busy"))
+    await opened(journal, escalation("new", "wa-new", later(1)), conversation="wa-new")
+    await opened(journal, escalation("low", "wa-low", later(9)), conversation="wa-low", priority=Priority.LOW)
+    assert [one.id for one in await claim(journal, now=later(10))] == ["new", "bad0", "bad1", "bad2", "low"]
 
 
 async def test_a_raised_priority_moves_what_waits(journal: Journal) -> None:
