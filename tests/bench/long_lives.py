@@ -35,14 +35,25 @@ from engine.ports import Journal
 _LEASE = timedelta(minutes=10)
 _NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?) "
 # A message, an incident, two sent deliveries, a receipt and five rows of the audit for each number.
-_FINISHED = [
-    "INSERT INTO incidents (\n    seq, ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority,\n    tags, rule_id, ruleset_sha, mattermost_channel, status, acknowledged, escalated, created_at, last_message_at\n) SELECT n, 'OC-2020-' || n, 1, 'old', 'wa-' || n, 'whatsapp', 'Jackson', '+2547' || n, '3CX outbound calls failing', 2,\n    '[\"3cx\"]', 'voip-outbound', 'abc', 'support', 'lapsed', 1, 1, n, n FROM numbers",
-    "INSERT INTO inbox (id, connector, conversation_id, message_id, body, accepted_at, head, routed_at, ticket_id)\nSELECT n, 'old', 'wa-' || n, 'm' || n, NULL, n, 0, n, 'OC-2020-' || n FROM numbers",
-    "INSERT INTO deliveries (\n    id, lane, head, destination, kind, state, ticket_id, subject, priority, attempts, token, due_at, doubtful,\n    accepted_at, created_at\n) SELECT 'a' || n, 'ack' || n, 0, 'main', 'acknowledgement', 'sent', 'OC-2020-' || n, 's', 2, 1, 1, n, 0, n, n\nFROM numbers",
-    "INSERT INTO deliveries (\n    id, lane, head, destination, kind, state, ticket_id, subject, priority, attempts, token, due_at, doubtful,\n    accepted_at, created_at\n) SELECT 'p' || n, 'post' || n, 0, 'mattermost', 'escalation', 'sent', 'OC-2020-' || n, 's', 2, 1, 1, n, 0, n, n\nFROM numbers",
-    "INSERT INTO receipts SELECT 'a' || n, 'provider' || n, 'read', NULL, n, n FROM numbers",
-    "",
-][:-1]
+_FINISHED = """\
+INSERT INTO incidents (
+    seq, ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority,
+    tags, rule_id, ruleset_sha, mattermost_channel, status, acknowledged, escalated, created_at, last_message_at
+) SELECT n, 'OC-2020-' || n, 1, 'old', 'wa-' || n, 'whatsapp', 'Jackson', '+2547' || n, '3CX outbound calls failing', 2,
+    '["3cx"]', 'voip-outbound', 'abc', 'support', 'lapsed', 1, 1, n, n FROM numbers;
+INSERT INTO inbox (id, connector, conversation_id, message_id, body, accepted_at, head, routed_at, ticket_id)
+SELECT n, 'old', 'wa-' || n, 'm' || n, NULL, n, 0, n, 'OC-2020-' || n FROM numbers;
+INSERT INTO deliveries (
+    id, lane, head, destination, kind, state, ticket_id, subject, priority, attempts, token, due_at, doubtful,
+    accepted_at, created_at
+) SELECT 'a' || n, 'ack' || n, 0, 'main', 'acknowledgement', 'sent', 'OC-2020-' || n, 's', 2, 1, 1, n, 0, n, n
+FROM numbers;
+INSERT INTO deliveries (
+    id, lane, head, destination, kind, state, ticket_id, subject, priority, attempts, token, due_at, doubtful,
+    accepted_at, created_at
+) SELECT 'p' || n, 'post' || n, 0, 'mattermost', 'escalation', 'sent', 'OC-2020-' || n, 's', 2, 1, 1, n, 0, n, n
+FROM numbers;
+INSERT INTO receipts SELECT 'a' || n, 'provider' || n, 'read', NULL, n, n FROM numbers"""
 _AUDITED = """\
 INSERT INTO audit (at, kind, ticket_id, inbox_id, subject, details, chain)
 SELECT n, 'decided', 'OC-2020-' || n, NULL, 's', '{}', 'x' FROM numbers"""
@@ -52,7 +63,7 @@ def fill(path: Path, events: int) -> None:
     """Write what that many finished events leave behind."""
     connection = apsw.Connection(str(path))
     connection.execute("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -400000")
-    for statement in (*_FINISHED, *[_AUDITED] * 5):
+    for statement in (*_FINISHED.split(";\n"), *[_AUDITED] * 5):
         with connection:
             connection.execute(_NUMBERS + statement, (events,))
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
