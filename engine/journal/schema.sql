@@ -169,3 +169,35 @@ ALTER TABLE incidents ADD COLUMN ack_again_after BIGINT;
 CREATE INDEX incidents_by_phone ON incidents (client_phone) WHERE client_phone IS NOT NULL;
 -- Whoever removes an incident must see that no timer names it.
 CREATE INDEX timers_by_ticket ON timers (ticket_id);
+
+-- name: 4
+-- Nothing: the number is taken by another change.
+SELECT 1;
+
+-- name: 5
+-- Rules that were published for all nodes: the newest row is what they run, unless it was withdrawn.
+CREATE TABLE rulesets (
+    seq INTEGER PRIMARY KEY NOT NULL,
+    sha TEXT NOT NULL,
+    published_at BIGINT NOT NULL,
+    -- The node through which it was published.
+    node TEXT NOT NULL,
+    withdrawn_at BIGINT,
+    -- The files as `ruleset.packing` writes them. The last column, so that to look at the others costs no long text.
+    files TEXT NOT NULL
+);
+
+-- What each node runs, in its own words.
+CREATE TABLE nodes (
+    node TEXT PRIMARY KEY NOT NULL,
+    -- Of the rules in force.
+    sha TEXT NOT NULL,
+    -- The row of rulesets that it was last told to run; 0 for its own files.
+    publication BIGINT NOT NULL,
+    -- Since when these rules are in force.
+    since BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    -- Why it does not run what it was told to; empty when it does.
+    problem TEXT NOT NULL
+);
+CREATE INDEX nodes_by_time ON nodes (seen_at);
