@@ -14,6 +14,7 @@ from engine.core.masking import mask_name, mask_phone
 from engine.settings import control_socket, state_directory
 
 _PIPE_WIDTH = 240
+_SHA_SHOWN = 12
 _STATES = {"sent": "green", "open": "yellow", "queued": "yellow", "dead": "red", "held": "red"}
 
 
@@ -40,7 +41,7 @@ def _status(options: argparse.Namespace, client: ControlClient, console: Console
     table.add_row("version", str(answer["version"]))
     table.add_row("node", f"{answer['node']}, journal on {answer['journal']}")
     table.add_row("running since", str(answer["startedAt"]))
-    table.add_row("rules", f"{answer['rules']} rules, {answer['rulesetSha']}")
+    table.add_row("rules", f"{answer['rules']} rules, {answer['rulesetSha']}, {_source(answer.get('published'))}")
     if answer["rulesProblem"]:
         table.add_row("", f"[red]{answer['rulesProblem']}[/]")
     table.add_row("acknowledge", paused)
@@ -52,7 +53,21 @@ def _status(options: argparse.Namespace, client: ControlClient, console: Console
     for failing in answer["failing"]:
         table.add_row("[red]failing[/]", failing)
     console.print(table)
+    if answer["journal"] != "sqlite":
+        console.print()
+        rows = [(one["node"], *_runs(one)) for one in answer.get("nodes", ())]
+        _table(console, ("node", "runs", "since", "last seen", ""), rows, "")
     return 0
+
+
+def _source(published: Mapping[str, Any] | None) -> str:
+    return f"published at {published['at']} by node {published['node']}" if published else "from files"
+
+
+def _runs(node: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """What a node runs, and what is wrong with that."""
+    wrong = node["problem"] or ("other rules" if node["differs"] else "")
+    return node["rulesetSha"][:_SHA_SHOWN], node["since"], node["seenAt"], wrong
 
 
 def _pause(_options: argparse.Namespace, client: ControlClient, console: Console) -> int:
@@ -79,6 +94,11 @@ def _reload(options: argparse.Namespace, client: ControlClient, console: Console
         sys.stderr.write(f"engine: the rules are broken; the last good set {answer['sha']} stays in force\n")
         return 1
     console.print(f"Reloaded: {answer['sha']} is in force.")
+    if answer.get("published"):
+        console.print(
+            f"It was {_source(answer['published'])}; the files of this node do not count until "
+            "`engine rules publish` publishes them or `engine rules publish --withdraw` returns to them."
+        )
     return 0
 
 

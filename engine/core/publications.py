@@ -1,10 +1,26 @@
-"""Rules that were published for all nodes of a journal, and what each node says of the rules that it runs. Values only.
+"""How rules come into force: what a reload came to, what was published for all nodes, what each node runs. Values only.
 
-The journal keeps them, `publisher` follows them, `engine status` and `engine rules publish` show them.
+`reloader` makes the first, the journal keeps the others, `publisher` brings them together.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+
+from engine.core.diagnostics import Diagnostic
+from engine.core.notices import Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """What a reload came to."""
+
+    ok: bool
+    # The set in force afterwards.
+    sha: str
+    # All findings, warnings included.
+    diagnostics: tuple[Diagnostic, ...]
+    # For the operators' channel.
+    notice: Notice
 
 
 @dataclass(frozen=True, slots=True)
