@@ -129,11 +129,11 @@ def test_a_set_that_is_too_large_is_refused(
     daemon: LiveDaemon, other: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The sentence says how much it is, how much may be, and what to do."""
-    for number in range(9):
+    for number in range(17):
         (other / f"9{number}-more.yaml").write_text("schema: 1\n# " + "x" * 1_000_000)
     assert asked(daemon, "rules", "publish", other) == 1
     (size,) = re.findall(
-        r"^engine: the rules and templates have (9,\d{3},\d{3}) bytes; at most 8,388,608 can be published: "
+        r"^engine: the rules and templates have (17,\d{3},\d{3}) bytes; at most 16,777,216 can be published: "
         r"leave out what no rule needs any more\n$",
         capsys.readouterr().err,
     )
@@ -203,3 +203,24 @@ def test_each_node_is_waited_for_and_those_behind_are_named(
         assert re.search(r"\nc +f{12} +\S+Z +\S+Z +the published rules cannot be used here *\n", table)
         assert asked(daemon, "rules", "publish", "--withdraw") == 1
         assert "bb  runs ffffffffffff from its files" in capsys.readouterr().out
+
+
+def test_without_its_journal_a_node_keeps_what_was_published(
+    tmp_path: Path, other: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody knows then what is published, so a reload changes nothing and says why; later all goes on."""
+    server = postgres.Server()
+    server.start()
+    try:
+        extra = f'journal: "{server.schema("alone")}"\nnode: a\n'
+        with live_daemon(tmp_path, write_rules(tmp_path, RULES), extra) as daemon:
+            assert asked(daemon, "rules", "publish", other) == 0
+            server.kill()
+            assert asked(daemon, "reload") == 70
+            assert "engine: the journal cannot be used: " in capsys.readouterr().err
+            assert asked(daemon, "reload", "--no-wait") == 0
+            server.start()
+            assert asked(daemon, "reload") == 0
+            assert "It was published at" in capsys.readouterr().out
+    finally:
+        server.stop()

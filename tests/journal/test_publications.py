@@ -9,7 +9,7 @@ from engine.core.publications import NodeReport, Publication, Published
 from engine.journal.journals import StoredJournal
 from engine.ports import Journal
 
-FILES = '{"rules/10-all.yaml":"schema: 1\\n","templates/ack/default.j2":"caf\\u00e9 \\u0000"}'
+FILES = '["rules/10-all.yaml", "schema: 1\\n"]\n["templates/ack/default.j2", "caf\\u00e9 \\u0000"]'
 
 
 def _report(node: str, seconds: float = 0, *, sha: str = "aa", problem: str = "") -> NodeReport:

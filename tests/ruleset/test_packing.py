@@ -7,8 +7,6 @@ import pytest
 from engine.ruleset import loader, packing, snapshots
 from engine.starter import starter_folder
 
-RULES = '{"rules/10-all.yaml":"schema: 1\\n"}'
-
 
 def test_files_come_back_byte_for_byte() -> None:
     """Byte order marks, carriage returns and any alphabet included, so that the hash is the same on every node."""
@@ -36,13 +34,19 @@ def test_the_starter_rules_are_the_same_set_after_the_journey() -> None:
     [
         pytest.param("", id="nothing"),
         pytest.param(b"\xff\xff", id="no text"),
-        pytest.param("[]", id="a list"),
-        pytest.param('{"rules/a.yaml": 1}', id="a number for a text"),
-        pytest.param('{"rules/a.yaml": "\\ud800"}', id="half a character"),
-        pytest.param('{"rules/\\ud800.yaml": ""}', id="half a character in a name"),
+        pytest.param("[]", id="an empty list"),
+        pytest.param("7", id="a number"),
+        pytest.param('{"rules/a.yaml": ""}', id="an object"),
+        pytest.param('["rules/a.yaml", ""]\n["rules/b.yaml"]', id="a name without a text"),
+        pytest.param('["rules/a.yaml", ""]\n', id="an empty line"),
+        pytest.param('["rules/a.yaml", 1]', id="a number for a text"),
+        pytest.param('[1, ""]', id="a number for a name"),
+        pytest.param('[["rules/a.yaml"], ""]', id="a list for a name"),
+        pytest.param('["rules/a.yaml", "\\ud800"]', id="half a character"),
+        pytest.param('["rules/\\ud800.yaml", ""]', id="half a character in a name"),
         pytest.param("[" * 100_000, id="brackets without end"),
         *(
-            pytest.param(json.dumps({name: ""}), id=repr(name))
+            pytest.param(json.dumps([name, ""]), id=repr(name))
             for name in (
                 "../rules/a.yaml",
                 "rules/../a.yaml",
@@ -75,10 +79,10 @@ def test_anything_else_is_refused_with_a_finding(packed: str | bytes) -> None:
 
 def test_a_set_has_a_largest_size() -> None:
     """The journal holds a few of them; the sentence says how much there is and how much there may be."""
-    files = {f"rules/{number}.yaml": b"#" * (packing.LIMIT_BYTES // 8) for number in range(8)}
+    files = {f"rules/{number}.yaml": b"#" * (packing.LIMIT_BYTES // 16) for number in range(16)}
     assert packing.oversize(files) == ""
-    files["rules/9.yaml"] = b"#"
-    problem = "the rules and templates have 8,388,609 bytes; at most 8,388,608 can be published"
+    files["rules/16.yaml"] = b"#"
+    problem = "the rules and templates have 16,777,217 bytes; at most 16,777,216 can be published"
     assert packing.oversize(files) == problem
     loaded = loader.load_packed(packing.pack(files))
     assert loaded.ruleset is None
