@@ -129,7 +129,8 @@ class Reloader:
     async def _reloaded(self, loaded: loader.Loaded, ruleset: Ruleset) -> Reload:
         before = self.current().sha
         result = await self._swap(loaded, ruleset)
-        logger.bind(before=before, ruleset=loaded.sha).info("rules reloaded")
+        which = "published rules loaded; the files do not count" if self.publication else "rules reloaded"
+        logger.bind(before=before, ruleset=loaded.sha).info(which)
         return result
 
     async def _swap(self, loaded: loader.Loaded, ruleset: Ruleset) -> Reload:

@@ -202,8 +202,8 @@ async def test_rules_are_loaded_outside_of_the_event_loops_thread(
     assert threading.main_thread() not in threads
 
 
-async def test_what_is_published_wins_over_the_files(tmp_path: Path) -> None:
-    """At a start, and at a reload; without it the files are in force again."""
+async def test_what_is_published_wins_over_the_files(tmp_path: Path, caplog_lines: list[str]) -> None:
+    """At a start, and at a reload, whose log says so; without it the files are in force again."""
     folder = Folder(tmp_path, GOOD)
     own = loader.load(folder.rules, folder.templates).sha
     reloader = folder.reloader()
@@ -212,6 +212,7 @@ async def test_what_is_published_wins_over_the_files(tmp_path: Path) -> None:
     assert (started.ok, reloader.current().sha) == (True, better.publication.sha)
     assert started.notice.text.endswith("The published ones are in force.")
     assert (await reloader.reload(better)).sha == better.publication.sha
+    assert caplog_lines == ["published rules loaded; the files do not count\n"]
     assert reloader.publication == better.publication
     assert (await reloader.reload()).sha == own != better.publication.sha
     assert reloader.publication is None
