@@ -41,7 +41,10 @@ def _status(options: argparse.Namespace, client: ControlClient, console: Console
     table.add_row("version", str(answer["version"]))
     table.add_row("node", f"{answer['node']}, journal on {answer['journal']}")
     table.add_row("running since", str(answer["startedAt"]))
-    table.add_row("rules", f"{answer['rules']} rules, {answer['rulesetSha']}, {_source(answer.get('published'))}")
+    table.add_row(
+        "rules",
+        f"{answer['rules']} rules, {answer['rulesetSha']}, {_source(answer.get('published'), answer['rulesetSha'])}",
+    )
     if answer["rulesProblem"]:
         table.add_row("", f"[red]{answer['rulesProblem']}[/]")
     table.add_row("acknowledge", paused)
@@ -60,8 +63,12 @@ def _status(options: argparse.Namespace, client: ControlClient, console: Console
     return 0
 
 
-def _source(published: Mapping[str, Any] | None) -> str:
-    return f"published at {published['at']} by node {published['node']}" if published else "from files"
+def _source(published: Mapping[str, Any] | None, in_force: str) -> str:
+    """Where the rules in force come from."""
+    if not published:
+        return "from files"
+    others = "" if published["sha"] == in_force else "not those "
+    return f"{others}published at {published['at']} by node {published['node']}"
 
 
 def _runs(node: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -96,7 +103,7 @@ def _reload(options: argparse.Namespace, client: ControlClient, console: Console
     console.print(f"Reloaded: {answer['sha']} is in force.")
     if answer.get("published"):
         console.print(
-            f"It was {_source(answer['published'])}; the files of this node do not count until "
+            f"It was {_source(answer['published'], answer['sha'])}; the files of this node do not count until "
             "`engine rules publish` publishes them or `engine rules publish --withdraw` returns to them."
         )
     return 0

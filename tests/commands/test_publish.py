@@ -205,6 +205,23 @@ def test_each_node_is_waited_for_and_those_behind_are_named(
         assert "bb  runs ffffffffffff from its files" in capsys.readouterr().out
 
 
+def test_a_node_that_cannot_use_what_is_published_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`engine status` never passes other rules off as the published ones, and a reload ends with 1."""
+    address = postgres.shared().schema("unusable")
+    with live_daemon(tmp_path, write_rules(tmp_path, RULES), f'journal: "{address}"\nnode: a\n') as daemon:
+        own = status(daemon, capsys)["rulesetSha"]
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute("INSERT INTO rulesets (sha, published_at, node, files) VALUES ('ff', 0, 'b', '[]')")
+        assert asked(daemon, "reload") == 1
+        assert capsys.readouterr().err.endswith(f"the last good set {own} stays in force\n")
+        assert asked(daemon, "status") == 0
+        shown = capsys.readouterr().out
+        assert f"rules, {own}, not those published at 1970-01-01T00:00:00Z by node b\n" in shown
+        problem = "the published rules cannot be used here, others are in force: the published set E211"
+        assert re.search(rf"\n +{problem} .*\n", shown)
+        assert re.search(rf"\na +{str(own)[:12]} .* {problem}", shown)
+
+
 def test_without_its_journal_a_node_keeps_what_was_published(
     tmp_path: Path, other: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
