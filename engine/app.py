@@ -1,6 +1,6 @@
 """The composition root: the only module that names concrete adapters, reads the clock and the environment.
 
-`Engine` starts the parts in the order in which they need each other (rules, journal, connectors, pipeline and relay,
+`Engine` starts the parts in the order in which they need each other (journal, rules, connectors, pipeline and relay,
 doors) and stops them in reverse: the doors close first, what is in flight finishes, the journal closes last.
 """
 
@@ -28,6 +28,7 @@ from engine.core.endpoints import Endpoint, UnixEndpoint
 from engine.core.errors import JournalUnavailable
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry
+from engine.core.publications import Reload
 from engine.journal.journals import Store, StoredJournal
 from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
@@ -36,6 +37,7 @@ from engine.oncall.static import StaticOnCall
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
 from engine.ports import Accepted, Clock, Connector, Journal, Received, Webhook
+from engine.publisher import Publisher
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
 from engine.reloader import Reloader
 from engine.retention import Retention
@@ -82,11 +84,14 @@ class Engine:
         self._started_at = self._clock.now()
         self._started = False
         self._stopping = False
-        self._reloads: set[asyncio.Task[Json]] = set()
-        shared = settings.journal is not None
+        self._reloads: set[asyncio.Task[None]] = set()
+        self._shared = shared = settings.journal is not None
         self._node = settings.node if shared else _NODE
         self._journal: Journal = StoredJournal(_store(settings), max_open_deliveries=settings.limits.open_deliveries)
         self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics)
+        self._publisher = Publisher(
+            self._journal, self._reloader, self._clock, self._node, shared=shared, tell=self._tell_reload
+        )
         self._switch = Switch(self._journal, self._clock, self._metrics)
         self._connectors, self._webhooks, self._events = _connectors(settings, show, self._clock)
         self._relay = Relay(
@@ -128,10 +133,11 @@ class Engine:
 
         Raises ConfigurationError when the configuration cannot be used, and whatever ended a part that must not end.
         """
-        loaded = await self._reloader.start()
         async with AsyncExitStack() as parts:
             await self._journal.open(self._node, self._clock.now())
             parts.push_async_callback(self._journal.close)
+            loaded = await self._publisher.start()
+            parts.push_async_callback(self._publisher.leave)
             await self._switch.restore(acknowledge=self._settings.acknowledge)
             await self._announce(loaded.notice)
             for connector in self._connectors.values():
@@ -147,8 +153,10 @@ class Engine:
                     group.create_task(self._retention.run(), name="retention"),
                     group.create_task(self._note_audit_head(), name="audit"),
                 ]
-                if self._settings.journal is not None:
+                if self._shared:
+                    # Apart, because the switch never waits for rules that are being loaded.
                     attendants.append(group.create_task(self._follow(), name="switch"))
+                    attendants.append(group.create_task(self._publisher.run(), name="publisher"))
                 async with self._doors() as endpoint:
                     self._started = True
                     ready(endpoint)
@@ -178,7 +186,7 @@ class Engine:
             settings.limits.body_bytes,
         )
         operators = server.HttpServer(
-            control.build(self._operations), UnixEndpoint(control_socket(settings.state)), mode=0o600
+            control.build(self._operations, self._publisher), UnixEndpoint(control_socket(settings.state)), mode=0o600
         )
         front = server.HttpServer(public, settings.http.listen)
         await operators.start()
@@ -203,23 +211,36 @@ class Engine:
             self.reload_soon()
             return {"started": True}
         if not self._started:
-            return {"ok": False, "sha": "", "findings": "the daemon is still starting"}
+            return {"ok": False, "sha": "", "findings": "the daemon is still starting", "published": None}
         self._notifier.reloading()
-        before = self._reloader.current().sha
-        result = await self._reloader.reload()
+        try:
+            result = await self._publisher.reload()
+        except JournalUnavailable as error:
+            logger.error("the published rules are not loaded anew: {}", error)
+            self._notifier.ready(f"routing with {self._reloader.current().sha}")
+            raise
+        findings = "\n".join(render(found) for found in result.diagnostics)
+        return {"ok": result.ok, "sha": result.sha, "findings": findings, "published": self._publisher.published()}
+
+    async def _tell_reload(self, before: str, result: Reload) -> None:
+        """The audit, the operators' channel and systemd learn what became of a reload."""
         entry = AuditEntry("reloaded", (("before", before), ("after", result.sha), ("ok", str(result.ok).lower())))
         try:
             await self._journal.audit(entry, self._clock.now())
         except JournalUnavailable as error:
             logger.error("the reload is not in the audit: {}", error)
         await self._announce(result.notice)
-        self._notifier.ready(f"routing with {result.sha}{'' if result.ok else ' (the newest files are broken)'}")
-        findings = "\n".join(render(found) for found in result.diagnostics)
-        return {"ok": result.ok, "sha": result.sha, "findings": findings}
+        self._notifier.ready(f"routing with {result.sha}{'' if result.ok else ' (the newest rules are broken)'}")
 
     def reload_soon(self) -> None:
         """Reload the rules without waiting for what becomes of it."""
-        task = asyncio.get_running_loop().create_task(self.reload(), name="reload")
+
+        async def reload() -> None:
+            # What the journal refuses is in the log; nobody waits to be told.
+            with suppress(JournalUnavailable):
+                await self.reload()
+
+        task = asyncio.get_running_loop().create_task(reload(), name="reload")
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
 
@@ -248,7 +269,7 @@ class Engine:
             return ()
         return await self._pipeline.accept(received.inbounds)
 
-    def _describe(self) -> Json:
+    async def _describe(self) -> Json:
         ruleset = self._reloader.current()
         return {
             "version": __version__,
@@ -260,6 +281,8 @@ class Engine:
             "rulesetSha": ruleset.sha,
             # No reason to be taken out of service: the last good rules route every message.
             "rulesProblem": self._reloader.problem,
+            "published": self._publisher.published(),
+            "nodes": await self._publisher.nodes(),
         }
 
     async def _failing(self) -> list[str]:

@@ -34,6 +34,7 @@ _MODULES = {
     "help": "help_code",
     "init": "init",
     "rules": "rules",
+    "rules publish": "publish",
     "run": "run",
     "schema": "schema",
     "test": "rehearse",
@@ -63,6 +64,12 @@ Without --against, what was decided at the time is compared with the rules in --
 Whether a message joined an open incident is taken from the journal as it was then: an incident that other rules would
 have opened, kept apart or escalated earlier is not followed further. The words of clients are shown as short excerpts
 in which names that the network gave, numbers and addresses are masked; --show-text shows them as they were written.
+"""
+_PUBLISH = """\
+Once something is published, every node runs what was published last, after a restart too, whatever its own files say.
+`engine reload` loads that anew; `engine rules publish --withdraw` returns every node to its own files. The rules are
+checked before anything changes, and again on each node: where they do not work, the last good ones stay in force.
+Exit code 0: all nodes run them. 1: the rules are refused, or some nodes do not run them; it says which and why.
 """
 
 
@@ -186,12 +193,21 @@ def _add_history(commands: "_Commands") -> None:
         "--export", type=Path, metavar="FILE.jsonl", help="only write the messages, to be read by --from"
     )
     backtest.add_argument("--format", choices=["text", "json", "markdown"], default="text", help="default: text")
-    rules = commands.add_parser("rules", help="what rules did: `engine rules stats`")
+    rules = commands.add_parser("rules", help="what rules did; publish them for all nodes")
     actions = rules.add_subparsers(dest="action", metavar="ACTION", required=True)
     stats = actions.add_parser(
         "stats", parents=[past], help="how often each rule matched and decided, and what rules on trial would change"
     )
     stats.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    publish = actions.add_parser(
+        "publish", help="have all nodes of a journal run these rules", epilog=_PUBLISH, formatter_class=raw
+    )
+    publish.add_argument("rules", nargs="?", help="the rules folder, or REVISION:FOLDER (default: that of engine.yaml)")
+    publish.add_argument("--templates", help="the templates folder (default: beside the rules)", metavar="DIR")
+    publish.add_argument("--withdraw", action="store_true", help="return every node to its own files")
+    publish.add_argument(
+        "--config", type=Path, default=Path("engine.yaml"), help="default: engine.yaml in this folder", metavar="FILE"
+    )
 
 
 def _add_daemon(commands: "_Commands") -> None:
@@ -268,7 +284,8 @@ def _add_audit(commands: "_Commands", config: argparse.ArgumentParser) -> None:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    module = importlib.import_module(f"engine.commands.{_MODULES.get(options.command, 'operate')}")
+    whole = f"{options.command} {getattr(options, 'action', '')}"
+    module = importlib.import_module(f"engine.commands.{_MODULES.get(whole, _MODULES.get(options.command, 'operate'))}")
     code: int = module.run(options)
     return code
 

@@ -1,6 +1,6 @@
 """What operators ask of the running daemon: JSON over HTTP on a Unix socket that only the daemon's user can open.
 
-`app` serves `build(operations)` on `state/control.sock`; the commands ask through `ControlClient`. Keys are camelCase.
+`app` serves `build(…)` on `state/control.sock`; the commands ask through `ControlClient`. Keys are camelCase.
 The journal belongs to the daemon: no command opens its file.
 """
 
@@ -29,7 +29,7 @@ from engine.core.errors import (
     UsageError,
 )
 
-# A reload compiles the rules and runs their examples; everything else answers in milliseconds.
+# A reload, or what is published, compiles the rules and runs their examples; everything else answers in milliseconds.
 _TIMEOUT_S = 60
 _LIMIT = 50
 _LIMIT_MAX = 1000
@@ -105,16 +105,34 @@ class Operations(Protocol):
         ...
 
 
+class Publications(Protocol):
+    """How rules reach all nodes of the journal."""
+
+    async def publish(self, packed: bytes) -> Mapping[str, object]:
+        """Publish rules for all nodes: `ok` and the `number`, or the findings."""
+        ...
+
+    async def withdraw(self) -> Mapping[str, object]:
+        """Return every node to its own files; NotFound when nothing is published."""
+        ...
+
+
 _Call = Callable[[Request], Awaitable[object]]
 
 
-def build(operations: Operations) -> Starlette:
+def build(operations: Operations, publications: Publications) -> Starlette:
     """The operators' application."""
+
+    async def _publish(asked: Request) -> object:
+        return await publications.publish(await asked.body())
+
     calls: tuple[tuple[str, str, _Call], ...] = (
         ("GET", "/status", lambda _: operations.status()),
         ("POST", "/pause", lambda _: operations.pause()),
         ("POST", "/resume", lambda _: operations.resume()),
         ("POST", "/reload", lambda asked: operations.reload(wait=asked.query_params.get("wait") != "no")),
+        ("POST", "/rules/publish", _publish),
+        ("POST", "/rules/withdraw", lambda _: publications.withdraw()),
         ("GET", "/incidents", lambda asked: operations.incidents(asked.query_params.get("status"), _limit(asked))),
         ("GET", "/incidents/{ticket}", lambda asked: operations.incident(asked.path_params["ticket"])),
         ("GET", "/deliveries", lambda asked: operations.deliveries(asked.query_params.get("state"), _limit(asked))),
@@ -223,6 +241,14 @@ class ControlClient:
         """Reload the rules and wait for the result, or only have it begun."""
         return self._object("POST", "/reload", {} if wait else {"wait": "no"})
 
+    def publish(self, packed: str) -> Json:
+        """Publish rules for all nodes: `ok` and the `number`, or the findings."""
+        return self._object("POST", "/rules/publish", body=packed.encode())
+
+    def withdraw(self) -> Json:
+        """Return every node to its own files; NotFound when nothing is published."""
+        return self._object("POST", "/rules/withdraw")
+
     def incidents(self, status: str | None = None, limit: int = _LIMIT) -> list[Json]:
         """The newest incidents first."""
         return self._list("/incidents", {"limit": str(limit), **({"status": status} if status else {})})
@@ -266,21 +292,21 @@ class ControlClient:
         asked = {"phone": phone, "conversation": conversation}
         return self._object("POST", f"/client/{action}", {name: text for name, text in asked.items() if text})
 
-    def _object(self, method: str, path: str, query: Mapping[str, str] | None = None) -> Json:
-        answer: Json = self._ask(method, path, query or {})
+    def _object(self, method: str, path: str, query: Mapping[str, str] | None = None, body: bytes = b"") -> Json:
+        answer: Json = self._ask(method, path, query or {}, body)
         return answer
 
     def _list(self, path: str, query: Mapping[str, str]) -> list[Json]:
         answer: list[Json] = self._ask("GET", path, query)
         return answer
 
-    def _ask(self, method: str, path: str, query: Mapping[str, str]) -> Any:
+    def _ask(self, method: str, path: str, query: Mapping[str, str], body: bytes = b"") -> Any:
         self._knock()
         # No TLS on a Unix socket: loading the certificates of the world costs 20 ms for each call (measured 2026-11).
         transport = httpx.HTTPTransport(uds=str(self.socket_path), verify=False)
         try:
             with httpx.Client(transport=transport, base_url="http://engine", timeout=_TIMEOUT_S) as http:
-                response = http.request(method, path, params=query)
+                response = http.request(method, path, params=query, content=body)
             answer = response.json()
         except (httpx.TransportError, ValueError) as error:
             raise DaemonUnreachable(f"the daemon at {self.socket_path} broke off; its log says why") from error

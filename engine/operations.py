@@ -80,12 +80,12 @@ class Operations:
         clock: Clock,
         *,
         reload_rules: ReloadRules,
-        describe: Callable[[], Json],
+        describe: Callable[[], Awaitable[Json]],
         failing: Callable[[], Awaitable[list[str]]],
         wake: Callable[[], None],
     ) -> None:
-        """`describe` tells version, start time and rules, `failing` what does not work; `wake` makes the relay look
-        at the journal.
+        """`describe` tells version, start time, rules and nodes, `failing` what does not work; `wake` makes the relay
+        look at the journal.
         """
         self._journal = journal
         self._switch = switch
@@ -107,7 +107,7 @@ class Operations:
             health = connector.health()
             connectors[name] = {"ready": health.ready, "problem": health.problem}
         return {
-            **self._describe(),
+            **await self._describe(),
             "paused": self._switch.paused(),
             "unrouted": backlog.unrouted,
             "deliveries": deliveries,

@@ -25,6 +25,7 @@ from engine.core.events import Inbound, Receipt
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
+from engine.core.publications import NodeReport, Publication, Published
 
 
 class Clock(Protocol):
@@ -269,6 +270,34 @@ class Journal(Protocol):
 
     async def paused(self) -> bool | None:
         """The kill switch as it was last set; None when it never was."""
+        ...
+
+    async def publish(self, sha: str, files: str, now: datetime) -> Publication:
+        """Make a set of rules what all nodes are to run, with an audit row; of the earlier ones only a few are kept."""
+        ...
+
+    async def withdraw(self, now: datetime) -> Publication | None:
+        """Leave every node to its own files, with an audit row; what was withdrawn, None when nothing was published."""
+        ...
+
+    async def publication(self) -> Publication | None:
+        """What all nodes are to run, None for their own files; cheap enough for every second."""
+        ...
+
+    async def published(self) -> Published | None:
+        """The same with its files."""
+        ...
+
+    async def report(self, report: NodeReport) -> None:
+        """Keep what a node says of its rules, in place of what it said before."""
+        ...
+
+    async def forget_node(self, node: str) -> None:
+        """Remove what a node said: it stops."""
+        ...
+
+    async def nodes(self, since: datetime) -> tuple[NodeReport, ...]:
+        """What the nodes said that were heard of since then, by name."""
         ...
 
     async def backlog(self) -> Backlog:

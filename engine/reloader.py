@@ -1,15 +1,15 @@
 """SIGHUP: load, check, swap or keep.
 
-Holds the rules in force. A reload does all that can fail (reading, checking, compiling, running the examples) before it
-touches them, in a thread of its own and without a pause for the event loop (see `ruleset.quiet`), and a set that works
-is copied into the state directory, so that a cold start with broken files still has rules to work by. How the rules of
-a sound set go together is left to `engine validate`: to find that out takes longer than all the rest.
+Holds the rules in force: the files of this node, or a set that was published for all nodes (see `publisher`). A reload
+does all that can fail (reading, checking, compiling, running the examples) before it touches them, in a thread of its
+own and without a pause for the event loop (see `ruleset.quiet`), and a set that works is copied into the state
+directory, so that a cold start with broken rules still has some to work by. How the rules of a sound set go together is
+left to `engine validate`: to find that out takes longer than all the rest.
 """
 
 import asyncio
 import shutil
 import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from loguru import logger
 
 from engine.core.diagnostics import Diagnostic, Severity, render
 from engine.core.errors import ConfigurationError
-from engine.core.notices import Notice, found_lines, rules_refused, rules_taken
+from engine.core.notices import found_lines, rules_refused, rules_taken
+from engine.core.publications import Publication, Published, Reload
 from engine.metrics import Metrics
 from engine.ruleset import loader, quiet
 from engine.ruleset.matcher import Ruleset
@@ -25,19 +26,6 @@ from engine.ruleset.parts import Parts
 
 # What an editor gets to fill a file that it has just emptied.
 _SETTLE_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Reload:
-    """What a reload came to."""
-
-    ok: bool
-    # The set in force afterwards.
-    sha: str
-    # All findings, warnings included.
-    diagnostics: tuple[Diagnostic, ...]
-    # For the operators' channel.
-    notice: Notice
 
 
 class Reloader:
@@ -53,8 +41,10 @@ class Reloader:
         # What the newest load knows of single files, good or not.
         self._parts = Parts()
         self._one_at_a_time = asyncio.Lock()
-        # Set while the files on disk are not what is in force.
+        # Set while something else is in force than what was asked for.
         self.problem = ""
+        # What was asked for last: a publication, or None for the files.
+        self.publication: Publication | None = None
 
     def current(self) -> Ruleset:
         """The rules in force; `start` must have returned."""
@@ -62,46 +52,88 @@ class Reloader:
             raise ConfigurationError("the rules were asked for before they were loaded")
         return self._current
 
-    async def start(self) -> Reload:
-        """Load the rules, or the last good ones when the files are broken. ConfigurationError when there are none."""
-        loaded = await self._load()
+    async def start(self, published: Published | None = None) -> Reload:
+        """Load what is published, else the files; when that is broken the last good rules, and when there are none
+        beside a broken publication, the files. ConfigurationError when nothing is left.
+        """
+        loaded = await self._load(published)
+        self.publication = published.publication if published else None
         if loaded.ruleset is not None:
-            await self._swap(loaded, loaded.ruleset)
-            return _taken(loaded, loaded.ruleset)
-        last_good = await asyncio.to_thread(
+            return await self._swap(loaded, loaded.ruleset)
+        fallback = await asyncio.to_thread(
             loader.load, self._last_good / "rules", self._last_good / "templates", advise=False
         )
-        if last_good.ruleset is None:
-            errors = (found for found in loaded.diagnostics if found.severity is Severity.ERROR)
-            findings = "\n".join(map(render, errors))
-            raise ConfigurationError(
-                f"{findings}\nthe rules in {self._rules} cannot be used and there is no last good set in "
-                f"{self._last_good}: mend the findings above, check with `engine validate {self._rules}`, start again"
-            )
-        self._current = last_good.ruleset
-        logger.bind(ruleset=last_good.ruleset.sha).critical(
-            "STARTED WITH THE LAST GOOD RULES: the files in {} are broken", self._rules
-        )
+        which = "THE LAST GOOD RULES"
+        if fallback.ruleset is None and published:
+            fallback = await self._load(None)
+            which = f"THE RULES IN {self._rules}"
+        if fallback.ruleset is None:
+            raise ConfigurationError(self._nothing_left(loaded))
+        self._current = fallback.ruleset
+        broken = "the published ones cannot be used" if published else f"the files in {self._rules} are broken"
+        logger.bind(ruleset=fallback.ruleset.sha).critical("STARTED WITH {}: {}", which, broken)
         return self._keep(loaded, at_start=True)
 
-    async def reload(self) -> Reload:
-        """Take over the files as they are now, or keep the set in force when anything is wrong with them."""
+    def _nothing_left(self, loaded: loader.Loaded) -> str:
+        errors = (found for found in loaded.diagnostics if found.severity is Severity.ERROR)
+        findings = "\n".join(map(render, errors))
+        remedy = f"mend the findings above, check with `engine validate {self._rules}`, start again"
+        if self.publication is None:
+            which = f"the rules in {self._rules} cannot be used"
+        else:
+            which = f"the published rules cannot be used, the rules in {self._rules} neither,"
+            remedy = f"make the rules in {self._rules} work (`engine validate`), start again, and publish rules anew"
+        return f"{findings}\n{which} and there is no last good set in {self._last_good}: {remedy}"
+
+    async def reload(self, published: Published | None = None) -> Reload:
+        """Take over what is published, else the files as they are now, or keep the set in force when anything is wrong
+        with them.
+        """
         async with self._one_at_a_time:
-            loaded = await self._load()
+            loaded = await self._load(published)
+            self.publication = published.publication if published else None
             if loaded.ruleset is None:
                 return self._keep(loaded, at_start=False)
-            before = self.current().sha
-            await self._swap(loaded, loaded.ruleset)
-            logger.bind(before=before, ruleset=loaded.sha).info("rules reloaded")
-            return _taken(loaded, loaded.ruleset)
+            return await self._reloaded(loaded, loaded.ruleset)
 
-    async def _load(self) -> loader.Loaded:
-        settle = partial(time.sleep, _SETTLE_S)
-        loaded = await asyncio.to_thread(loader.load, self._rules, self._templates, self._parts, settle, advise=False)
+    async def examine(self, packed: bytes) -> loader.Loaded:
+        """What there is to say about rules that come as one text (see `ruleset.packing`); nothing changes."""
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(loader.load_packed, packed, self._parts)
+
+    async def take(self, loaded: loader.Loaded, ruleset: Ruleset, publication: Publication) -> Reload:
+        """Take over rules that were examined, now that they are published."""
+        async with self._one_at_a_time:
+            self._parts = loaded.parts
+            self.publication = publication
+            return await self._reloaded(loaded, ruleset)
+
+    def adopt(self, publication: Publication) -> Reload:
+        """Go on with the rules in force, which are those that were published."""
+        self.publication = publication
+        self.problem = ""
+        self._metrics.set_reload_ok(ok=True)
+        return self._taken(())
+
+    async def _load(self, published: Published | None) -> loader.Loaded:
+        if published:
+            loaded = await asyncio.to_thread(loader.load_packed, published.files, self._parts)
+        else:
+            settle = partial(time.sleep, _SETTLE_S)
+            loaded = await asyncio.to_thread(
+                loader.load, self._rules, self._templates, self._parts, settle, advise=False
+            )
         self._parts = loaded.parts
         return loaded
 
-    async def _swap(self, loaded: loader.Loaded, ruleset: Ruleset) -> None:
+    async def _reloaded(self, loaded: loader.Loaded, ruleset: Ruleset) -> Reload:
+        before = self.current().sha
+        result = await self._swap(loaded, ruleset)
+        which = "published rules loaded; the files do not count" if self.publication else "rules reloaded"
+        logger.bind(before=before, ruleset=loaded.sha).info(which)
+        return result
+
+    async def _swap(self, loaded: loader.Loaded, ruleset: Ruleset) -> Reload:
         # Whatever the first message would otherwise wait for.
         await asyncio.to_thread(ruleset.prepare)
         retired: list[object] = [self._current]
@@ -116,21 +148,27 @@ class Reloader:
         except OSError as error:
             logger.error("the last good rules cannot be kept in {}: {}", self._last_good, error.strerror)
         await asyncio.to_thread(quiet.dismantle, retired)
+        return self._taken(loaded.diagnostics)
 
     def _keep(self, loaded: loader.Loaded, *, at_start: bool) -> Reload:
         in_force = self.current().sha
+        published = self.publication is not None
+        # Without the quoted lines: an example may hold a client's words.
+        lines = found_lines(loaded.diagnostics)
         self.problem = "the rule files are broken; the last good set is in force"
+        if published:
+            self.problem = f"the published rules cannot be used here, others are in force: {lines[0]}"
         self._metrics.set_rules(in_force)
         self._metrics.set_reload_ok(ok=False)
-        # Without the quoted lines: an example may hold a client's words.
-        findings = "\n".join(found_lines(loaded.diagnostics))
-        logger.error("the rules on disk are broken, the last good set stays in force:\n{}", findings)
-        notice = rules_refused(loaded.diagnostics, loaded.sha, in_force, at_start=at_start)
+        which = "published rules cannot be used" if published else "rules on disk are broken"
+        logger.error("the {}, the last good set stays in force:\n{}", which, "\n".join(lines))
+        notice = rules_refused(loaded.diagnostics, loaded.sha, in_force, at_start=at_start, published=published)
         return Reload(ok=False, sha=in_force, diagnostics=loaded.diagnostics, notice=notice)
 
-
-def _taken(loaded: loader.Loaded, ruleset: Ruleset) -> Reload:
-    return Reload(ok=True, sha=ruleset.sha, diagnostics=loaded.diagnostics, notice=rules_taken(ruleset.sha))
+    def _taken(self, diagnostics: tuple[Diagnostic, ...]) -> Reload:
+        sha = self.current().sha
+        notice = rules_taken(sha, published=self.publication is not None)
+        return Reload(ok=True, sha=sha, diagnostics=diagnostics, notice=notice)
 
 
 def _save(loaded: loader.Loaded, place: Path) -> None:

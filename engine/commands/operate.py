@@ -15,6 +15,7 @@ from engine.core.masking import mask_name, mask_phone
 from engine.settings import control_socket, state_directory
 
 _PIPE_WIDTH = 240
+_SHA_SHOWN = 12
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,7 +41,10 @@ def _status(options: argparse.Namespace, client: ControlClient, console: Console
     grid.add_row("version", str(answer["version"]))
     grid.add_row("node", f"{answer['node']}, journal on {answer['journal']}")
     grid.add_row("running since", str(answer["startedAt"]))
-    grid.add_row("rules", f"{answer['rules']} rules, {answer['rulesetSha']}")
+    grid.add_row(
+        "rules",
+        f"{answer['rules']} rules, {answer['rulesetSha']}, {_source(answer.get('published'), answer['rulesetSha'])}",
+    )
     if answer["rulesProblem"]:
         grid.add_row("", f"[red]{answer['rulesProblem']}[/]")
     grid.add_row("acknowledge", paused)
@@ -52,7 +56,25 @@ def _status(options: argparse.Namespace, client: ControlClient, console: Console
     for failing in answer["failing"]:
         grid.add_row("[red]failing[/]", failing)
     console.print(grid)
+    if answer["journal"] != "sqlite":
+        console.print()
+        rows = [(one["node"], *_runs(one)) for one in answer.get("nodes", ())]
+        table(console, ("node", "runs", "since", "last seen", ""), rows, "")
     return 0
+
+
+def _source(published: Mapping[str, Any] | None, in_force: str) -> str:
+    """Where the rules in force come from."""
+    if not published:
+        return "from files"
+    others = "" if published["sha"] == in_force else "not those "
+    return f"{others}published at {published['at']} by node {published['node']}"
+
+
+def _runs(node: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """What a node runs, and what is wrong with that."""
+    wrong = node["problem"] or ("other rules" if node["differs"] else "")
+    return node["rulesetSha"][:_SHA_SHOWN], node["since"], node["seenAt"], wrong
 
 
 def _pause(_options: argparse.Namespace, client: ControlClient, console: Console) -> int:
@@ -79,6 +101,11 @@ def _reload(options: argparse.Namespace, client: ControlClient, console: Console
         sys.stderr.write(f"engine: the rules are broken; the last good set {answer['sha']} stays in force\n")
         return 1
     console.print(f"Reloaded: {answer['sha']} is in force.")
+    if answer.get("published"):
+        console.print(
+            f"It was {_source(answer['published'], answer['sha'])}; the files of this node do not count until "
+            "`engine rules publish` publishes them or `engine rules publish --withdraw` returns to them."
+        )
     return 0
 
 

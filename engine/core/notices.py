@@ -30,25 +30,28 @@ class Notice:
     good: bool
 
 
-def rules_refused(findings: Sequence[Diagnostic], refused: str, in_force: str, *, at_start: bool) -> Notice:
-    """The files with the hash `refused` cannot be used; the set `in_force` works on."""
+def rules_refused(
+    findings: Sequence[Diagnostic], refused: str, in_force: str, *, at_start: bool, published: bool = False
+) -> Notice:
+    """The files with the hash `refused`, or what was published, cannot be used; the set `in_force` works on."""
     lines = found_lines(findings)
     shown = [f"- {quote(line)}" for line in lines[:_SHOWN]]
     more = [f"- and {len(lines) - _SHOWN} more: `engine validate` shows them"] if len(lines) > _SHOWN else []
     sha = in_force[:_SHA_SHOWN]
+    # Which node it is says `engine status` on any of them.
+    which = "The published rules cannot be used on one node" if published else "The rules on disk cannot be used"
     head = (
-        f"**Started with the last good rules ({sha}).** The rules on disk cannot be used:"
+        f"**Started with the last good rules ({sha}).** {which}:"
         if at_start
-        else f"**The rules on disk cannot be used.** The last good ones ({sha}) stay in force:"
+        else f"**{which}.** The last good ones ({sha}) stay in force:"
     )
     return Notice("rules", f"refused {refused}", "\n".join((head, *shown, *more)), good=False)
 
 
-def rules_taken(sha: str) -> Notice:
-    """The files on disk are in force."""
-    return Notice(
-        "rules", "good", f"**Rules reloaded, {sha[:_SHA_SHOWN]}.** The files on disk are in force.", good=True
-    )
+def rules_taken(sha: str, *, published: bool = False) -> Notice:
+    """The files on disk, or what was published, are in force."""
+    which = "The published ones" if published else "The files on disk"
+    return Notice("rules", "good", f"**Rules reloaded, {sha[:_SHA_SHOWN]}.** {which} are in force.", good=True)
 
 
 def found_lines(findings: Sequence[Diagnostic]) -> list[str]:

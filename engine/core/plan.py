@@ -86,7 +86,8 @@ class Timer:
 class AuditEntry:
     """One line of the audit: ids and facts, never the client's text, name or number."""
 
-    # received, decided, acknowledged, escalated, failed, reloaded, paused, resumed, lapsed, superseded, redriven
+    # received, decided, acknowledged, escalated, failed, reloaded, published, withdrawn, paused, resumed, lapsed,
+    # superseded, redriven
     kind: str
     details: tuple[tuple[str, str], ...] = ()
 

@@ -20,7 +20,19 @@ from engine.core.events import Inbound, Receipt
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
-from engine.journal import announcements, audits, erasures, lanes, messages, receipts, reports, retention, switches
+from engine.core.publications import NodeReport, Publication, Published
+from engine.journal import (
+    announcements,
+    audits,
+    erasures,
+    lanes,
+    messages,
+    publications,
+    receipts,
+    reports,
+    retention,
+    switches,
+)
 from engine.journal.audits import About
 from engine.journal.lanes import Bound
 from engine.journal.statements import Database
@@ -215,6 +227,36 @@ class StoredJournal:
     async def paused(self) -> bool | None:
         """See `ports.Journal.paused`."""
         return await self._read(switches.paused)
+
+    async def publish(self, sha: str, files: str, now: datetime) -> Publication:
+        """See `ports.Journal.publish`."""
+        node = self._alive().node
+        return await self._write(lambda database: publications.publish(database, sha, files, node, now))
+
+    async def withdraw(self, now: datetime) -> Publication | None:
+        """See `ports.Journal.withdraw`."""
+        node = self._alive().node
+        return await self._write(lambda database: publications.withdraw(database, node, now))
+
+    async def publication(self) -> Publication | None:
+        """See `ports.Journal.publication`."""
+        return await self._read(publications.publication)
+
+    async def published(self) -> Published | None:
+        """See `ports.Journal.published`."""
+        return await self._read(publications.published)
+
+    async def report(self, report: NodeReport) -> None:
+        """See `ports.Journal.report`."""
+        await self._write(lambda database: publications.report(database, report))
+
+    async def forget_node(self, node: str) -> None:
+        """See `ports.Journal.forget_node`."""
+        await self._write(lambda database: publications.forget_node(database, node))
+
+    async def nodes(self, since: datetime) -> tuple[NodeReport, ...]:
+        """See `ports.Journal.nodes`."""
+        return await self._read(lambda database: publications.nodes(database, since))
 
     async def backlog(self) -> Backlog:
         """See `ports.Journal.backlog`."""

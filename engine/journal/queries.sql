@@ -18,6 +18,40 @@ ON CONFLICT (name) DO UPDATE SET state = excluded.state, changed_at = excluded.c
 -- name: read_switch
 SELECT state FROM switches WHERE name = ?
 
+-- name: add_ruleset
+INSERT INTO rulesets (sha, published_at, node, files) VALUES (?, ?, ?, ?) RETURNING seq
+
+-- name: published_ruleset
+SELECT seq, sha, published_at, node FROM rulesets
+WHERE seq = (SELECT max(seq) FROM rulesets) AND withdrawn_at IS NULL
+
+-- name: files_of_ruleset
+SELECT files FROM rulesets WHERE seq = ?
+
+-- name: withdraw_ruleset
+UPDATE rulesets SET withdrawn_at = ? WHERE seq = ?
+
+-- name: older_rulesets
+SELECT seq FROM rulesets WHERE seq < ? ORDER BY seq DESC LIMIT ?
+
+-- name: remove_ruleset
+DELETE FROM rulesets WHERE seq = ?
+
+-- name: write_node
+INSERT INTO nodes (node, sha, publication, since, seen_at, problem) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (node) DO UPDATE SET
+    sha = excluded.sha, publication = excluded.publication, since = excluded.since, seen_at = excluded.seen_at,
+    problem = excluded.problem
+
+-- name: nodes_since
+SELECT node, sha, publication, since, seen_at, problem FROM nodes WHERE seen_at >= ? ORDER BY seen_at
+
+-- name: remove_node
+DELETE FROM nodes WHERE node = ?
+
+-- name: remove_nodes_before
+DELETE FROM nodes WHERE seen_at < ?
+
 -- name: next_number
 INSERT INTO counters (year, last) VALUES (?, 1)
 ON CONFLICT (year) DO UPDATE SET last = counters.last + 1

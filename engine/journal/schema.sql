@@ -181,3 +181,31 @@ DROP INDEX deliveries_claimable;
 CREATE INDEX deliveries_claimable
     ON deliveries (destination, priority DESC, (CASE WHEN attempts = 0 THEN 0 ELSE 1 END), due_at DESC, seq)
     WHERE head = 1;
+
+-- name: 5
+-- Rules that were published for all nodes: the newest row is what they run, unless it was withdrawn.
+CREATE TABLE rulesets (
+    seq INTEGER PRIMARY KEY NOT NULL,
+    sha TEXT NOT NULL,
+    published_at BIGINT NOT NULL,
+    -- The node through which it was published.
+    node TEXT NOT NULL,
+    withdrawn_at BIGINT,
+    -- The files as `ruleset.packing` writes them. The last column, so that to look at the others costs no long text.
+    files TEXT NOT NULL
+);
+
+-- What each node runs, in its own words.
+CREATE TABLE nodes (
+    node TEXT PRIMARY KEY NOT NULL,
+    -- Of the rules in force.
+    sha TEXT NOT NULL,
+    -- The row of rulesets that it was last told to run; 0 for its own files.
+    publication BIGINT NOT NULL,
+    -- Since when these rules are in force.
+    since BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    -- Why it does not run what it was told to; empty when it does.
+    problem TEXT NOT NULL
+);
+CREATE INDEX nodes_by_time ON nodes (seen_at);

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.core.diagnostics import Diagnostic, Related, Severity, order
-from engine.ruleset import checker, codes, quiet, reader, rehearsal, scenario_names, schema, snapshots
+from engine.ruleset import checker, codes, packing, quiet, reader, rehearsal, scenario_names, schema, snapshots
 from engine.ruleset.parts import Parts
 from engine.ruleset.snapshots import Snapshot
 from engine.ruleset.syntax import Document, Fault, Place, Scenario
@@ -63,6 +63,12 @@ def load(
     with quiet.load():
         taken = snapshots.snapshot(rules, templates, settle, tests=tests)
         return check(taken, str(rules), str(templates), before, advise=advise)
+
+
+def load_packed(packed: str | bytes, before: Parts | None = None) -> Loaded:
+    """The same for files that come as one text (see `packing`), without advice."""
+    with quiet.load():
+        return check(packing.unpack(packed), "rules", "templates", before, advise=False)
 
 
 def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = None, *, advise: bool = True) -> Loaded:

@@ -50,3 +50,13 @@ def test_rules_that_work_are_told_by_their_hash() -> None:
     notice = rules_taken(SHA)
     assert notice.text == "**Rules reloaded, 0123456789ab.** The files on disk are in force."
     assert notice.good
+
+
+def test_what_was_published_is_told_apart_from_the_files() -> None:
+    """The operators' channel belongs to all nodes, so it says that one of them does not follow."""
+    refused = rules_refused([_finding()], "ffff", SHA, at_start=False, published=True)
+    assert refused.text.startswith(
+        "**The published rules cannot be used on one node.** The last good ones (0123456789ab) stay in force:\n"
+    )
+    taken = rules_taken(SHA, published=True)
+    assert taken.text == "**Rules reloaded, 0123456789ab.** The published ones are in force."

@@ -52,6 +52,12 @@ class Daemon:
     async def reload(self, *, wait: bool) -> Json:
         return self._note("reload" if wait else "reload soon")
 
+    async def publish(self, packed: bytes) -> Json:
+        return self._note("publish", packed)
+
+    async def withdraw(self) -> Json:
+        return self._note("withdraw")
+
     async def incidents(self, status: str | None, limit: int) -> list[Json]:
         return [self._note("incidents", status, limit)]
 
@@ -99,7 +105,7 @@ class Office:
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
     daemon, path = Daemon(), tmp_path / "control.sock"
-    async with serving(build(daemon), UnixEndpoint(path), mode=0o600):
+    async with serving(build(daemon, daemon), UnixEndpoint(path), mode=0o600):
         yield Office(daemon, ControlClient(path))
 
 
@@ -113,6 +119,13 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
         pytest.param(
             lambda client: client.reload(wait=False), ("reload soon",), {"asked": "reload soon"}, id="reload-soon"
         ),
+        pytest.param(
+            lambda client: client.publish("{}" * 9_000_000),
+            ("publish", b"{}" * 9_000_000),
+            {"asked": "publish"},
+            id="publish",
+        ),
+        pytest.param(lambda client: client.withdraw(), ("withdraw",), {"asked": "withdraw"}, id="withdraw"),
         pytest.param(
             lambda client: client.incidents(), ("incidents", None, 50), [{"asked": "incidents"}], id="all incidents"
         ),

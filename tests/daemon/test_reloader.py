@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from loguru import logger
-from standins.parts import write_rules
+from standins.parts import START, write_rules
 
 from engine.core.errors import ConfigurationError
+from engine.core.publications import Publication, Published
 from engine.metrics import Metrics
 from engine.reloader import Reloader
-from engine.ruleset import loader
+from engine.ruleset import loader, packing
 from engine.ruleset.loader import Loaded
 
 GOOD = """\
@@ -61,6 +62,13 @@ class Folder:
     def reload_ok(self) -> bool:
         page = self.metrics.render()[0].decode()
         return "engine_rules_reload_ok 1.0" in page
+
+
+def published(rules: str, number: int = 1) -> Published:
+    """A publication of these rules."""
+    files = {"rules/10-all.yaml": rules.encode(), **{f"templates/{name}": text.encode() for name, text in TEMPLATES}}
+    packed = packing.pack(files)
+    return Published(Publication(number, loader.load_packed(packed).sha, START, "a"), packed)
 
 
 async def test_a_good_set_is_swapped_in(tmp_path: Path) -> None:
@@ -192,3 +200,98 @@ async def test_rules_are_loaded_outside_of_the_event_loops_thread(
     await reloader.reload()
     assert len(threads) == 2
     assert threading.main_thread() not in threads
+
+
+async def test_what_is_published_wins_over_the_files(tmp_path: Path, caplog_lines: list[str]) -> None:
+    """At a start, and at a reload, whose log says so; without it the files are in force again."""
+    folder = Folder(tmp_path, GOOD)
+    own = loader.load(folder.rules, folder.templates).sha
+    reloader = folder.reloader()
+    better = published(BETTER)
+    started = await reloader.start(better)
+    assert (started.ok, reloader.current().sha) == (True, better.publication.sha)
+    assert started.notice.text.endswith("The published ones are in force.")
+    assert (await reloader.reload(better)).sha == better.publication.sha
+    assert caplog_lines == ["published rules loaded; the files do not count\n"]
+    assert reloader.publication == better.publication
+    assert (await reloader.reload()).sha == own != better.publication.sha
+    assert reloader.publication is None
+
+
+async def test_a_published_set_that_does_not_work_here_changes_nothing_and_is_told(tmp_path: Path) -> None:
+    """The rules in force stay; what is wrong stands in one sentence until something good is published."""
+    folder = Folder(tmp_path, GOOD)
+    reloader = folder.reloader()
+    await reloader.start()
+    before = reloader.current()
+    result = await reloader.reload(published(BROKEN))
+    assert (result.ok, result.sha, reloader.current()) == (False, before.sha, before)
+    assert not folder.reload_ok()
+    assert reloader.problem == (
+        "the published rules cannot be used here, others are in force: "
+        'rules/10-all.yaml:2:21 E112 no channel is named "tirage"'
+    )
+    assert result.notice.text.startswith("**The published rules cannot be used on one node.**")
+    assert (await reloader.reload(published(BETTER, 2))).ok
+    assert (reloader.problem, folder.reload_ok()) == ("", True)
+
+
+async def test_a_start_without_working_published_rules_uses_what_worked_last(
+    tmp_path: Path, caplog_lines: list[str]
+) -> None:
+    """First the last good rules, then the files of this node; only when nothing works the daemon does not start."""
+    folder = Folder(tmp_path, GOOD)
+    first = folder.reloader()
+    assert not (await first.start(published(BROKEN))).ok
+    own = loader.load(folder.rules, folder.templates).sha
+    assert first.current().sha == own
+    assert f"STARTED WITH THE RULES IN {folder.rules}: the published ones cannot be used" in "".join(caplog_lines)
+    better = published(BETTER)
+    await first.reload(better)
+    second = folder.reloader()
+    assert not (await second.start(published(BROKEN, 2))).ok
+    assert second.current().sha == better.publication.sha
+    assert second.problem
+    assert "STARTED WITH THE LAST GOOD RULES: the published ones cannot be used" in "".join(caplog_lines)
+
+
+async def test_a_start_with_nothing_that_works_says_what_to_do(tmp_path: Path) -> None:
+    """Published rules, files and last good rules are all named."""
+    folder = Folder(tmp_path, BROKEN)
+    with pytest.raises(ConfigurationError) as refused:
+        await folder.reloader().start(published(BROKEN))
+    assert 'no channel is named "tirage"' in str(refused.value)
+    assert str(refused.value).endswith(
+        f"the published rules cannot be used, the rules in {folder.rules} neither, and there is no last good set in "
+        f"{folder.state}/last-good: make the rules in {folder.rules} work (`engine validate`), start again, and "
+        "publish rules anew"
+    )
+
+
+async def test_rules_are_examined_without_any_effect(tmp_path: Path) -> None:
+    """What is to be published is tried first; only then it is taken, without being loaded a second time."""
+    folder = Folder(tmp_path, GOOD)
+    reloader = folder.reloader()
+    await reloader.start()
+    before = reloader.current()
+    broken = await reloader.examine(published(BROKEN).files.encode())
+    assert [found.code for found in broken.diagnostics] == ["E112"]
+    better = published(BETTER)
+    loaded = await reloader.examine(better.files.encode())
+    assert (reloader.current(), reloader.publication, reloader.problem) == (before, None, "")
+    assert loaded.ruleset is not None
+    result = await reloader.take(loaded, loaded.ruleset, better.publication)
+    assert (result.ok, reloader.current(), reloader.publication) == (True, loaded.ruleset, better.publication)
+
+
+async def test_the_same_rules_published_are_not_loaded_again(tmp_path: Path) -> None:
+    """What is in force is already what was published, whatever was wrong with the files before."""
+    folder = Folder(tmp_path, GOOD)
+    reloader = folder.reloader()
+    await reloader.start()
+    before = reloader.current()
+    folder.write(BROKEN)
+    await reloader.reload()
+    result = reloader.adopt(published(GOOD).publication)
+    assert (result.ok, result.sha, reloader.current()) == (True, before.sha, before)
+    assert (reloader.problem, folder.reload_ok()) == ("", True)

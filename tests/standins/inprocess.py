@@ -66,9 +66,9 @@ def write_config(folder: Path, rules: Path | None = None, text: str = CONFIG) ->
 
 
 @contextmanager
-def live_daemon(folder: Path, rules: Path | None = None) -> Iterator[LiveDaemon]:
-    """The daemon, from ready until the block ends; then it drains."""
-    daemon = LiveDaemon(write_config(folder, rules))
+def live_daemon(folder: Path, rules: Path | None = None, extra: str = "") -> Iterator[LiveDaemon]:
+    """The daemon, from ready until the block ends; then it drains. `extra` are further lines of engine.yaml."""
+    daemon = LiveDaemon(write_config(folder, rules, CONFIG + extra))
     ready = threading.Event()
     handles: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 

@@ -5,10 +5,12 @@
 
 import asyncio
 import random
+import re
+import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from standins.clients import Meta, Writer, settled
+from standins.clients import TOPICS, Meta, Writer, settled
 from standins.postgres import Server
 from standins.processes import Site, wait_until
 
@@ -79,6 +81,55 @@ async def test_both_nodes_take_part_and_follow_the_switch(nodes: tuple[Site, Sit
     assert all(node.metric("engine_events_accepted_total") > 0 for node in nodes)
     assert nodes[0].command("pause").returncode == 0
     wait_until(lambda: bool(nodes[1].status()["paused"]), "the other node is paused, too", 10)
+
+
+async def test_what_is_published_on_one_node_decides_on_both_until_it_is_withdrawn(nodes: tuple[Site, Site]) -> None:
+    """Broken rules change nothing, a restart keeps what is published, and then each node has its own files again."""
+    first, second = nodes
+    own = first.status()["rulesetSha"]
+    folder = first.folder / "proposal"
+    shutil.copytree(first.folder / "rules", folder / "rules")
+    shutil.copytree(first.folder / "templates", folder / "templates")
+    telephony = folder / "rules" / "10-telephony.yaml"
+    good = telephony.read_text("utf-8")
+
+    telephony.write_text(good.replace("priority: high", "priority: hihg", 1), "utf-8")
+    broken = first.command("rules", "publish", str(folder / "rules"))
+    assert (broken.returncode, broken.stdout) == (1, "")
+    assert 'did you mean "high"?' in broken.stderr
+    assert [node.status()["rulesetSha"] for node in nodes] == [own, own]
+
+    telephony.write_text(good.replace("calls failing{% if code", "calls broken{% if code"), "utf-8")
+    done = first.command("rules", "publish", str(folder / "rules"))
+    assert (done.returncode, done.stderr) == (0, "")
+    sha = re.findall(r"Published: ([0-9a-f]{64})\.\n", done.stdout)[0]
+    assert done.stdout == f"Published: {sha}.\n  a  runs {sha[:12]}\n  b  runs {sha[:12]}\n"
+    second.kill()
+    second.start()
+    assert [(node.status()["rulesetSha"], node.status()["published"]["node"]) for node in nodes] == [(sha, "a")] * 2
+    # Each node is told about one of them. Both write about the same.
+    writers = [Writer(0), Writer(len(TOPICS))]
+    for node, writer in zip(nodes, writers, strict=True):
+        async with Meta(node) as meta:
+            await meta.converse([writer], MESSAGES, 20)
+    assert (await asyncio.to_thread(settled, first, writers, MESSAGES)).faults == ()
+    summaries = [found for post in first.posts() for found in re.findall(r"3CX outbound calls \w+", post["message"])]
+    assert summaries == ["3CX outbound calls broken"] * len(writers)
+    shown = second.command("status").stdout
+    assert re.search(rf"rules +\d+ rules, {sha}, published at \S+Z by node a\n", shown)
+    assert re.search(rf"\na +{sha[:12]} .*\nb +{sha[:12]} ", shown)
+    reloaded = second.command("reload")
+    assert (reloaded.returncode, reloaded.stdout.splitlines()[0]) == (0, f"Reloaded: {sha} is in force.")
+    assert "by node a; the files of this node do not count until" in reloaded.stdout
+
+    withdrawn = second.command("rules", "publish", "--withdraw")
+    assert (withdrawn.returncode, withdrawn.stderr) == (0, "")
+    line = f"runs {own[:12]} from its files"
+    assert withdrawn.stdout == f"Withdrawn: every node returns to its own files.\n  a  {line}\n  b  {line}\n"
+    assert [node.status()["published"] for node in nodes] == [None, None]
+    assert second.stop() == 0
+    assert [node["node"] for node in first.status()["nodes"]] == ["a"]
+    second.start()
 
 
 def test_two_daemons_cannot_have_one_name(nodes: tuple[Site, Site]) -> None:
