@@ -7,8 +7,18 @@ import pytest
 from standins.processes import Site
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=6, help="how often the daemon is killed at random (default: 6)")
+@pytest.fixture
+def kills(pytestconfig: pytest.Config) -> int:
+    """How often something is killed at random."""
+    chosen: int | None = pytestconfig.getoption("--kills")
+    usual = 100 if pytestconfig.getoption("--long") else 6
+    return usual if chosen is None else chosen
+
+
+@pytest.fixture
+def scale(pytestconfig: pytest.Config) -> int:
+    """How much of everything else there is: as many clients, as often."""
+    return 10 if pytestconfig.getoption("--long") else 1
 
 
 @pytest.fixture

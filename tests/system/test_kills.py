@@ -1,7 +1,7 @@
 """kill -9 at any moment: nothing that was accepted is lost, nothing is said twice, no ticket number is skipped.
 
-At random moments under load (`pytest tests/system --kills 50` for more of them), and exactly while a network holds a
-request of the daemon's, before or after it took effect.
+At random moments under load (`pytest tests/system --kills 50` for more of them, or `--long`), and exactly while a
+network holds a request of the daemon's, before or after it took effect.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from standins.clients import Meta, Writer, plant, settled
+from standins.clients import Meta, Writer, plant, settled, show
 from standins.processes import Site
 
 pytestmark = pytest.mark.system
@@ -17,11 +17,8 @@ MESSAGES = 4
 
 
 @pytest.mark.timeout(1800)
-async def test_nothing_is_lost_or_doubled_by_kills_under_load(
-    build: Callable[..., Site], request: pytest.FixtureRequest
-) -> None:
+async def test_nothing_is_lost_or_doubled_by_kills_under_load(build: Callable[..., Site], kills: int) -> None:
     """Forty messages a second, each repeated until taken, come out once and in order however often the daemon dies."""
-    kills = request.config.getoption("--kills", 6)
     site = build(in_doubt_wait="8s", measured=False)
     site.start()
     chance = random.Random(2026)  # noqa: S311 - moments, not secrets
@@ -34,7 +31,7 @@ async def test_nothing_is_lost_or_doubled_by_kills_under_load(
             await asyncio.to_thread(site.start)
         await load
     counted = await asyncio.to_thread(settled, site, writers, MESSAGES)
-    print(f"\n{kills} kills; answers to notifications by status: {dict(meta.answers)}\n{counted.table()}")  # noqa: T201 - shown with -s
+    show(f"{kills} kills; answers to notifications by status: {dict(meta.answers)}", counted)
     assert meta.answers[200] == len(writers) * MESSAGES
     assert counted.faults == ()
     assert (counted.acknowledged, counted.posted) == (len(writers), len(writers) * MESSAGES)

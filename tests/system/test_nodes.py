@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 
 import pytest
-from standins.clients import Meta, Writer, settled
+from standins.clients import Meta, Writer, settled, show
 from standins.postgres import Server
 from standins.processes import Site, wait_until
 
@@ -44,10 +44,9 @@ def nodes(build: Callable[..., Site], server: Server) -> Iterator[tuple[Site, Si
 
 @pytest.mark.timeout(3600)
 async def test_kills_of_nodes_and_of_the_server_lose_and_double_nothing(
-    nodes: tuple[Site, Site], server: Server, request: pytest.FixtureRequest
+    nodes: tuple[Site, Site], server: Server, kills: int
 ) -> None:
     """Forty messages a second on both nodes come out once and in order, however often a process dies."""
-    kills = request.config.getoption("--kills", 6)
     chance = random.Random(2026)  # noqa: S311 - moments, not secrets
     writers = [Writer(number) for number in range(30 + 20 * kills)]
     async with Meta(*nodes) as meta:
@@ -63,7 +62,7 @@ async def test_kills_of_nodes_and_of_the_server_lose_and_double_nothing(
             await asyncio.to_thread(victim.start)
         await load
     counted = await asyncio.to_thread(settled, nodes[0], writers, MESSAGES)
-    print(f"\n{kills} kills; answers to notifications by status: {dict(meta.answers)}\n{counted.table()}")  # noqa: T201 - shown with -s
+    show(f"{kills} kills; answers to notifications by status: {dict(meta.answers)}", counted)
     assert counted.faults == ()
     assert (counted.acknowledged, counted.posted) == (len(writers), len(writers) * MESSAGES)
 
