@@ -38,6 +38,26 @@ def build(tmp_path: Path) -> Iterator[Callable[..., Site]]:
 
 
 @pytest.fixture
+def build_nodes(build: Callable[..., Site]) -> Iterator[Callable[..., tuple[Site, Site]]]:
+    """Make two nodes on one database, which are not started yet."""
+    guests: list[Site] = []
+
+    def make(address: str, in_doubt_wait: str = "8s") -> tuple[Site, Site]:
+        first = build(measured=False)
+        first.write_config(in_doubt_wait, f'journal: "{address}"\nnode: a\n')
+        second = first.beside("second", in_doubt_wait, f'journal: "{address}"\nnode: b\n')
+        guests.append(second)
+        first.graph.order(callback_url=" ".join(f"{node.url}/webhooks/cloud" for node in (first, second)))
+        return first, second
+
+    yield make
+    for guest in guests:
+        guest.close()
+    for guest in guests:
+        assert guest.leaks() == []
+
+
+@pytest.fixture
 def site(build: Callable[..., Site]) -> Site:
     """A running installation."""
     made = build()

@@ -6,11 +6,12 @@ network holds a request of the daemon's, before or after it took effect.
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 
 import pytest
 from standins.clients import Meta, Writer, plant, settled, show
-from standins.processes import Site
+from standins.processes import Site, wait_until
 
 pytestmark = pytest.mark.system
 MESSAGES = 4
@@ -65,3 +66,25 @@ async def test_a_kill_while_a_network_holds_a_request_doubles_nothing(
     counted = await asyncio.to_thread(settled, site, writers, 2)
     assert counted.faults == ()
     assert (counted.acknowledged, counted.posted) == (1, 2)
+
+
+async def test_a_restart_after_a_kill_goes_on_by_itself(build: Callable[..., Site]) -> None:
+    """What waited when the daemon was killed leaves as soon as it runs again; `-s` shows after how long."""
+    site = build(measured=False)
+    site.start()
+    writers = [Writer(number) for number in range(8)]
+    await asyncio.to_thread(site.mattermost.refuse)
+    async with Meta(site) as meta:
+        await meta.converse(writers, MESSAGES, 100)
+    await asyncio.to_thread(wait_until, lambda: len(site.sent()) == len(writers), "every client is acknowledged")
+    site.kill()
+    await asyncio.to_thread(site.mattermost.accept)
+    assert site.posts() == []
+    began = time.monotonic()
+    site.launch()
+    await asyncio.to_thread(wait_until, lambda: len(site.posts()) > 0, "the first post is out", look_s=0.01)
+    took_s = time.monotonic() - began
+    counted = await asyncio.to_thread(settled, site, writers, MESSAGES)
+    show(f"{took_s:.2f} s from the restart after kill -9 to the first delivery", counted)
+    assert counted.faults == ()
+    assert (counted.acknowledged, counted.posted) == (len(writers), len(writers) * MESSAGES)
