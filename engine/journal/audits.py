@@ -8,7 +8,7 @@ from datetime import datetime
 
 from engine.core.masking import pseudonym
 from engine.core.plan import AuditEntry
-from engine.journal.rows import details_json, micros
+from engine.journal.rows import details_json, instant, micros
 from engine.journal.statements import Database
 
 
@@ -26,6 +26,12 @@ class About:
 def subject(salt: bytes, connector: str, conversation_id: str) -> str:
     """The pseudonym of a conversation."""
     return pseudonym(salt, f"{connector}:{conversation_id}")
+
+
+def newest_at(database: Database) -> datetime | None:
+    """When the newest row was written, by the clock of whoever wrote it; None in a new journal."""
+    found = database.rows("newest_audit")
+    return instant(found[0][0]) if found else None
 
 
 def add(database: Database, entry: AuditEntry, about: About, now: datetime) -> None:

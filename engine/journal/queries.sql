@@ -26,6 +26,9 @@ RETURNING last
 -- name: add_audit
 INSERT INTO audit (at, kind, ticket_id, inbox_id, subject, details) VALUES (?, ?, ?, ?, ?, ?)
 
+-- name: newest_audit
+SELECT at FROM audit WHERE seq = (SELECT max(seq) FROM audit)
+
 
 -- name: find_message
 SELECT id FROM inbox WHERE connector = ? AND conversation_id = ? AND message_id = ?
@@ -215,6 +218,16 @@ WHERE seq = ?
 -- name: break_leases
 UPDATE deliveries SET state = 'queued', doubtful = 1, owner = NULL, due_at = ?
 WHERE head = 1 AND state = 'sending' AND owner = ?
+
+-- name: move_leases
+UPDATE deliveries SET due_at = due_at + ? WHERE head = 1 AND state = 'sending' AND owner = ?
+
+-- name: move_due_times
+UPDATE deliveries SET due_at = due_at + ? WHERE state IN ('queued', 'sending') AND state = 'queued' AND due_at > ?
+
+-- name: move_first_attempts
+UPDATE deliveries SET first_attempt_at = first_attempt_at + ?
+WHERE state IN ('queued', 'sending') AND first_attempt_at > ?
 
 -- name: held_by_node
 SELECT seq, id FROM deliveries WHERE head = 1 AND state = 'sending' AND owner = ? AND destination = ?

@@ -25,6 +25,9 @@ class SettableClock:
     def now(self) -> datetime:
         return _MACHINE.now() + timedelta(seconds=float(self._ahead.read_text()))
 
+    def elapsed(self) -> timedelta:
+        return _MACHINE.elapsed()
+
 
 def alter(environ: Mapping[str, str]) -> None:
     """Put what the environment asks for in the place of the daemon's own."""
