@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from standins.clients import Meta, Writer, plant, settled, show, tally
+from standins.clients import Meta, Writer, mark, plant, settled, show, tally
 from standins.graph import graph_error
 from standins.processes import Site, Standin, wait_until
 
@@ -128,17 +128,15 @@ async def test_answers_that_drip_say_nothing_twice(site: Site, scale: int) -> No
             network.fail(on, "drip_after")
         await meta.deliver(slow[0].notification(0))
         await asyncio.to_thread(wait_until, lambda: (len(site.sent()), len(site.posts())) == (1, 1), "both took it")
-        await meta.converse(others, MESSAGES, 100)
         for message in range(1, MESSAGES):
             await meta.deliver(slow[0].notification(message))
-        done = len(others) + 1, len(others) * MESSAGES + 1
-        await asyncio.to_thread(
-            wait_until, lambda: (len(site.sent()), len(site.posts())) == done, "only what is behind the drip waits", 8
-        )
+        await meta.converse(others, MESSAGES, 100)
     counted = await asyncio.to_thread(settled, site, [*slow, *others], MESSAGES)
     show("answers a byte at a time", counted)
     assert counted.faults == ()
     assert (counted.acknowledged, counted.posted) == (len(others) + 1, (len(others) + 1) * MESSAGES)
+    _, *after = [number for number, post in enumerate(site.posts()) if mark(slow[0].number, 0)[:8] in post["message"]]
+    assert after == [counted.posted - 2, counted.posted - 1]
     assert "the Graph API did not answer within 10 s" in site.logged()
     assert "Mattermost did not answer within 10 s" in site.logged()
 
