@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import assert_never
 
 import uvloop
@@ -69,6 +70,11 @@ class SystemClock:
     def now() -> datetime:
         """The present instant in UTC."""
         return datetime.now(UTC)
+
+    @staticmethod
+    def elapsed() -> timedelta:
+        """How long the machine has run without its sleep."""
+        return timedelta(seconds=monotonic())
 
 
 class Engine:

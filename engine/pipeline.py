@@ -168,7 +168,8 @@ class Pipeline:
         return len(batch)
 
     def _is_ours(self, message: Unrouted) -> bool:
-        old = self._clock.now() - message.accepted_at >= self._patience
+        # A message that seems to come from the future was accepted before the clock was set back.
+        old = abs(self._clock.now() - message.accepted_at) >= self._patience
         return old or message.inbox_id in self._own
 
     async def _route(self, message: Unrouted) -> None:
@@ -191,7 +192,8 @@ class Pipeline:
     def _decide(self, message: Unrouted, *, follow_up: bool) -> tuple[Decision, Plan]:
         ruleset = self._ruleset()
         circumstances = Circumstances(
-            accepted_at=message.accepted_at,
+            # As before, it may lie in the future, and nothing that is said now may wait for that.
+            accepted_at=min(message.accepted_at, self._clock.now()),
             incident=message.incident,
             post=message.post,
             paused=self._routing.paused(),

@@ -29,10 +29,14 @@ from engine.core.publications import NodeReport, Publication, Published
 
 
 class Clock(Protocol):
-    """The only source of the time of day."""
+    """The only source of the time."""
 
     def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
+        """The present instant, aware, in UTC. Somebody may set it, so it can jump either way."""
+        ...
+
+    def elapsed(self) -> timedelta:
+        """How long some moment in the past is ago, by a clock that nobody can set. Only differences mean anything."""
         ...
 
 
@@ -172,7 +176,11 @@ class Journal(Protocol):
     """
 
     async def open(self, node: str, now: datetime) -> None:
-        """Create or migrate the schema and break the leases of `node`'s earlier life (those rows become doubtful)."""
+        """Create or migrate the schema and break the leases of `node`'s earlier life (those rows become doubtful).
+
+        Where the newest entry of the audit lies in the future the clock was set back meanwhile: then everything that
+        waits is due.
+        """
         ...
 
     async def close(self) -> None:
@@ -209,6 +217,13 @@ class Journal(Protocol):
     async def give_back(self, destination: str, under_way: Sequence[str], now: datetime) -> int:
         """Queue again, in doubt and due now, what this node holds for a destination except the deliveries that are
         `under_way`: a claim whose answer was lost. How many there were.
+        """
+        ...
+
+    async def follow_clock(self, by: timedelta, now: datetime) -> None:
+        """The clock was set by so much, back where that is negative, and tells `now` since. This node's leases last as
+        long as before. After a step back what is due later than now, and first attempts that seem to come later than
+        now, are dated back by as much.
         """
         ...
 

@@ -43,6 +43,8 @@ _ATTEMPT_S = 40.0
 # another, and their clocks must agree within the margin of twenty seconds.
 LEASE = timedelta(minutes=10)
 LEASE_AMONG_NODES = timedelta(seconds=100)
+# A step of the clock that is followed; a smaller one is the clock being kept right.
+_STEP = timedelta(seconds=1)
 # Bounds on the pause between two looks at the journal.
 _SHORTEST_S = 0.02
 _LONGEST_S = 1.0
@@ -97,6 +99,9 @@ class Relay:
         self._wakes = {name: asyncio.Event() for name in destinations}
         self._stopping = False
         self._listening_since = clock.now()
+        # What the clock told when the one that nobody can set stood at nothing; it changes when somebody sets it.
+        self._origin = clock.now() - clock.elapsed()
+        self._following = asyncio.Lock()
 
     def wake(self) -> None:
         """Something may be waiting: look at the journal now."""
@@ -141,10 +146,11 @@ class Relay:
                 del under_way[task]
                 state = self._learn(state, destination, task.result())
             try:
+                now = await self._follow_clock()
                 if astray:
-                    await self._journal.give_back(name, tuple(under_way.values()), self._clock.now())
+                    await self._journal.give_back(name, tuple(under_way.values()), now)
                     astray = False
-                claimed, pause_s = await self._claim(name, destination, state, len(under_way))
+                claimed, pause_s = await self._claim(name, destination, state, len(under_way), now)
             except JournalUnavailable as error:
                 logger.error("deliveries to {} wait: {}", name, error)
                 astray = True
@@ -161,6 +167,24 @@ class Relay:
         if under_way:
             await asyncio.wait(under_way)
 
+    async def _follow_clock(self) -> datetime:
+        """The present instant. When somebody has set the clock since the last look, the journal has followed.
+
+        Otherwise a step ahead would end the leases of attempts under way, and after a step back everything that waits
+        would wait for as much longer. What is claimed must be claimed at the instant that is given here.
+        """
+        async with self._following:
+            now = self._clock.now()
+            origin = now - self._clock.elapsed()
+            by = origin - self._origin
+            if abs(by) >= _STEP:
+                await self._journal.follow_clock(by, now)
+                logger.warning("the clock was set by {:+.1f} s; leases and due times have followed", by.total_seconds())
+                # The time in doubt was measured by the old clock: it begins anew.
+                self._listening_since = now
+            self._origin = origin
+            return now
+
     def _learn(self, state: Throttle, destination: Destination, outcome: Outcome | None) -> Throttle:
         if outcome is None:
             return state
@@ -168,10 +192,9 @@ class Relay:
         return throttle.learn(state, outcome, self._clock.now(), self._chance(), policy)
 
     async def _claim(
-        self, name: str, destination: Destination, state: Throttle, in_flight: int
+        self, name: str, destination: Destination, state: Throttle, in_flight: int, now: datetime
     ) -> tuple[tuple[Claimed, ...], float]:
-        """What may be sent now, and how long to wait before looking again."""
-        now = self._clock.now()
+        """What may be sent at `now`, and how long to wait before looking again."""
         limit = throttle.allowance(state, in_flight, destination.at_once, now)
         if not limit:
             opens_at = throttle.opens_at(state, now)
@@ -211,7 +234,8 @@ class Relay:
         then: tuple[NewDelivery, ...] = (note,) if note else ()
         kind = kind_of(claimed.body)
         # Until the lease ends nobody else claims this delivery, so a full disk may be waited out.
-        while self._clock.now() < now + self._lease / 2:
+        until = self._clock.elapsed() + self._lease / 2
+        while self._clock.elapsed() < until:
             try:
                 kept = await self._journal.finish(claimed, settlement, (), then, self._clock.now())
                 break

@@ -36,6 +36,12 @@ def subject(salt: bytes, connector: str, conversation_id: str) -> str:
     return pseudonym(salt, f"{connector}:{conversation_id}")
 
 
+def newest_at(database: Database) -> datetime | None:
+    """When the newest row was written, by the clock of whoever wrote it; None in a new journal."""
+    found = database.rows("newest_audit")
+    return instant(found[0][0]) if found else None
+
+
 def add(database: Database, entry: AuditEntry, about: About, now: datetime) -> None:
     """Have one row written at the end of the transaction."""
     details = details_json(entry.details)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
+from loguru import logger
+
 from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement
@@ -112,6 +114,9 @@ class StoredJournal:
             opened.writing.begin()
             salt = _salt(opened.writing)
             lanes.break_leases(opened.writing, node, now)
+            newest_at = audits.newest_at(opened.writing)
+            if newest_at is not None and lanes.follow_clock_since(opened.writing, node, newest_at, now):
+                logger.warning("the clock was set back since the journal was last written: what waits is due now")
             while audits.link_older(opened.writing):
                 # A transaction for each batch: among nodes the others need not wait for all.
                 opened.writing.commit()
@@ -172,6 +177,11 @@ class StoredJournal:
         """See `ports.Journal.give_back`."""
         node = self._alive().node
         return await self._write(lambda database: lanes.give_back(database, node, destination, under_way, now))
+
+    async def follow_clock(self, by: timedelta, now: datetime) -> None:
+        """See `ports.Journal.follow_clock`."""
+        node = self._alive().node
+        await self._write(lambda database: lanes.follow_clock(database, node, by, now))
 
     async def finish(
         self,

@@ -22,6 +22,9 @@ from engine.journal.statements import Database
 _SENT_AUDIT = {DeliveryKind.ACKNOWLEDGEMENT: "acknowledged", DeliveryKind.ESCALATION: "escalated"}
 
 
+# By how much the clocks of nodes may differ.
+_AGREED = timedelta(seconds=20)
+_LONG_AGO = timedelta(days=1)
 # No attempt takes longer; a receipt that came first leaves its row with an owner for as long.
 _ATTEMPT = timedelta(minutes=10)
 
@@ -271,6 +274,27 @@ def drop(database: Database, delivery_id: str, reason: str, now: datetime) -> De
 def break_leases(database: Database, node: str, now: datetime) -> None:
     """Queue again, in doubt and due now, what an earlier life of this node was sending when it ended."""
     database.rows("break_leases", micros(now), node)
+
+
+def follow_clock(database: Database, node: str, by: timedelta, now: datetime) -> None:
+    """Date what the old time was written on anew; see `ports.Journal.follow_clock`."""
+    step = by // timedelta(microseconds=1)
+    database.rows("move_leases", step, node)
+    if step < 0:
+        database.rows("move_due_times", step, micros(now))
+        database.rows("move_first_attempts", step, micros(now))
+
+
+def follow_clock_since(database: Database, node: str, newest: datetime, now: datetime) -> bool:
+    """Do that at the start of a node, where `newest` was written in an earlier life or by another; whether it was set.
+
+    How far nobody knows: it may have gone on for long after that. A day too much makes due what waits, and makes
+    look-ups begin too early, which finds more.
+    """
+    if newest <= now + _AGREED:
+        return False
+    follow_clock(database, node, min(now - newest, -_LONG_AGO), now)
+    return True
 
 
 def give_back(database: Database, node: str, destination: str, under_way: Sequence[str], now: datetime) -> int:

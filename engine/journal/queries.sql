@@ -75,6 +75,9 @@ SELECT seq, at, kind, ticket_id, inbox_id, subject, details, chain FROM audit WH
 -- name: audit_before
 SELECT seq, at, kind, ticket_id, inbox_id, subject, details, chain FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?
 
+-- name: newest_audit
+SELECT at FROM audit WHERE seq = (SELECT max(seq) FROM audit)
+
 
 -- name: find_message
 -- Under its own name, or under that which it got when its client was erased.
@@ -281,6 +284,16 @@ WHERE seq = ?
 -- name: break_leases
 UPDATE deliveries SET state = 'queued', doubtful = 1, owner = NULL, due_at = ?
 WHERE head = 1 AND state = 'sending' AND owner = ?
+
+-- name: move_leases
+UPDATE deliveries SET due_at = due_at + ? WHERE head = 1 AND state = 'sending' AND owner = ?
+
+-- name: move_due_times
+UPDATE deliveries SET due_at = due_at + ? WHERE state IN ('queued', 'sending') AND state = 'queued' AND due_at > ?
+
+-- name: move_first_attempts
+UPDATE deliveries SET first_attempt_at = first_attempt_at + ?
+WHERE state IN ('queued', 'sending') AND first_attempt_at > ?
 
 -- name: held_by_node
 SELECT seq, id FROM deliveries WHERE head = 1 AND state = 'sending' AND owner = ? AND destination = ?

@@ -58,6 +58,7 @@ _FAULTS: dict[str, dict[str, Any]] = {
     "cut": {"do": "cut_before"},
     "cut after": {"do": "cut_after"},
     "hang": {"do": "hang_before"},
+    "drip": {"do": "drip_after"},
     "away": {"do": "away"},
 }
 

@@ -85,6 +85,7 @@ async def test_follows_no_redirect() -> None:
         pytest.param("cut_before", "the connection to the network broke before its answer was read", id="cut"),
         pytest.param("cut_after", "the connection to the network broke before its answer was read", id="cut after"),
         pytest.param("hang_before", "the network did not answer within 0.2 s", id="hang"),
+        pytest.param("drip_after", "the network did not answer within 0.2 s", id="drip"),
     ],
 )
 async def test_knows_nothing_after_a_broken_exchange(do: str, reason: str) -> None:

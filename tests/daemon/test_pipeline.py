@@ -257,6 +257,15 @@ async def test_a_message_is_left_to_the_node_that_accepted_it_for_a_while(tmp_pa
     assert waiting.inbound.event.conversation_id == "wa-elsewhere"
 
 
+async def test_a_message_from_before_the_clock_was_set_back_is_decided_at_once(tmp_path: Path) -> None:
+    """Its time lies in the future: neither the decision waits for that nor what is said then."""
+    async with running(tmp_path, patience=timedelta(seconds=2)) as parts:
+        await parts.journal.accept([inbound(1)], parts.clock.now() + timedelta(hours=1))
+        await parts.settled()
+        (post,) = await parts.journal.claim("mattermost", list(DeliveryKind), 9, LEASE, parts.clock.now())
+    assert isinstance(post.body, Escalation)
+
+
 async def test_what_others_decided_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A node does not remember without end what it accepted and another one decided."""
     monkeypatch.setattr("engine.pipeline._OWN_LIMIT", 2)

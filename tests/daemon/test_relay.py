@@ -81,6 +81,12 @@ class Running:
             while await self.state(kind) is not state:
                 await asyncio.sleep(0.001)
 
+    async def reached_all(self) -> None:
+        """Wait until everything was sent."""
+        async with asyncio.timeout(5):
+            while {one.state for one in await self.journal.deliveries(None, 50)} != {DeliveryState.SENT}:
+                await asyncio.sleep(0.001)
+
     async def later(self, **span: float) -> None:
         """Let what is in flight end, or its lease would; then let time pass."""
         async with asyncio.timeout(5):
@@ -358,3 +364,77 @@ async def test_the_time_in_doubt_begins_anew_when_the_journal_was_away(
         await parts.later(seconds=61)
         await parts.reached(DeliveryKind.ACKNOWLEDGEMENT, DeliveryState.SENT)
     assert len(parts.wa.sent) == 2
+
+
+async def test_what_is_being_sent_is_not_claimed_again_when_the_clock_jumps_ahead(tmp_path: Path) -> None:
+    """Its lease seems to be over for fifty minutes, and the attempt is under way: it is not made twice."""
+    entered, release = asyncio.Event(), asyncio.Event()
+
+    class Slow(ScriptedNetwork):
+        async def send(self, claimed: Claimed) -> Outcome:
+            entered.set()
+            await release.wait()
+            return await super().send(claimed)
+
+    journal = StoredJournal(SqliteStore(tmp_path / "journal.db"))
+    parts = Running(journal, Policy())
+    parts.wa = Slow("wa")
+    parts.relay._destinations["wa"] = Destination(parts.wa, 1000, 8)  # type: ignore[index]
+    await journal.open("main", parts.clock.now())
+    task = asyncio.create_task(parts.relay.run())
+    await parts.route(1)
+    await entered.wait()
+    parts.clock.jump(hours=1)
+    # The next message of another client goes out, so the relay has looked since.
+    await parts.route(2, "wa-2")
+    async with asyncio.timeout(5):
+        while len(parts.mattermost.sent) < 2:
+            await asyncio.sleep(0.001)
+    release.set()
+    await parts.reached_all()
+    parts.relay.stop()
+    await task
+    await journal.close()
+    assert [claimed.attempt for claimed in parts.wa.sent] == [1, 1]
+    assert parts.wa.asked == []
+
+
+async def test_the_time_in_doubt_begins_anew_when_the_clock_jumps(tmp_path: Path) -> None:
+    """An hour on the clock is no time for a network to tell what became of a message."""
+    async with running(tmp_path, Policy(in_doubt_wait=timedelta(seconds=60))) as parts:
+        parts.wa.outcomes.append(Unknown("cut"))
+        await parts.route(1)
+        await until(lambda: len(parts.wa.sent) == 1)
+        await parts.reached(DeliveryKind.ACKNOWLEDGEMENT, DeliveryState.QUEUED)
+        parts.clock.jump(hours=1)
+        parts.relay.wake()
+        await until(lambda: len(parts.wa.asked) == 1)
+        await parts.reached(DeliveryKind.ACKNOWLEDGEMENT, DeliveryState.QUEUED)
+        assert len(parts.wa.sent) == 1
+        await parts.later(seconds=61)
+        await parts.reached(DeliveryKind.ACKNOWLEDGEMENT, DeliveryState.SENT)
+    assert len(parts.wa.sent) == 2
+
+
+async def test_a_clock_that_is_set_back_holds_no_delivery_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was refused while the clock was an hour ahead is sent again after its own pause, even when the journal is
+    away just then."""
+    monkeypatch.setattr("engine.relay._RETRY_S", 0.001)
+    async with running(tmp_path) as parts:
+        parts.clock.jump(hours=1)
+        parts.wa.outcomes.append(REFUSED)
+        await parts.route(1)
+        await until(lambda: len(parts.wa.sent) == 1)
+        await parts.reached(DeliveryKind.ACKNOWLEDGEMENT, DeliveryState.QUEUED)
+        follow, refusals = parts.journal.follow_clock, iter([JournalUnavailable("the disk is full")])
+
+        async def away_once(*arguments: Any) -> None:
+            for refusal in refusals:
+                raise refusal
+            await follow(*arguments)
+
+        monkeypatch.setattr(parts.journal, "follow_clock", away_once)
+        parts.clock.jump(hours=-1)
+        await parts.later(seconds=1)
+        await parts.reached(DeliveryKind.ACKNOWLEDGEMENT, DeliveryState.SENT)
+    assert [claimed.attempt for claimed in parts.wa.sent] == [1, 2]

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -32,6 +32,8 @@ from engine.journal.sqlite import SqliteStore
 
 LANES = ("wa-0", "wa-1", "wa-2")
 SECOND = timedelta(seconds=1)
+# For as long an attempt may come back after a receipt has settled its delivery.
+ATTEMPT = timedelta(minutes=10)
 # What an attempt may end with; an index into these is one step of a story.
 ENDS = (
     SENT,
@@ -68,6 +70,8 @@ class Seen:
     under_way: dict[str, Claimed] = field(default_factory=dict)
     state: dict[str, DeliveryState] = field(default_factory=dict)
     in_doubt: set[str] = field(default_factory=set)
+    # The attempts whose delivery a receipt settled before they came back, and when.
+    overtaken: dict[str, tuple[Claimed, datetime]] = field(default_factory=dict)
     expired: bool = False
 
     def check_claim(self, one: Claimed) -> None:
@@ -135,6 +139,8 @@ class Story:
         one = self.seen.claims[-1 - which % len(self.seen.claims)]
         current = self.seen.under_way.get(one.id) == one
         kept = await finish(self.journal, one, ENDS[end], self.now)
+        if self.seen.overtaken.get(one.id, (None, NOW))[0] == one:
+            del self.seen.overtaken[one.id]
         if current:
             assert kept
             self.seen.settle(one.id, ENDS[end])
@@ -149,13 +155,17 @@ class Story:
         word = receipt(key, "failed" if failed else "sent", f"{key}-{attempt.token}", "mattermost")
         assert await self.journal.note_receipts([word], self.now, escalate_to="mattermost") == 1
         self.seen.settle(key, DEAD if failed else SENT)
+        self.seen.overtaken[key] = attempt, self.now
 
     async def redrive(self, which: int, _: int) -> None:
         if not self.seen.said:
             return
         delivery_id = self.seen.said[which % len(self.seen.said)]
         before = await self.journal.redrive(delivery_id, self.now)
-        assert before is self.seen.state[delivery_id]
+        state = self.seen.state[delivery_id]
+        settled_at = self.seen.overtaken.get(delivery_id, (None, NOW - ATTEMPT))[1]
+        under_way = state is DeliveryState.DEAD and self.now <= settled_at + ATTEMPT
+        assert before is (DeliveryState.SENDING if under_way else state)
         if before in {DeliveryState.DEAD, DeliveryState.HELD}:
             self.seen.state[delivery_id] = DeliveryState.QUEUED
 

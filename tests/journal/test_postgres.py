@@ -21,7 +21,7 @@ from journal.samples import (
     opening,
 )
 from standins import postgres
-from standins.postgres import Server
+from standins.postgres import Pair
 
 from engine.core.errors import ConfigurationError, JournalUnavailable
 from engine.journal.journals import StoredJournal
@@ -196,25 +196,17 @@ async def test_a_dead_nodes_work_is_taken_over(node: Node) -> None:
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[Server, Server]]:
+def pair() -> Iterator[Pair]:
     """A primary, and a standby that must have every commit before it counts."""
-    primary = Server(["synchronous_standby_names=standby"])
-    primary.start()
-    primary.execute("SET synchronous_commit = local; CREATE SCHEMA engine")
-    standby = Server(primary=primary)
-    standby.start()
-    yield primary, standby
-    standby.stop()
-    primary.stop()
+    pair = Pair.build("engine")
+    yield pair
+    pair.stop()
 
 
 @pytest.mark.system
-async def test_what_was_accepted_survives_the_loss_of_the_primary(pair: tuple[Server, Server]) -> None:
+async def test_what_was_accepted_survives_the_loss_of_the_primary(pair: Pair) -> None:
     """The primary is killed under writes and the standby promoted: the open journal goes on there, nothing missing."""
-    primary, standby = pair
-    options = primary.address("engine").partition("?")[2]
-    hosts = f"127.0.0.1:{primary.port},127.0.0.1:{standby.port}"
-    journal = StoredJournal(PostgresStore(f"postgresql://engine@{hosts}/postgres?{options}"))
+    journal = StoredJournal(PostgresStore(pair.address("engine")))
     await journal.open("a", NOW)
     taken: list[str] = []
 
@@ -228,9 +220,9 @@ async def test_what_was_accepted_survives_the_loss_of_the_primary(pair: tuple[Se
 
     writing = asyncio.create_task(write())
     await asyncio.sleep(0.5)
-    primary.kill()
+    pair.primary.kill()
     await writing
-    await asyncio.to_thread(standby.promote)
+    await asyncio.to_thread(pair.standby.promote)
     answers = await journal.accept([inbound(name, f"wa-{name[1:]}") for name in taken], NOW)
     assert len(taken) > 10
     assert all(answer.duplicate for answer in answers)

@@ -1,25 +1,18 @@
 """What is old and finished is forgotten, later removed; what is not stays."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from journal.samples import DECISION, NOTHING, NOW, SENT, accepted, claim, escalation, finish, inbound, later, opened
+from standins.parts import SetClock
 
 from engine.ports import Journal
 from engine.retention import Retention
 
 
-class Clock:
-    """A clock that stands still."""
-
-    def __init__(self, days: float) -> None:
-        self._days = days
-
-    def now(self) -> datetime:
-        return NOW + timedelta(days=self._days)
-
-
 async def swept(journal: Journal, days: float) -> None:
-    await Retention(journal, Clock(days), text=timedelta(days=30), metadata=timedelta(days=400)).sweep()
+    await Retention(
+        journal, SetClock(later(days * 86_400)), text=timedelta(days=30), metadata=timedelta(days=400)
+    ).sweep()
 
 
 async def closed(journal: Journal) -> str:

@@ -166,6 +166,11 @@ class Tally:
         return "\n".join(f"{name:<20}{figure:>8}" for name, figure in rows.items())
 
 
+def show(what: str, counted: Tally) -> None:
+    """Print a count, for whoever runs the tests with -s."""
+    print(f"\n{what}\n{counted.table()}")  # noqa: T201 - shown with -s
+
+
 def tally(site: Site, writers: Sequence[Writer], messages: int, *, acknowledged: bool = True) -> Tally:
     """Count what the networks hold against what the clients wrote."""
     sent, posts = site.sent(), site.posts()

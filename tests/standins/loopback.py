@@ -6,7 +6,8 @@ A stand-in is a Network: a request in, an answer out. `Loopback` serves it, in t
     {"on": "POST /api/v4/posts", "do": "cut_after", "times": 1}
 
 `on` is a regular expression for method and path. `do` is `answer` (with `status`, `body`, `headers`), `cut_before`,
-`cut_after`, `hang_before` or `hang_after`, before or after it took effect. `times` defaults to 1; -1: until cleared.
+`cut_after`, `hang_before` or `hang_after`, before or after it took effect, or `drip_after`: the answer comes a byte at
+a time, each after `pace_s`, so that no silence is ever long. `times` defaults to 1; -1: until cleared.
 Control: GET /_recorded, POST /_faults (one or a list), DELETE /_faults, POST /_control (the network's own switches).
 """
 
@@ -75,6 +76,7 @@ class Fault:
     body: Any = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     times: int = 1
+    pace_s: float = 0.1
 
 
 class Loopback:
@@ -143,8 +145,10 @@ class Loopback:
         if fault.do == "answer":
             await _write(writer, Answer(fault.status, fault.body, fault.headers))
             return True
-        if fault.do.endswith("_after"):
-            await self.network.answer(request)
+        answer = await self.network.answer(request) if fault.do.endswith("_after") else Answer()
+        if fault.do.startswith("drip"):
+            await _drip(writer, answer, fault.pace_s)
+            return True
         if fault.do.startswith("hang"):
             await asyncio.Event().wait()
         return False
@@ -185,14 +189,25 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
     return Request(method, unquote(parts.path), query, headers, body)
 
 
-async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:
+def _written(answer: Answer) -> bytes:
     kind = "text/plain" if isinstance(answer.body, str | bytes) else "application/json"
     body = answer.body.encode() if isinstance(answer.body, str) else answer.body
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"content-type": kind, **answer.headers, "content-length": str(len(body))}
     lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}", *(f"{k}: {v}" for k, v in headers.items())]
-    writer.write("\r\n".join((*lines, "", "")).encode("latin-1") + body)
+    return "\r\n".join((*lines, "", "")).encode("latin-1") + body
+
+
+async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:
+    writer.write(_written(answer))
     await writer.drain()
+
+
+async def _drip(writer: asyncio.StreamWriter, answer: Answer, pace_s: float) -> None:
+    for byte in _written(answer):
+        writer.write(bytes((byte,)))
+        await writer.drain()
+        await asyncio.sleep(pace_s)
 
 
 @asynccontextmanager

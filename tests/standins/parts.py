@@ -20,12 +20,22 @@ class SetClock:
     """A clock that stands still until it is set."""
 
     at: datetime = START
+    # By how much somebody has set it.
+    jumped: timedelta = timedelta(0)
 
     def now(self) -> datetime:
         return self.at
 
+    def elapsed(self) -> timedelta:
+        return self.at - START - self.jumped
+
     def advance(self, **span: float) -> None:
         self.at += timedelta(**span)
+
+    def jump(self, **span: float) -> None:
+        """Set it, while no time passes."""
+        self.at += timedelta(**span)
+        self.jumped += timedelta(**span)
 
 
 @dataclass

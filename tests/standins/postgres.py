@@ -14,8 +14,9 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any, LiteralString, Self
 from urllib.parse import quote
 
 import psycopg
@@ -35,8 +36,14 @@ def _programs() -> Path:
 class Server:
     """One server on its own files and sockets: a folder for this machine, a port on loopback."""
 
-    def __init__(self, settings: Sequence[str] = (), primary: "Server | None" = None, name: str = "standby") -> None:
-        """With a `primary` this is its standby, under that name."""
+    def __init__(
+        self,
+        settings: Sequence[str] = (),
+        primary: "Server | None" = None,
+        name: str = "standby",
+        port: int | None = None,
+    ) -> None:
+        """With a `primary` this is its standby, under that name; `port` is that of a server that is gone."""
         self.folder = Path(tempfile.mkdtemp(prefix="engine-pg-"))
         self._settings = tuple(settings)
         self._user = _NOBODY if os.geteuid() == 0 else None
@@ -47,7 +54,7 @@ class Server:
         self.data = self.folder / "data"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+            self.port = port or free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
         if primary is not None:
             self._tool("pg_basebackup", "-d", primary.replication(name), "-D", str(self.data), "-R", "-X", "stream")
@@ -135,6 +142,12 @@ class Server:
         """Make a primary of a standby."""
         self._tool("pg_ctl", "promote", "-w", "-D", str(self.data))
 
+    def await_standby(self, name: str = "standby") -> None:
+        """From now on no commit counts before the standby of that name has it."""
+        with psycopg.connect(self.address("public"), autocommit=True) as connection:
+            connection.execute(SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(name))
+            connection.execute("SELECT pg_reload_conf()")
+
     def execute(self, statement: LiteralString, schema: str = "public") -> list[Any]:
         """Run a statement as an administrator; its rows."""
         with psycopg.connect(self.address(schema), autocommit=True) as connection:
@@ -151,6 +164,48 @@ class Server:
         with psycopg.connect(self.address("public"), autocommit=True) as connection:
             connection.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(name)))
         return self.address(name)
+
+
+@dataclass
+class Pair:
+    """A primary, and a standby that must have every commit before it counts."""
+
+    primary: Server
+    standby: Server
+
+    @classmethod
+    def build(cls, schema: str) -> Self:
+        """Start both, with a schema of that name."""
+        primary = Server()
+        primary.start()
+        primary.schema(schema)
+        pair = cls(primary, Server(primary=primary))
+        pair.standby.start()
+        primary.await_standby()
+        return pair
+
+    def address(self, schema: str) -> str:
+        """Where the engine finds a schema on either."""
+        hosts = f"127.0.0.1:{self.primary.port},127.0.0.1:{self.standby.port}"
+        return f"postgresql://engine@{hosts}/postgres?{self.primary.address(schema).partition('?')[2]}"
+
+    def fail_over(self) -> None:
+        """The primary is killed, the standby takes its place."""
+        self.primary.kill()
+        self.standby.promote()
+
+    def replace_lost(self) -> None:
+        """After that: what was the standby is the primary now, and a new standby listens where the lost one did."""
+        lost, self.primary = self.primary, self.standby
+        lost.stop()
+        self.standby = Server(primary=self.primary, port=lost.port)
+        self.standby.start()
+        self.primary.await_standby()
+
+    def stop(self) -> None:
+        """Stop both."""
+        self.standby.stop()
+        self.primary.stop()
 
 
 @functools.cache

@@ -25,6 +25,7 @@ from engine.control import ControlClient
 from engine.settings import control_socket
 
 ROOT = Path(__file__).parents[2]
+_PATH = f"{ROOT / 'tests'}:{ROOT}"
 SECRETS = {
     "ENGINE_CLOUD_ACCESS_TOKEN": graph.TOKEN,
     "ENGINE_CLOUD_APP_SECRET": graph.APP_SECRET,
@@ -91,7 +92,7 @@ class Standin:
 
     def __init__(self, name: str, folder: Path) -> None:
         command = [sys.executable, "-m", "standins.deadly", name, "--port", str(free_port())]
-        environ = {**_without_coverage(), "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}"}
+        environ = {**_without_coverage(), "PYTHONPATH": _PATH}
         with (folder / f"{name}.log").open("w") as log:
             self.process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log, text=True)
         self._http = httpx.Client(trust_env=False, timeout=10)
@@ -165,6 +166,8 @@ class Site:
     measured: bool = True
     # It shares the networks of another installation, which closes them.
     guest: bool = False
+    # What runs in the place of `engine`.
+    program: str = "engine.cli"
 
     @classmethod
     def build(
@@ -227,10 +230,11 @@ class Site:
     def launch(self, **environ: str) -> None:
         """Start the daemon and return at once."""
         assert self.process is None, "it runs already"
-        command = [sys.executable, "-m", "engine.cli", "run", "--config", str(self.config), "--log-level", "DEBUG"]
+        command = [sys.executable, "-m", self.program, "run", "--config", str(self.config), "--log-level", "DEBUG"]
         kept = {key: value for key, value in os.environ.items() if not key.startswith("ENGINE_")}
         if not self.measured:
             kept = _without_coverage()
+        kept["PYTHONPATH"] = _PATH
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env={**kept, **self.environ, **environ}, stdout=log, stderr=log

@@ -7,8 +7,18 @@ import pytest
 from standins.processes import Site
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=6, help="how often the daemon is killed at random (default: 6)")
+@pytest.fixture
+def kills(pytestconfig: pytest.Config) -> int:
+    """How often something is killed at random."""
+    chosen: int | None = pytestconfig.getoption("--kills")
+    usual = 100 if pytestconfig.getoption("--long") else 6
+    return usual if chosen is None else chosen
+
+
+@pytest.fixture
+def scale(pytestconfig: pytest.Config) -> int:
+    """How much of everything else there is: as many clients, as often."""
+    return 10 if pytestconfig.getoption("--long") else 1
 
 
 @pytest.fixture
@@ -25,6 +35,26 @@ def build(tmp_path: Path) -> Iterator[Callable[..., Site]]:
         site.close()
     for site in sites:
         assert site.leaks() == []
+
+
+@pytest.fixture
+def build_nodes(build: Callable[..., Site]) -> Iterator[Callable[..., tuple[Site, Site]]]:
+    """Make two nodes on one database, which are not started yet."""
+    guests: list[Site] = []
+
+    def make(address: str, in_doubt_wait: str = "8s") -> tuple[Site, Site]:
+        first = build(measured=False)
+        first.write_config(in_doubt_wait, f'journal: "{address}"\nnode: a\n')
+        second = first.beside("second", in_doubt_wait, f'journal: "{address}"\nnode: b\n')
+        guests.append(second)
+        first.graph.order(callback_url=" ".join(f"{node.url}/webhooks/cloud" for node in (first, second)))
+        return first, second
+
+    yield make
+    for guest in guests:
+        guest.close()
+    for guest in guests:
+        assert guest.leaks() == []
 
 
 @pytest.fixture

@@ -1,27 +1,25 @@
 """kill -9 at any moment: nothing that was accepted is lost, nothing is said twice, no ticket number is skipped.
 
-At random moments under load (`pytest tests/system --kills 50` for more of them), and exactly while a network holds a
-request of the daemon's, before or after it took effect.
+At random moments under load (`pytest tests/system --kills 50` for more of them, or `--long`), and exactly while a
+network holds a request of the daemon's, before or after it took effect.
 """
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 
 import pytest
-from standins.clients import Meta, Writer, plant, settled
-from standins.processes import Site
+from standins.clients import Meta, Writer, plant, settled, show
+from standins.processes import Site, wait_until
 
 pytestmark = pytest.mark.system
 MESSAGES = 4
 
 
 @pytest.mark.timeout(1800)
-async def test_nothing_is_lost_or_doubled_by_kills_under_load(
-    build: Callable[..., Site], request: pytest.FixtureRequest
-) -> None:
+async def test_nothing_is_lost_or_doubled_by_kills_under_load(build: Callable[..., Site], kills: int) -> None:
     """Forty messages a second, each repeated until taken, come out once and in order however often the daemon dies."""
-    kills = request.config.getoption("--kills", 6)
     site = build(in_doubt_wait="8s", measured=False)
     site.start()
     chance = random.Random(2026)  # noqa: S311 - moments, not secrets
@@ -34,7 +32,7 @@ async def test_nothing_is_lost_or_doubled_by_kills_under_load(
             await asyncio.to_thread(site.start)
         await load
     counted = await asyncio.to_thread(settled, site, writers, MESSAGES)
-    print(f"\n{kills} kills; answers to notifications by status: {dict(meta.answers)}\n{counted.table()}")  # noqa: T201 - shown with -s
+    show(f"{kills} kills; answers to notifications by status: {dict(meta.answers)}", counted)
     assert meta.answers[200] == len(writers) * MESSAGES
     assert counted.faults == ()
     assert (counted.acknowledged, counted.posted) == (len(writers), len(writers) * MESSAGES)
@@ -68,3 +66,25 @@ async def test_a_kill_while_a_network_holds_a_request_doubles_nothing(
     counted = await asyncio.to_thread(settled, site, writers, 2)
     assert counted.faults == ()
     assert (counted.acknowledged, counted.posted) == (1, 2)
+
+
+async def test_a_restart_after_a_kill_goes_on_by_itself(build: Callable[..., Site]) -> None:
+    """What waited when the daemon was killed leaves as soon as it runs again; `-s` shows after how long."""
+    site = build(measured=False)
+    site.start()
+    writers = [Writer(number) for number in range(8)]
+    await asyncio.to_thread(site.mattermost.refuse)
+    async with Meta(site) as meta:
+        await meta.converse(writers, MESSAGES, 100)
+    await asyncio.to_thread(wait_until, lambda: len(site.sent()) == len(writers), "every client is acknowledged")
+    site.kill()
+    await asyncio.to_thread(site.mattermost.accept)
+    assert site.posts() == []
+    began = time.monotonic()
+    site.launch()
+    await asyncio.to_thread(wait_until, lambda: len(site.posts()) > 0, "the first post is out", look_s=0.01)
+    took_s = time.monotonic() - began
+    counted = await asyncio.to_thread(settled, site, writers, MESSAGES)
+    show(f"{took_s:.2f} s from the restart after kill -9 to the first delivery", counted)
+    assert counted.faults == ()
+    assert (counted.acknowledged, counted.posted) == (len(writers), len(writers) * MESSAGES)

@@ -1,15 +1,19 @@
-"""Networks that are away, refuse, ask for patience or hang up: what was accepted comes out once when they are back."""
+"""Networks that are away, refuse, ask for patience, hang up or answer byte by byte: what was accepted comes out once
+when they are back, and nothing else waits for it.
+"""
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
-from standins.clients import Meta, Writer, plant, settled, tally
+from standins.clients import Meta, Writer, mark, plant, settled, show, tally
 from standins.graph import graph_error
 from standins.processes import Site, Standin, wait_until
 
 pytestmark = pytest.mark.system
 MESSAGES = 3
+PAGE = "<html><body>502, 503 or 504 of a proxy</body></html>"
 
 
 @pytest.mark.parametrize("outage", ["refused", "database down"])
@@ -77,6 +81,64 @@ async def test_a_network_that_asks_for_patience_gets_it(site: Site) -> None:
     # Seen a little late the first time, so a little less may seem to have passed.
     assert {network: again[network] - moment > 1.7 for network, moment in asked.items()} == dict.fromkeys(asked, True)
     assert counted.faults == ()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("network", "answer"),
+    [
+        pytest.param("graph", graph_error(2, 500), id="graph-500"),
+        pytest.param("graph", {"status": 503, "body": PAGE}, id="graph-503-page"),
+        pytest.param("mattermost", {"status": 500, "body": {"id": "", "status_code": 500}}, id="mattermost-500"),
+        pytest.param("mattermost", {"status": 503, "body": PAGE}, id="mattermost-503-page"),
+    ],
+)
+async def test_a_network_in_trouble_holds_up_no_other(
+    site: Site, network: str, answer: dict[str, Any], scale: int
+) -> None:
+    """While one answers 5xx to everything and asks for no patience, the other gets all of its messages; then this one
+    gets its own, once and in order."""
+    failing = site.graph if network == "graph" else site.mattermost
+    failing.fail(".*", "answer", times=-1, **answer)
+    writers = [Writer(number) for number in range(8 * scale)]
+    async with Meta(site) as meta:
+        await meta.converse(writers, MESSAGES, 100)
+    if network == "graph":
+        complete, silent = (lambda: len(site.posts()) == len(writers) * MESSAGES), site.sent
+    else:
+        complete, silent = (lambda: len(site.sent()) == len(writers)), site.posts
+    await asyncio.to_thread(wait_until, complete, f"what does not go to {network} came out")
+    await asyncio.to_thread(wait_until, lambda: len(failing.seen()) > 5, f"{network} is asked again and again")
+    assert silent() == []
+    failing.mend()
+    counted = await asyncio.to_thread(settled, site, writers, MESSAGES)
+    show(f"{network} answered {answer['status']} for a while", counted)
+    assert counted.faults == ()
+    assert (counted.acknowledged, counted.posted) == (len(writers), len(writers) * MESSAGES)
+
+
+@pytest.mark.timeout(900)
+async def test_answers_that_drip_say_nothing_twice(site: Site, scale: int) -> None:
+    """Each network takes a message and answers it a byte at a time, longer than an attempt may take: it comes out once
+    all the same, and nobody else's messages wait for it."""
+    slow, others = [Writer(0)], [Writer(number) for number in range(1, 8 * scale)]
+    plant(site, slow)
+    async with Meta(site) as meta:
+        for network, on in ((site.graph, "POST /v23.0/.*"), (site.mattermost, "POST /api/v4/posts")):
+            network.fail(on, "drip_after")
+        await meta.deliver(slow[0].notification(0))
+        await asyncio.to_thread(wait_until, lambda: (len(site.sent()), len(site.posts())) == (1, 1), "both took it")
+        for message in range(1, MESSAGES):
+            await meta.deliver(slow[0].notification(message))
+        await meta.converse(others, MESSAGES, 100)
+    counted = await asyncio.to_thread(settled, site, [*slow, *others], MESSAGES)
+    show("answers a byte at a time", counted)
+    assert counted.faults == ()
+    assert (counted.acknowledged, counted.posted) == (len(others) + 1, (len(others) + 1) * MESSAGES)
+    _, *after = [number for number, post in enumerate(site.posts()) if mark(slow[0].number, 0)[:8] in post["message"]]
+    assert after == [counted.posted - 2, counted.posted - 1]
+    assert "the Graph API did not answer within 10 s" in site.logged()
+    assert "Mattermost did not answer within 10 s" in site.logged()
 
 
 def _asked_at(network: Standin, what: str, times: int) -> float:

@@ -7,12 +7,16 @@ import asyncio
 import random
 import re
 import shutil
+import signal
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from standins.clients import TOPICS, Meta, Writer, settled
+from standins.clients import TOPICS, Meta, Writer, plant, settled, show
 from standins.postgres import Server
 from standins.processes import Site, wait_until
+
+from engine.relay import LEASE_AMONG_NODES
 
 pytestmark = pytest.mark.system
 MESSAGES = 4
@@ -28,28 +32,19 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def nodes(build: Callable[..., Site], server: Server) -> Iterator[tuple[Site, Site]]:
+def nodes(build_nodes: Callable[..., tuple[Site, Site]], server: Server) -> tuple[Site, Site]:
     """Two running nodes."""
-    first = build(measured=False)
-    address = server.schema("engine")
-    first.write_config("8s", f'journal: "{address}"\nnode: a\n')
-    second = first.beside("second", "8s", f'journal: "{address}"\nnode: b\n')
-    first.graph.order(callback_url=" ".join(f"{node.url}/webhooks/cloud" for node in (first, second)))
-    try:
-        first.start()
-        second.start()
-        yield first, second
-    finally:
-        second.close()
-    assert second.leaks() == []
+    nodes = build_nodes(server.schema("engine"))
+    for node in nodes:
+        node.start()
+    return nodes
 
 
 @pytest.mark.timeout(3600)
 async def test_kills_of_nodes_and_of_the_server_lose_and_double_nothing(
-    nodes: tuple[Site, Site], server: Server, request: pytest.FixtureRequest
+    nodes: tuple[Site, Site], server: Server, kills: int
 ) -> None:
     """Forty messages a second on both nodes come out once and in order, however often a process dies."""
-    kills = request.config.getoption("--kills", 6)
     chance = random.Random(2026)  # noqa: S311 - moments, not secrets
     writers = [Writer(number) for number in range(30 + 20 * kills)]
     async with Meta(*nodes) as meta:
@@ -65,9 +60,71 @@ async def test_kills_of_nodes_and_of_the_server_lose_and_double_nothing(
             await asyncio.to_thread(victim.start)
         await load
     counted = await asyncio.to_thread(settled, nodes[0], writers, MESSAGES)
-    print(f"\n{kills} kills; answers to notifications by status: {dict(meta.answers)}\n{counted.table()}")  # noqa: T201 - shown with -s
+    show(f"{kills} kills; answers to notifications by status: {dict(meta.answers)}", counted)
     assert counted.faults == ()
     assert (counted.acknowledged, counted.posted) == (len(writers), len(writers) * MESSAGES)
+
+
+@pytest.mark.timeout(3600)
+async def test_kills_of_everything_at_once_lose_and_double_nothing(
+    nodes: tuple[Site, Site], server: Server, kills: int
+) -> None:
+    """Both daemons and the database server die in the same moment under forty messages a second, again and again."""
+    times = 1 + kills // 4
+    chance = random.Random(2026)  # noqa: S311 - moments, not secrets
+    writers = [Writer(number) for number in range(20 + 20 * times)]
+    async with Meta(*nodes) as meta:
+        load = asyncio.create_task(meta.converse(writers, MESSAGES, 40))
+        for _ in range(times):
+            await asyncio.sleep(chance.uniform(0.2, 1.5))
+            for node in nodes:
+                node.signal(signal.SIGKILL)
+            server.kill()
+            assert [node.wait() for node in nodes] == [-9, -9]
+            await asyncio.to_thread(server.start)
+            await asyncio.gather(*(asyncio.to_thread(node.start) for node in nodes))
+        await load
+    counted = await asyncio.to_thread(settled, nodes[0], writers, MESSAGES)
+    show(f"{times} kills of both daemons and the database server together", counted)
+    assert counted.faults == ()
+    assert (counted.acknowledged, counted.posted) == (len(writers), len(writers) * MESSAGES)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    ("network", "on"),
+    [("graph", "POST /v23.0/.*"), ("mattermost", "POST /api/v4/posts")],
+    ids=["acknowledgement", "post"],
+)
+async def test_what_a_dead_node_was_sending_is_taken_over(
+    build_nodes: Callable[..., tuple[Site, Site]], server: Server, network: str, on: str, pytestconfig: pytest.Config
+) -> None:
+    """A node dies while a network holds its request, and stays away: the other says it when the lease is over. The
+    lease is shortened to 6 s; `--long` waits for the real one."""
+    victim, heir = nodes = build_nodes(server.schema("engine"), "2s")
+    lease_s = LEASE_AMONG_NODES.total_seconds() if pytestconfig.getoption("--long") else 6.0
+    for node in nodes:
+        node.program = "standins.altered"
+        node.start(LEASE_S=str(lease_s))
+    standin = victim.graph if network == "graph" else victim.mattermost
+    standin.order(kill={"on": on, "when": "before", "pid": victim.pid})
+    writers = [Writer(0)]
+    plant(victim, writers)
+    # So that it is the victim who sends.
+    heir.signal(signal.SIGSTOP)
+    async with Meta(victim) as meta:
+        await meta.deliver(writers[0].notification(0))
+        assert await asyncio.to_thread(victim.wait) == -9
+    began = time.monotonic()
+    heir.signal(signal.SIGCONT)
+    async with Meta(heir) as meta:
+        await meta.deliver(writers[0].notification(0))
+        await meta.deliver(writers[0].notification(1))
+    counted = await asyncio.to_thread(settled, heir, writers, 2, lease_s + 30)
+    assert standin.recorded()["killed"] == ["before"]
+    show(f"taken over after {time.monotonic() - began:.1f} s; the lease is {lease_s:g} s", counted)
+    assert counted.faults == ()
+    assert (counted.acknowledged, counted.posted) == (1, 2)
 
 
 async def test_both_nodes_take_part_and_follow_the_switch(nodes: tuple[Site, Site]) -> None:
