@@ -8,8 +8,10 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from engine.core.contracts import Json
@@ -19,8 +21,21 @@ from engine.core.events import Inbound, Receipt
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
-from engine.journal import announcements, audits, erasures, lanes, messages, receipts, reports, retention, switches
+from engine.journal import (
+    announcements,
+    audits,
+    backups,
+    checks,
+    erasures,
+    lanes,
+    messages,
+    receipts,
+    reports,
+    retention,
+    switches,
+)
 from engine.journal.audits import About
+from engine.journal.checks import Inspected
 from engine.journal.lanes import Bound
 from engine.journal.statements import Database
 from engine.journal.writer import Session, Writer
@@ -50,6 +65,16 @@ class Opened(Protocol):
     @property
     def reading(self) -> Connection:
         """The connection that reads."""
+        ...
+
+    def inspect(self) -> AbstractContextManager[Inspected]:
+        """A further connection that reads, for a look that takes its time. `close` ends the look."""
+        ...
+
+    def copy_into(self, path: Path) -> Json:
+        """Fill an empty file with the journal as it is now, while it goes on; what `checks.verify` finds in it. Blocks,
+        until `close` at most; raises UsageError where a journal is no file.
+        """
         ...
 
     def forget(self) -> bool:
@@ -243,6 +268,14 @@ class StoredJournal:
         told = await self._write(lambda database: erasures.erase(database, phone, conversation, now, life.salt))
         return {**told, "gone": await asyncio.to_thread(life.opened.forget)}
 
+    async def check(self) -> Json:
+        """See `ports.Journal.check`."""
+        return await asyncio.to_thread(_check, self._alive().opened)
+
+    async def backup(self, path: Path) -> Json:
+        """See `ports.Journal.backup`."""
+        return await asyncio.to_thread(backups.back_up, self._alive().opened.copy_into, path)
+
     async def sweep(
         self, table: str, before: datetime, after: int | None, limit: int, *, remove: bool, clean: bool
     ) -> Swept:
@@ -259,6 +292,11 @@ def _salt(database: Database) -> bytes:
     salt = secrets.token_bytes(_SALT_BYTES)
     database.rows("write_meta", "salt", salt.hex())
     return salt
+
+
+def _check(opened: Opened) -> Json:
+    with opened.inspect() as journal:
+        return checks.check(journal)
 
 
 def _end(life: _Life) -> None:

@@ -358,3 +358,11 @@ DELETE FROM inbox WHERE id = ?
 
 -- name: remove_delivery
 DELETE FROM deliveries WHERE seq = ?
+
+-- name: doubt_open_deliveries
+-- Of a journal that was put back: whatever was open may have been sent since, at any time after it was ordered.
+UPDATE deliveries SET
+    state = 'queued', doubtful = 1, owner = NULL, due_at = CASE WHEN state = 'sending' THEN ? ELSE due_at END,
+    first_attempt_at = COALESCE(first_attempt_at, created_at)
+WHERE state IN ('queued', 'sending')
+RETURNING id

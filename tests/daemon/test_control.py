@@ -76,6 +76,12 @@ class Daemon:
     async def erase(self, phone: str | None, conversation: str | None) -> Json:
         return self._note("erase", phone, conversation)
 
+    async def check_journal(self) -> Json:
+        return self._note("check the journal")
+
+    async def back_up(self, file: str) -> Json:
+        return self._note("back up", file)
+
 
 @dataclass
 class Office:
@@ -141,6 +147,15 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
             id="drop",
         ),
         pytest.param(lambda client: client.redrive("d1"), ("redrive", "d1"), {"asked": "redrive"}, id="redrive"),
+        pytest.param(
+            lambda client: client.check_journal(), ("check the journal",), {"asked": "check the journal"}, id="check"
+        ),
+        pytest.param(
+            lambda client: client.back_up(Path("/b/a b.db")),
+            ("back up", "/b/a b.db"),
+            {"asked": "back up"},
+            id="backup",
+        ),
         pytest.param(
             lambda client: client.redrive("a b?c#d"), ("redrive", "a b?c#d"), {"asked": "redrive"}, id="an odd id"
         ),
