@@ -74,7 +74,7 @@ def _holds(journal: Inspected, schema: int) -> Json:
         "deliveries": deliveries,
         "open": opened,
         "audit": audit,
-        "newest": None if newest is None else instant(newest).isoformat().replace("+00:00", "Z"),
+        "newest": None if newest is None else instant(newest).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "schema": schema,
     }
 

@@ -54,8 +54,8 @@ def copy(journal: Path, store: PostgresStore) -> Json:
             return {**told, "tables": {}}
         if told["holds"]["schema"] != len(MIGRATIONS):
             raise UsageError(
-                f"{journal} has schema {told['holds']['schema']} and this engine writes schema {len(MIGRATIONS)}; start "
-                "the daemon of this version on it once, which brings it up to date, and stop it again"
+                f"{journal} has schema {told['holds']['schema']} and this engine writes schema {len(MIGRATIONS)}; "
+                "start the daemon of this version on it once, which brings it up to date, and stop it again"
             )
         tables = source.tables()
         with store.filling() as target:

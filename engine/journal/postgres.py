@@ -47,7 +47,7 @@ _SESSION = (
     "SET client_min_messages = warning; SET default_transaction_isolation = 'read committed'"
 )
 # An index over many rows takes its time, and so do a copy and a check.
-_PATIENT = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+_PATIENT = ("SET LOCAL statement_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0")
 # Without these a commit that was confirmed can be lost.
 _DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 # Values of synchronous_commit that wait for the server's own disk at least.
@@ -373,7 +373,7 @@ def _inspect(address: str) -> Iterator[_Session]:
     session = _Session(address, None)
     try:
         session.connect()
-        session.run(_SNAPSHOT, _PATIENT)
+        session.run(_SNAPSHOT, *_PATIENT)
         yield session
     finally:
         session.close()
@@ -397,7 +397,7 @@ def _migrate(session: _Session) -> None:
 
 def _make_tables(session: _Session, present: int) -> None:
     # Whoever comes second waits for it.
-    session.run(_PATIENT)
+    session.run(*_PATIENT)
     try:
         for step in STEPS[present:]:
             session.raw.execute(step.encode(), prepare=False)

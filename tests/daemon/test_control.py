@@ -175,6 +175,7 @@ async def test_each_question_reaches_its_operation(
         pytest.param(NotFound('no incident "OC-2026-0009"'), NotFound, id="not found"),
         pytest.param(UsageError('there is no state "done"'), UsageError, id="usage"),
         pytest.param(JournalUnavailable("the disk is full"), JournalUnavailable, id="journal"),
+        pytest.param(PermissionRefused("/b cannot be written"), PermissionRefused, id="permission"),
         pytest.param(EngineError("something else"), EngineError, id="anything else of ours"),
     ],
 )
