@@ -1,4 +1,4 @@
-"""Ways to reach inside the journal on SQLite, for tests that need a fault."""
+"""Ways to reach inside the journal, for tests that need a fault."""
 
 import stat
 import threading
@@ -7,9 +7,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import apsw
+import psycopg
 
 from engine.journal import sqlite
 from engine.journal.journals import StoredJournal
+from engine.journal.postgres import PostgresStore
 
 
 def writing(journal: StoredJournal) -> apsw.Connection:
@@ -45,3 +47,16 @@ def connect(folder: Path, resources: ExitStack) -> tuple[sqlite._Connection, sql
     path = folder / "journal.db"
     path.touch()
     return sqlite._connect(path, resources)
+
+
+def meddle(journal: StoredJournal, *statements: str) -> None:
+    """Run statements behind the journal's back, whichever store it is in; on SQLite references are not looked at."""
+    store = journal._store
+    if isinstance(store, PostgresStore):
+        with psycopg.connect(store._address, autocommit=True) as server:
+            for statement in statements:
+                server.execute(statement.encode())
+        return
+    with apsw.Connection(str(path_of(journal))) as file:
+        for statement in statements:
+            file.execute(statement)
