@@ -8,9 +8,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
-from engine.app import SystemClock
 from engine.control import ControlClient
 from engine.core.contracts import Json
 from engine.core.errors import NotFound, UsageError
@@ -85,8 +85,7 @@ def _backup(options: argparse.Namespace) -> int:
 
 def _restore(options: argparse.Namespace) -> int:
     state = _stopped(options, "a backup is put in its place by the means of PostgreSQL (pg_restore, or its recovery)")
-    now = SystemClock.now()
-    done = restores.restore(options.file, journal_file(state), now, replace=options.replace)
+    done = restores.restore(options.file, journal_file(state), _now(), replace=options.replace)
     if done.findings:
         return _say_findings(f"Nothing is restored: {options.file} does not hold together", done.findings)
     write = sys.stdout.write
@@ -96,7 +95,7 @@ def _restore(options: argparse.Namespace) -> int:
     doubt = "deliveries were open and are in doubt now: the networks are asked about them before they are sent again"
     write(f"{done.doubtful} {doubt}.\n")
     if done.holds["undecided"]:
-        write(f"{done.holds['undecided']} messages were undecided: what they cause may be said a second time.\n")
+        write(f"{done.holds['undecided']} messages were undecided; what they cause is in doubt, too.\n")
     write("What was accepted after the backup is not in it: deploy/README.md, Backup, says what to do.\n")
     return 0
 
@@ -138,6 +137,13 @@ def _existing(state: Path) -> Path:
     if not journal.exists():
         raise NotFound(f"there is no journal {journal}; the daemon makes it at its first start")
     return journal
+
+
+def _now() -> datetime:
+    # The composition root holds the clock and imports every adapter, which the other commands need not pay for.
+    from engine.app import SystemClock  # noqa: PLC0415 - see above
+
+    return SystemClock().now()
 
 
 def _store(shared: PostgresSettings) -> PostgresStore:

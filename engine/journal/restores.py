@@ -57,6 +57,8 @@ def _put(backup: Path, journal: Path, now: datetime) -> Restored:
         sqlite.copy(backup, copy)
         with sqlite.changing(copy) as database:
             doubtful = len(database.rows("doubt_open_deliveries", micros(now)))
+            # From here on what older messages cause is in doubt from its beginning: see `add_delivery`.
+            database.rows("set_meta", "restored", str(micros(now)))
             facts = (("doubtful", str(doubtful)),)
             audits.add(database, AuditEntry("restored", facts), About(), now)
         with sqlite.inspect(copy) as made:

@@ -30,8 +30,8 @@ CLOSED = (
     "while the daemon runs; name a file in a folder of that user, such as the state folder"
 )
 TELLTALE = (
-    'the address holds a password, which every process list shows; give it as the secret "journal_password", e.g. in the '
-    "file that ENGINE_JOURNAL_PASSWORD_FILE names"
+    'the address holds a password, which every process list shows; give it as the secret "journal_password", e.g. in '
+    "the file that ENGINE_JOURNAL_PASSWORD_FILE names"
 )
 ON_THE_SERVER = (
     "engine: the journal is in PostgreSQL: a backup is put in its place by the means of PostgreSQL (pg_restore, or its "
@@ -139,7 +139,7 @@ def test_a_backup_is_restored_into_a_new_installation(
     )
     assert told[2:] == [
         f"2 {doubt}",
-        "1 messages were undecided: what they cause may be said a second time.",
+        "1 messages were undecided; what they cause is in doubt, too.",
         since,
     ]
 

@@ -10,15 +10,18 @@ import apsw
 import pytest
 from journal.faults import modes
 from journal.samples import (
+    DECISION,
     NOW,
     accepted,
     acknowledgement,
     claim,
     claim_one,
+    copy,
     escalation,
     finish,
     follow_up,
     inbound,
+    joining,
     later,
     opened,
     states,
@@ -94,6 +97,20 @@ async def test_what_was_open_is_in_doubt(restored: StoredJournal) -> None:
     (reply,) = await claim(restored, now=LATER)
     assert (reply.id, reply.doubtful) == ("reply", True)
     assert "done" in await states(restored)
+
+
+async def test_what_an_undecided_message_causes_is_in_doubt(restored: StoredJournal) -> None:
+    """It was decided once already, after the backup, and what it caused may be there, under the same ids; what messages
+    cause that come from now on is not in doubt.
+    """
+    (waiting,) = await restored.unrouted(10)
+    assert waiting.incident is not None
+    plan = joining(waiting.incident, copy("again", channel="noc"))
+    await restored.record(waiting.inbox_id, plan, DECISION, LATER)
+    await opened(restored, copy("new", "wa-2"), conversation="wa-2", now=LATER)
+    claimed = {each.id: each for each in await claim(restored, now=LATER)}
+    assert (claimed["again"].doubtful, claimed["again"].first_attempt_at) == (True, NOW)
+    assert (claimed["new"].doubtful, claimed["new"].first_attempt_at) == (False, LATER)
 
 
 async def test_a_restored_journal_goes_on(restored: StoredJournal) -> None:
@@ -210,10 +227,10 @@ def test_a_backup_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path, pl
 
 def test_the_copy_is_looked_at_again(backup: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong between the backup and its place keeps it from becoming the journal."""
-    copy = sqlite.copy
+    whole = sqlite.copy
 
     def spoil(source: Path, target: Path) -> object:
-        told = copy(source, target)
+        told = whole(source, target)
         with apsw.Connection(str(target)) as file:
             file.execute("UPDATE counters SET last = 4")
         return told
