@@ -115,7 +115,7 @@ class _Connection:
             if found:
                 return [f"the file is damaged: {' '.join(text.split())}" for text in found]
             lost = list(islice(self.raw.execute("PRAGMA foreign_key_check"), limit))
-        except (apsw.CorruptError, apsw.NotADBError, apsw.IOError):
+        except apsw.CorruptError:
             return ["the file is damaged"]
         except _Refusal as error:
             raise _unavailable(error) from error
@@ -237,8 +237,6 @@ def inspect(path: Path, stopping: Event | None = None) -> Iterator[_Connection]:
             raise NotFound(f"{path} is no journal") from error
         except apsw.CorruptError as error:
             raise NotFound(f"{path} is damaged: it cannot be read at all") from error
-        except apsw.CantOpenError as error:
-            raise PermissionRefused(f"{path} cannot be read, or its folder cannot be written") from error
         except _Refusal as error:
             raise _unavailable(error) from error
         yield _Connection(connection)
@@ -282,8 +280,10 @@ def changing(path: Path) -> Iterator[_Connection]:
             resources.callback(connection.close)
             connection.execute("PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON").fetchall()
             migrate(connection, MIGRATIONS, path)
-            with connection:
-                yield _Connection(connection)
+            changed = _Connection(connection)
+            changed.begin()
+            yield changed
+            changed.commit()
         except _Refusal as error:
             raise _unavailable(error) from error
 
@@ -310,10 +310,11 @@ def lock(path: Path) -> Iterator[None]:
 
 
 def give(file: Path | int, folder: Path) -> None:
-    """What root makes for the daemon belongs to whom the folder belongs to."""
+    """What root makes for the daemon belongs to whom the folder belongs to, where root may give it away."""
     if os.geteuid() == 0:
         owner = folder.stat()
-        os.chown(file, owner.st_uid, owner.st_gid)
+        with suppress(OSError):
+            os.chown(file, owner.st_uid, owner.st_gid)
 
 
 def _lock(path: Path) -> int:

@@ -1,5 +1,6 @@
 """Ways to reach inside the journal, for tests that need a fault."""
 
+import resource
 import stat
 import threading
 from collections.abc import Iterator
@@ -60,3 +61,14 @@ def meddle(journal: StoredJournal, *statements: str) -> None:
     with apsw.Connection(str(path_of(journal))) as file:
         for statement in statements:
             file.execute(statement)
+
+
+@contextmanager
+def files_of_at_most(size_bytes: int) -> Iterator[None]:
+    """No file may grow beyond that, as on a disk without room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -3,13 +3,10 @@
 import asyncio
 import errno
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from journal.faults import meddle, modes, size
+from journal.faults import files_of_at_most, meddle, modes, size
 from journal.samples import NOW, accepted, escalation, inbound, opened
 
 from engine.core.errors import EngineError, JournalUnavailable, PermissionRefused, UsageError
@@ -103,16 +100,6 @@ async def test_a_broken_journal_makes_no_backup(journal: StoredJournal, target: 
     told = await journal.backup(target)
     assert told["findings"] == ["row 1 of deliveries names a row of incidents that does not exist"]
     assert list(target.parent.iterdir()) == []
-
-
-@contextmanager
-def files_of_at_most(size_bytes: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def test_a_disk_without_room_leaves_nothing_behind(journal: StoredJournal, target: Path) -> None:

@@ -1,6 +1,7 @@
 """What `engine journal check` finds in journals that somebody broke, on every store; ids only, never whose they are."""
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -300,10 +301,36 @@ async def test_a_look_ends_when_the_daemon_stops(
 ) -> None:
     """A check of gigabytes does not hold up the end of the process."""
     monkeypatch.setattr("engine.journal.sqlite._LOOK_UP", 1)
-    stopping = Event()
-    stopping.set()
+    await opened(sqlite_journal, escalation("post"))
+    looks: list[Callable[[sqlite._Connection], object]] = [
+        lambda found: found.schema(),
+        lambda found: found.damage(1),
+        lambda found: list(found.every("inbox", ("id",))),
+    ]
+    for look in looks:
+        stopping = Event()
+        with sqlite.inspect(path_of(sqlite_journal), stopping) as found:
+            stopping.set()
+            with pytest.raises(JournalUnavailable, match="the daemon is stopping"):
+                look(found)
     with (
         pytest.raises(JournalUnavailable, match="the daemon is stopping"),
-        sqlite.inspect(path_of(sqlite_journal), stopping) as found,
+        sqlite.inspect(path_of(sqlite_journal), stopping),
     ):
-        checks.check(found)
+        pass
+
+
+async def test_the_log_of_a_journal_is_a_part_of_it(sqlite_journal: StoredJournal, tmp_path: Path) -> None:
+    """What a killed daemon left, in a folder where SQLite can make no index beside it."""
+    await opened(sqlite_journal, escalation("post"))
+    left = tmp_path / "left" / "journal.db"
+    leave(path_of(sqlite_journal), left)
+    with sqlite.inspect(left) as found:
+        assert checks.check(found)["holds"]["messages"] == 1
+
+
+def leave(journal: Path, left: Path) -> None:
+    left.parent.mkdir()
+    left.with_name("journal.db-shm").mkdir()
+    for name in ("journal.db", "journal.db-wal"):
+        shutil.copy(journal.with_name(name), left.with_name(name))

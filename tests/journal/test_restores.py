@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from journal.faults import modes
+from journal.faults import files_of_at_most, modes, size
 from journal.samples import (
     DECISION,
     NOW,
@@ -27,7 +27,7 @@ from journal.samples import (
     states,
 )
 
-from engine.core.errors import ConfigurationError, NotFound, UsageError
+from engine.core.errors import ConfigurationError, JournalUnavailable, NotFound, UsageError
 from engine.journal import checks, restores, sqlite
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
@@ -239,6 +239,25 @@ def test_the_copy_is_looked_at_again(backup: Path, place: Path, monkeypatch: pyt
     done = restores.restore(backup, place, LATER, replace=False)
     assert len(done.findings) == 3
     assert set(modes(place.parent)) == {"journal.db.lock"}
+
+
+def test_a_disk_that_refuses_while_the_copy_is_made_is_said(backup: Path, place: Path) -> None:
+    """The journal stays as it was, and nothing is left beside it."""
+    place.parent.mkdir(parents=True)
+    with files_of_at_most(32 * 1024), pytest.raises(JournalUnavailable, match="the journal cannot be copied"):
+        restores.restore(backup, place, LATER, replace=False)
+    assert set(modes(place.parent)) == {"journal.db.lock"}
+
+
+def test_a_disk_that_refuses_while_the_copy_is_changed_is_said(backup: Path) -> None:
+    """Marking what was open writes, too."""
+
+    def grow() -> None:
+        with sqlite.changing(backup) as copied:
+            copied.raw.execute("INSERT INTO meta VALUES ('large', hex(zeroblob(999999)))")
+
+    with files_of_at_most(size(backup)), pytest.raises(JournalUnavailable, match="the journal cannot be used"):
+        grow()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
