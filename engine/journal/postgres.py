@@ -236,9 +236,9 @@ class _Session:
         try:
             yield
         except psycopg.Error as error:
+            unheard = JournalUnavailable(f"the database refuses what it is given (SQLSTATE {error.sqlstate})")
             translated = self._translated(error)
-            told = f"the database refuses what it is given (SQLSTATE {error.sqlstate})"
-            raise translated if isinstance(translated, EngineError) else JournalUnavailable(told) from None
+            raise translated if isinstance(translated, EngineError) else unheard from None
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -272,13 +272,10 @@ class _Session:
 class _Opened:
     """The open database."""
 
-    address: str
+    # A further connection that reads: see `journals.Opened.inspect`.
+    inspect: Callable[[], AbstractContextManager[_Session]]
     writing: _Session
     reading: _Session
-
-    def inspect(self) -> AbstractContextManager[_Session]:
-        """See `journals.Opened.inspect`."""
-        return _inspect(self.address)
 
     @staticmethod
     def copy_into(_path: Path) -> Json:
@@ -310,7 +307,7 @@ class PostgresStore:
         """See `journals.Store.open`. Raises ConfigurationError for a server whose settings may lose a commit, for a
         newer schema and for a node name that is taken, JournalUnavailable when there is no server.
         """
-        opened = _Opened(self._address, _Session(self._address, node), _Session(self._address, None))
+        opened = _Opened(self.inspect, _Session(self._address, node), _Session(self._address, None))
         try:
             opened.reading.connect()
             _migrate(opened.reading)
@@ -320,9 +317,16 @@ class PostgresStore:
             raise
         return opened
 
-    def inspect(self) -> AbstractContextManager[_Session]:
-        """A connection that reads one moment, for a journal without a daemon; changes nothing, not even the schema."""
-        return _inspect(self._address)
+    @contextmanager
+    def inspect(self) -> Iterator[_Session]:
+        """A connection that reads one moment and changes nothing, not even the schema."""
+        session = _Session(self._address, None)
+        try:
+            session.connect()
+            session.run(_SNAPSHOT, *_PATIENT)
+            yield session
+        finally:
+            session.close()
 
     @contextmanager
     def filling(self) -> Iterator[_Session]:
@@ -366,17 +370,6 @@ def _take_name(connection: psycopg.Connection[Row], node: str) -> None:
                 "engine.yaml)"
             )
         sleep(_NAME_POLL_S)
-
-
-@contextmanager
-def _inspect(address: str) -> Iterator[_Session]:
-    session = _Session(address, None)
-    try:
-        session.connect()
-        session.run(_SNAPSHOT, *_PATIENT)
-        yield session
-    finally:
-        session.close()
 
 
 def _migrate(session: _Session) -> None:

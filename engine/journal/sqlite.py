@@ -28,8 +28,7 @@ T = TypeVar("T")
 _BUSY_MS = 2000
 # How often to wait that long for a reader, e.g. a backup, until the log can be emptied.
 _FORGET_TRIES = 10
-# Pages of one step of a copy, and of what is written before it must be on the disk: an unbounded heap of it would be
-# flushed together with the next message, which would wait.
+# Pages of a copy's step, which are flushed each: an unbounded heap would be flushed with the next message, which waits.
 _COPY_PAGES = 256
 # Steps of the virtual machine until somebody who looks at a journal looks up.
 _LOOK_UP = 20_000
@@ -289,9 +288,7 @@ def changing(path: Path) -> Iterator[_Connection]:
 
 
 def fold(path: Path) -> None:
-    """Bring what stands in the log of a journal that nobody uses into its file, so that the file alone is the journal.
-    Raises JournalUnavailable where that cannot be done.
-    """
+    """Bring the log of a journal that nobody uses into its file; JournalUnavailable where that cannot be done."""
     with ExitStack() as resources:
         try:
             connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)

@@ -1,6 +1,8 @@
 """A backup in the place of the journal: whole or not at all, and nothing that was open in it is said blindly."""
 
+import hashlib
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from journal.faults import files_of_at_most, modes, size
+from journal.faults import files_of_at_most, meddle, modes, size
 from journal.samples import (
     DECISION,
     NOW,
@@ -26,10 +28,12 @@ from journal.samples import (
     opened,
     states,
 )
+from standins import postgres
 
 from engine.core.errors import ConfigurationError, JournalUnavailable, NotFound, UsageError
 from engine.journal import checks, restores, sqlite
 from engine.journal.journals import StoredJournal
+from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
 from engine.journal.statements import MIGRATIONS
 
@@ -258,6 +262,28 @@ def test_a_disk_that_refuses_while_the_copy_is_changed_is_said(backup: Path) -> 
 
     with files_of_at_most(size(backup)), pytest.raises(JournalUnavailable, match="the journal cannot be used"):
         grow()
+
+
+async def test_a_database_that_was_put_back_is_put_in_doubt(tmp_path: Path) -> None:
+    """The statements of deploy/nodes.md do for PostgreSQL what a restoration does for a file."""
+    guide = (Path(__file__).parents[2] / "deploy" / "nodes.md").read_text("utf-8")
+    (told,) = re.findall(r"```sql\n(UPDATE deliveries .*?)```", guide, re.DOTALL)
+    name = f"r{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:16]}"
+    journal = StoredJournal(PostgresStore(postgres.shared().schema(name)))
+    await journal.open("a", NOW)
+    await opened(journal, escalation("post"), acknowledgement("ack"))
+    await claim_one(journal)
+    await accepted(journal, inbound("m2"))
+    meddle(journal, *(statement for statement in told.split(";") if statement.strip()))
+    (waiting,) = await journal.unrouted(10)
+    assert waiting.incident is not None
+    plan = joining(waiting.incident, copy("again", channel="noc"))
+    await journal.record(waiting.inbox_id, plan, DECISION, LATER)
+    claimed = [*await claim(journal, now=LATER), *await claim(journal, "main", now=LATER)]
+    assert {each.id: (each.doubtful, each.first_attempt_at) for each in claimed} == dict.fromkeys(
+        ("post", "ack", "again"), (True, NOW)
+    )
+    await journal.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
