@@ -1,7 +1,7 @@
 """What operators ask of the running daemon: JSON over HTTP on a Unix socket that only the daemon's user can open.
 
 `app` serves `build(operations)` on `state/control.sock`; the commands ask through `ControlClient`. Keys are camelCase.
-The journal belongs to the daemon: no command opens its file.
+The journal belongs to the daemon: while it runs no command opens its file.
 """
 
 import socket

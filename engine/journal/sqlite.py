@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
+from stat import S_ISREG
 from threading import Event
 from typing import TypeVar
 
@@ -219,7 +220,9 @@ def inspect(path: Path, stopping: Event | None = None) -> Iterator[_Connection]:
     alone = not path.with_name(f"{path.name}-wal").exists()
     with ExitStack() as resources:
         try:
-            path.open("rb").close()
+            # Opened by SQLite alone: whoever closes it otherwise drops the locks that this process has on it.
+            if not S_ISREG(path.stat().st_mode):
+                raise NotFound(f"{path} is no file")
             name = f"{path.absolute().as_uri()}?{'immutable=1' if alone else 'mode=ro'}"
             connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
             resources.callback(connection.close)
@@ -230,8 +233,8 @@ def inspect(path: Path, stopping: Event | None = None) -> Iterator[_Connection]:
             connection.execute("BEGIN; SELECT count(*) FROM sqlite_schema").fetchall()
         except FileNotFoundError as error:
             raise NotFound(f"there is no file {path}") from error
-        except OSError as error:
-            raise PermissionRefused(f"{path} cannot be read ({error.strerror})") from error
+        except (OSError, apsw.CantOpenError) as error:
+            raise PermissionRefused(f"{path} or what is beside it cannot be read; use sudo, or its owner") from error
         except apsw.NotADBError as error:
             raise NotFound(f"{path} is no journal") from error
         except apsw.CorruptError as error:

@@ -5,11 +5,12 @@ import errno
 import os
 from pathlib import Path
 
+import apsw
 import pytest
-from journal.faults import files_of_at_most, meddle, modes, size
+from journal.faults import files_of_at_most, meddle, modes, path_of, size
 from journal.samples import NOW, accepted, escalation, inbound, opened
 
-from engine.core.errors import EngineError, JournalUnavailable, PermissionRefused, UsageError
+from engine.core.errors import EngineError, JournalUnavailable, NotFound, PermissionRefused, UsageError
 from engine.journal import backups, checks, sqlite
 from engine.journal.journals import StoredJournal
 
@@ -153,10 +154,37 @@ async def test_a_folder_that_may_not_be_written_is_said(journal: StoredJournal) 
         await journal.backup(Path("/sys/nowhere/backup.db"))
 
 
-async def test_a_backup_that_may_not_be_read_is_said(tmp_path: Path) -> None:
-    """A folder is no file, which no permission mends; the words are those of the operating system."""
-    with pytest.raises(PermissionRefused, match="Is a directory"), sqlite.inspect(tmp_path):
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+    """A folder is no file; a file whose log is a folder cannot be read, whoever asks."""
+    with pytest.raises(NotFound) as caught, sqlite.inspect(tmp_path):
         pass
+    assert str(caught.value) == f"{tmp_path} is no file"
+    path = tmp_path / "journal.db"
+    file = apsw.Connection(str(path))
+    file.execute("PRAGMA journal_mode = WAL; CREATE TABLE meta (name)").fetchall()
+    file.close()
+    path.with_name("journal.db-wal").mkdir()
+    with pytest.raises(PermissionRefused) as refused, sqlite.inspect(path):
+        pass
+    assert str(refused.value) == f"{path} or what is beside it cannot be read; use sudo, or its owner"
+
+
+def locks(journal: StoredJournal) -> list[str]:
+    """The kernel's locks on the journal's file."""
+    inode = path_of(journal).stat().st_ino
+    return [line.partition(":")[2] for line in Path("/proc/locks").read_text().splitlines() if f":{inode} " in line]
+
+
+async def test_a_backup_leaves_the_daemons_locks_alone(journal: StoredJournal, target: Path) -> None:
+    """The kernel drops all locks of a process on a file when that closes the file anywhere; another process that
+    believes itself alone would then remove the log under the daemon's feet.
+    """
+    await accepted(journal, inbound("m1"))
+    held = locks(journal)
+    await journal.backup(target)
+    await journal.check()
+    assert held
+    assert locks(journal) == held
 
 
 async def test_texts_stay_in_the_file(journal: StoredJournal, target: Path) -> None:

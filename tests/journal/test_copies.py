@@ -73,13 +73,13 @@ def tables_of(schema: str) -> set[str]:
 
 
 async def test_every_table_is_copied(source: Path, target: PostgresStore, schema: str) -> None:
-    """Those that the file itself names, with the numbers of their rows, of which none is empty here."""
+    """Those that the file itself names, with the numbers of their rows."""
     told = await asyncio.to_thread(copied, source, target)
     with sqlite.inspect(source) as found:
         wanted = {name: len(list(found.every(name, columns))) for name, columns in found.tables()}
     assert told["findings"] == []
     assert told["tables"] == wanted
-    assert all(wanted.values())
+    assert {name for name, rows in wanted.items() if rows} >= {"inbox", "incidents", "deliveries", "receipts", "audit"}
     assert tables_of(schema) == set(wanted)
 
 

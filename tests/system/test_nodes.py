@@ -66,6 +66,7 @@ async def test_kills_of_nodes_and_of_the_server_lose_and_double_nothing(
     print(f"\n{kills} kills; answers to notifications by status: {dict(meta.answers)}\n{counted.table()}")  # noqa: T201 - shown with -s
     assert counted.faults == ()
     assert (counted.acknowledged, counted.posted) == (len(writers), len(writers) * MESSAGES)
+    assert (await asyncio.to_thread(nodes[0].command, "journal", "check")).returncode == 0
 
 
 async def test_both_nodes_take_part_and_follow_the_switch(nodes: tuple[Site, Site]) -> None:
