@@ -21,7 +21,7 @@ from loguru import logger
 from engine.core.contracts import Json
 from engine.core.errors import ConfigurationError, JournalUnavailable, NotFound, PermissionRefused
 from engine.journal import checks
-from engine.journal.statements import MIGRATIONS, QUERIES, Database, Row, Value
+from engine.journal.statements import MIGRATIONS, TEXTS, Database, Row, Value
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class _Connection:
 
     def rows(self, statement: str, *values: Value) -> list[Row]:
         try:
-            return self.raw.execute(QUERIES[statement], values).fetchall()
+            return self.raw.execute(TEXTS[statement], values).fetchall()
         except _Refusal as error:
             raise _unavailable(error) from error
 

@@ -36,8 +36,9 @@ def _packaged(name: str) -> Mapping[str, str]:
     return named(files(__package__).joinpath(name).read_text("utf-8"))
 
 
-# What the daemon asks all day must be answered by an index; a check may read a table whole.
-CHECKS = _packaged("checks.sql")
-QUERIES = {**_packaged("queries.sql"), **CHECKS}
+# What the daemon asks all day: each is answered by an index.
+QUERIES = _packaged("queries.sql")
+# Those and what a check asks, which may read a table whole.
+TEXTS = {**QUERIES, **_packaged("checks.sql")}
 # The schema's steps: the text at index N leads from schema N to schema N+1.
 MIGRATIONS = tuple(_packaged("schema.sql").values())
