@@ -42,7 +42,14 @@ from engine.publisher import Publisher
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
 from engine.reloader import Reloader
 from engine.retention import Retention
-from engine.settings import ConsoleSettings, HttpConnectorSettings, Settings, WhatsAppCloudSettings, control_socket
+from engine.settings import (
+    ConsoleSettings,
+    HttpConnectorSettings,
+    Settings,
+    WhatsAppCloudSettings,
+    control_socket,
+    journal_file,
+)
 
 # WhatsApp takes free text for 24 hours after the client's last message; later an acknowledgement is of no use.
 _ACKNOWLEDGE_WITHIN = timedelta(hours=24)
@@ -366,7 +373,7 @@ def serve(settings: Settings, *, environ: Mapping[str, str], show: Callable[[Cla
 def _store(settings: Settings) -> Store:
     shared = settings.journal
     if shared is None:
-        return SqliteStore(settings.state / "journal.db")
+        return SqliteStore(journal_file(settings.state))
     return PostgresStore(shared.address, shared.password.reveal() if shared.password else "")
 
 

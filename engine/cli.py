@@ -33,6 +33,7 @@ _MODULES = {
     "explain": "explain",
     "help": "help_code",
     "init": "init",
+    "journal": "journal",
     "rules": "rules",
     "rules publish": "publish",
     "run": "run",
@@ -58,6 +59,11 @@ classes:
          past one that acts otherwise; something matches no more
 The class of the whole is the gravest of them; the last line says it. Comments, layout, the order within lists and
 the file that a rule stands in are no difference.
+"""
+_JOURNAL = """\
+While the daemon runs it writes the backup itself, as its own user: name a FILE in a folder which that user can write,
+such as the state folder. restore and copy need a stopped daemon. A journal in PostgreSQL is backed up and restored by
+PostgreSQL's own means.
 """
 _BACKTEST = """\
 Without --against, what was decided at the time is compared with the rules in --rules; with it, --rules with --against.
@@ -252,6 +258,7 @@ def _add_daemon(commands: "_Commands") -> None:
     redrive.add_argument("--reason", help="one line for the audit")
     _add_client(commands, config)
     _add_audit(commands, config)
+    _add_journal(commands, config)
 
 
 def _add_client(commands: "_Commands", config: argparse.ArgumentParser) -> None:
@@ -281,6 +288,25 @@ def _add_audit(commands: "_Commands", config: argparse.ArgumentParser) -> None:
     verify = actions.add_parser("verify", parents=[config], help="follow the chain from the first row to the last")
     verify.add_argument("file", type=Path, nargs="?", help="an export (default: ask the daemon)", metavar="FILE")
     verify.add_argument("--head", help="an end of the chain that was noted before, from the log", metavar="DIGEST")
+
+
+def _add_journal(commands: "_Commands", config: argparse.ArgumentParser) -> None:
+    raw = argparse.RawDescriptionHelpFormatter
+    journal = commands.add_parser(
+        "journal", help="check, back up, put back or move the journal", epilog=_JOURNAL, formatter_class=raw
+    )
+    actions = journal.add_subparsers(dest="action", metavar="ACTION", required=True)
+    check = actions.add_parser("check", parents=[config], help="whether everything in it holds together")
+    check.add_argument("file", type=Path, nargs="?", metavar="FILE", help="a backup (default: the journal itself)")
+    backup = actions.add_parser(
+        "backup", parents=[config], help="copy it into a new file, while the daemon runs or not"
+    )
+    backup.add_argument("file", type=Path, metavar="FILE", help="must not exist yet")
+    restore = actions.add_parser("restore", parents=[config], help="put a backup in its place, while no daemon runs")
+    restore.add_argument("file", type=Path, metavar="FILE", help="a backup")
+    restore.add_argument("--replace", action="store_true", help="put a journal with content aside, under a dated name")
+    copy = actions.add_parser("copy", parents=[config], help="move it from SQLite to PostgreSQL, while no daemon runs")
+    copy.add_argument("--to", required=True, metavar="postgresql://…", help="an empty schema; without the password")
 
 
 def _dispatch(options: argparse.Namespace) -> int:

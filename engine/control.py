@@ -1,7 +1,7 @@
 """What operators ask of the running daemon: JSON over HTTP on a Unix socket that only the daemon's user can open.
 
 `app` serves `build(…)` on `state/control.sock`; the commands ask through `ControlClient`. Keys are camelCase.
-The journal belongs to the daemon: no command opens its file.
+The journal belongs to the daemon: while it runs no command opens its file.
 """
 
 import socket
@@ -33,10 +33,17 @@ from engine.core.errors import (
 _TIMEOUT_S = 60
 _LIMIT = 50
 _LIMIT_MAX = 1000
+# A copy or a check of the journal reads all of it.
+_LONG_S = 3600
 # Of the largest number that a journal can give.
 _ID_DIGITS = 18
 # Which of our errors each status carries from the daemon to the command; every other one is 500.
-_STATUSES: Mapping[int, type[EngineError]] = {400: UsageError, 404: NotFound, 503: JournalUnavailable}
+_STATUSES: Mapping[int, type[EngineError]] = {
+    400: UsageError,
+    403: PermissionRefused,
+    404: NotFound,
+    503: JournalUnavailable,
+}
 
 
 class Operations(Protocol):
@@ -104,6 +111,14 @@ class Operations(Protocol):
         """Erase a client and tell how much that was; NotFound, or UsageError while something is under way."""
         ...
 
+    async def check_journal(self) -> Mapping[str, object]:
+        """Whether the journal holds together: `findings`, and what it `holds`."""
+        ...
+
+    async def back_up(self, file: str) -> Mapping[str, object]:
+        """Copy the journal into a new file; UsageError, or PermissionRefused where the daemon may not write."""
+        ...
+
 
 class Publications(Protocol):
     """How rules reach all nodes of the journal."""
@@ -159,6 +174,8 @@ def build(operations: Operations, publications: Publications) -> Starlette:
         ("POST", "/client/export", lambda asked: operations.client(*_client(asked), whole=True)),
         ("POST", "/client/preview", lambda asked: operations.client(*_client(asked), whole=False)),
         ("POST", "/client/erase", lambda asked: operations.erase(*_client(asked))),
+        ("POST", "/journal/check", lambda _: operations.check_journal()),
+        ("POST", "/journal/backup", lambda asked: operations.back_up(asked.query_params.get("file", ""))),
     )
     return Starlette(
         routes=[Route(path, _endpoint(call), methods=[method]) for method, path, call in calls],
@@ -292,20 +309,45 @@ class ControlClient:
         asked = {"phone": phone, "conversation": conversation}
         return self._object("POST", f"/client/{action}", {name: text for name, text in asked.items() if text})
 
-    def _object(self, method: str, path: str, query: Mapping[str, str] | None = None, body: bytes = b"") -> Json:
-        answer: Json = self._ask(method, path, query or {}, body)
+    def check_journal(self) -> Json:
+        """Whether the journal holds together."""
+        return self._object("POST", "/journal/check", timeout_s=_LONG_S)
+
+    def back_up(self, file: Path) -> Json:
+        """Copy the journal into a new file; UsageError, PermissionRefused."""
+        return self._object("POST", "/journal/backup", {"file": str(file)}, timeout_s=_LONG_S)
+
+    def answers(self) -> bool:
+        """Whether a daemon runs. Raises PermissionRefused when it is somebody else's."""
+        try:
+            self._knock()
+        except DaemonUnreachable:
+            return False
+        return True
+
+    def _object(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        timeout_s: float = _TIMEOUT_S,
+    ) -> Json:
+        answer: Json = self._ask(method, path, query or {}, body, timeout_s)
         return answer
 
     def _list(self, path: str, query: Mapping[str, str]) -> list[Json]:
         answer: list[Json] = self._ask("GET", path, query)
         return answer
 
-    def _ask(self, method: str, path: str, query: Mapping[str, str], body: bytes = b"") -> Any:
+    def _ask(
+        self, method: str, path: str, query: Mapping[str, str], body: bytes = b"", timeout_s: float = _TIMEOUT_S
+    ) -> Any:
         self._knock()
         # No TLS on a Unix socket: loading the certificates of the world costs 20 ms for each call (measured 2026-11).
         transport = httpx.HTTPTransport(uds=str(self.socket_path), verify=False)
         try:
-            with httpx.Client(transport=transport, base_url="http://engine", timeout=_TIMEOUT_S) as http:
+            with httpx.Client(transport=transport, base_url="http://engine", timeout=timeout_s) as http:
                 response = http.request(method, path, params=query, content=body)
             answer = response.json()
         except (httpx.TransportError, ValueError) as error:

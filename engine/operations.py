@@ -6,6 +6,7 @@ text of a client, except `incident`, which is asked for by name, and `decided`, 
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from loguru import logger
@@ -213,6 +214,18 @@ class Operations:
     async def erase(self, phone: str | None, conversation: str | None) -> Json:
         """Erase a client."""
         return await self._journal.erase(phone, _conversation(conversation), self._clock.now())
+
+    async def check_journal(self) -> Json:
+        """Whether the journal holds together."""
+        return await self._journal.check()
+
+    async def back_up(self, file: str) -> Json:
+        """Write a copy of the journal into a new file."""
+        path = Path(file)
+        if not path.is_absolute() or "\0" in file:
+            raise UsageError("the file of a backup is named by its whole path")
+        logger.info("the journal is copied by an operator")
+        return await self._journal.backup(path)
 
 
 def _conversation(written: str | None) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ tests included, passes the same contract suite.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from engine.core.chains import AuditRow, Head
@@ -363,6 +364,17 @@ class Journal(Protocol):
     async def erase(self, phone: str | None, conversation: tuple[str, str] | None, now: datetime) -> Json:
         """Erase a client, close what is open, and tell how much it was; `gone` when no file holds its bytes any more.
         Raises NotFound when nothing is kept, and UsageError while a message is undecided or a delivery under way.
+        """
+        ...
+
+    async def check(self) -> Json:
+        """Whether the journal holds together, while it goes on: `findings`, each one sentence, and what it `holds`."""
+        ...
+
+    async def backup(self, path: Path) -> Json:
+        """Write a copy of this moment into a new file, while the journal goes on, and verify it: as `check` tells,
+        with its `bytes`; where something is wrong with the copy there is no file. Raises UsageError for a journal that
+        is no file or a file that exists, and PermissionRefused.
         """
         ...
 

@@ -8,8 +8,10 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from loguru import logger
@@ -26,6 +28,8 @@ from engine.core.publications import NodeReport, Publication, Published
 from engine.journal import (
     announcements,
     audits,
+    backups,
+    checks,
     erasures,
     lanes,
     messages,
@@ -36,6 +40,7 @@ from engine.journal import (
     switches,
 )
 from engine.journal.audits import About
+from engine.journal.checks import Inspected
 from engine.journal.lanes import Bound
 from engine.journal.statements import Database
 from engine.journal.writer import Session, Writer
@@ -65,6 +70,16 @@ class Opened(Protocol):
     @property
     def reading(self) -> Connection:
         """The connection that reads."""
+        ...
+
+    def inspect(self) -> AbstractContextManager[Inspected]:
+        """A further connection that reads, for a look that takes its time. `close` ends the look."""
+        ...
+
+    def copy_into(self, path: Path) -> Json:
+        """Fill an empty file with the journal as it is now, while it goes on; what `checks.verify` finds in it. Blocks,
+        until `close` at most; raises UsageError where a journal is no file.
+        """
         ...
 
     def forget(self) -> bool:
@@ -312,6 +327,14 @@ class StoredJournal:
         told = await self._write(lambda database: erasures.erase(database, phone, conversation, now, life.salt))
         return {**told, "gone": await asyncio.to_thread(life.opened.forget)}
 
+    async def check(self) -> Json:
+        """See `ports.Journal.check`."""
+        return await asyncio.to_thread(_check, self._alive().opened)
+
+    async def backup(self, path: Path) -> Json:
+        """See `ports.Journal.backup`."""
+        return await asyncio.to_thread(backups.back_up, self._alive().opened.copy_into, path)
+
     async def sweep(
         self, table: str, before: datetime, after: int | None, limit: int, *, remove: bool, clean: bool
     ) -> Swept:
@@ -328,6 +351,11 @@ def _salt(database: Database) -> bytes:
     salt = secrets.token_bytes(_SALT_BYTES)
     database.rows("write_meta", "salt", salt.hex())
     return salt
+
+
+def _check(opened: Opened) -> Json:
+    with opened.inspect() as journal:
+        return checks.check(journal)
 
 
 def _end(life: _Life) -> None:

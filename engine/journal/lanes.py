@@ -103,6 +103,7 @@ def read(database: Database, delivery_id: str) -> Stored | None:
 def add(database: Database, delivery: NewDelivery, cause: Cause, now: datetime, bound: Bound) -> None:
     """Put a delivery at the end of its lane; one whose id exists is left as it is."""
     body = delivery.body if cause.ticket_id is None else with_ticket(delivery.body, cause.ticket_id)
+    accepted_at = micros(cause.accepted_at)
     bound.spend()
     database.rows(
         "add_delivery",
@@ -116,8 +117,9 @@ def add(database: Database, delivery: NewDelivery, cause: Cause, now: datetime, 
         cause.subject,
         int(cause.priority),
         micros(delivery.due_at),
-        micros(cause.accepted_at),
+        accepted_at,
         micros(now),
+        *(accepted_at,) * 3,
     )
 
 

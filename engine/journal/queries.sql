@@ -215,12 +215,15 @@ ORDER BY seq
 
 
 -- name: add_delivery
+-- What a message causes that was in a backup may have been said already, at any time after it was accepted.
 INSERT INTO deliveries (
-    id, lane, head, destination, kind, state, body, ticket_id, subject, priority, attempts, token, due_at, doubtful,
-    accepted_at, created_at
+    id, lane, head, destination, kind, state, body, ticket_id, subject, priority, attempts, token, due_at,
+    accepted_at, created_at, doubtful, first_attempt_at
 ) VALUES (
     ?, ?, CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE lane = ? AND head = 1) THEN 0 ELSE 1 END,
-    ?, ?, 'queued', ?, ?, ?, ?, 0, 0, ?, 0, ?, ?
+    ?, ?, 'queued', ?, ?, ?, ?, 0, 0, ?, ?, ?,
+    CASE WHEN EXISTS (SELECT 1 FROM meta WHERE name = 'restored' AND CAST(value AS BIGINT) > ?) THEN 1 ELSE 0 END,
+    (SELECT CAST(? AS BIGINT) FROM meta WHERE name = 'restored' AND CAST(value AS BIGINT) > ?)
 )
 ON CONFLICT (id) DO NOTHING
 
@@ -437,3 +440,11 @@ DELETE FROM inbox WHERE id = ?
 
 -- name: remove_delivery
 DELETE FROM deliveries WHERE seq = ?
+
+-- name: doubt_open_deliveries
+-- Of a journal that was put back: whatever was open may have been sent since, at any time after it was ordered.
+UPDATE deliveries SET
+    state = 'queued', doubtful = 1, owner = NULL, due_at = CASE WHEN state = 'sending' THEN ? ELSE due_at END,
+    first_attempt_at = COALESCE(first_attempt_at, created_at)
+WHERE state IN ('queued', 'sending')
+RETURNING id

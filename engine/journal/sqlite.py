@@ -7,17 +7,22 @@ write-ahead log, `synchronous=FULL`.
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
+from stat import S_ISREG
+from threading import Event
 from typing import TypeVar
 
 import apsw
 from loguru import logger
 
 from engine.core.chains import AuditValues
-from engine.core.errors import ConfigurationError, JournalUnavailable, PermissionRefused
-from engine.journal.statements import MIGRATIONS, QUERIES, Database, Row, Value
+from engine.core.contracts import Json
+from engine.core.errors import ConfigurationError, JournalUnavailable, NotFound, PermissionRefused
+from engine.journal import checks
+from engine.journal.statements import MIGRATIONS, TEXTS, Database, Row, Value
 
 T = TypeVar("T")
 
@@ -25,6 +30,10 @@ T = TypeVar("T")
 _BUSY_MS = 2000
 # How often to wait that long for a reader, e.g. a backup, until the log can be emptied.
 _FORGET_TRIES = 10
+# Pages of a copy's step, which are flushed each: an unbounded heap would be flushed with the next message, which waits.
+_COPY_PAGES = 256
+# Steps of the virtual machine until somebody who looks at a journal looks up.
+_LOOK_UP = 20_000
 
 # What the operating system or the disk can do to us at any time, as an administrator would say it. Any other error of
 # the driver is a fault of this package and stays one.
@@ -39,6 +48,7 @@ _REFUSALS: Mapping[type[apsw.Error], str] = {
     apsw.ProtocolError: "another process holds it",
     apsw.CorruptError: "the file is damaged",
     apsw.NotADBError: "the file is damaged",
+    apsw.InterruptError: "the daemon is stopping",
 }
 _Refusal = tuple(_REFUSALS)
 
@@ -56,7 +66,7 @@ class _Connection:
 
     def rows(self, statement: str, *values: Value) -> list[Row]:
         try:
-            return self.raw.execute(QUERIES[statement], values).fetchall()
+            return self.raw.execute(TEXTS[statement], values).fetchall()
         except _Refusal as error:
             raise _unavailable(error) from error
 
@@ -92,11 +102,48 @@ class _Connection:
         finally:
             self.abandon()
 
-    def _run(self, sql: str) -> None:
+    def schema(self) -> int:
+        """See `checks.Inspected.schema`."""
+        known = self._ask("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('meta', 'inbox')")
+        return int(self._ask("PRAGMA user_version")[0][0]) if known == [(2,)] else 0
+
+    def damage(self, limit: int) -> list[str]:
+        """See `checks.Inspected.damage`."""
         try:
-            self.raw.execute(sql)
+            found = [str(text) for (text,) in self.raw.execute(f"PRAGMA integrity_check({limit})") if text != "ok"]
+            if found:
+                return [f"the file is damaged: {' '.join(text.split())}" for text in found]
+            lost = list(islice(self.raw.execute("PRAGMA foreign_key_check"), limit))
+        except apsw.CorruptError:
+            return ["the file is damaged"]
         except _Refusal as error:
             raise _unavailable(error) from error
+        return [f"row {row} of {table} names a row of {parent} that does not exist" for table, row, parent, _ in lost]
+
+    def tables(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The tables with their columns, each after those that it refers to."""
+        named = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+        columns = "SELECT name FROM pragma_table_info(?) ORDER BY cid"
+        return [
+            (table, tuple(column for (column,) in self._ask(columns, table)))
+            for (table,) in self._ask(f"{named} ORDER BY rowid")
+        ]
+
+    def every(self, table: str, columns: Sequence[str]) -> Iterator[Row]:
+        """All rows of a table."""
+        try:
+            yield from self.raw.execute(f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608 - names of our own schema
+        except _Refusal as error:
+            raise _unavailable(error) from error
+
+    def _ask(self, sql: str, *values: Value) -> list[Row]:
+        try:
+            return self.raw.execute(sql, values).fetchall()
+        except _Refusal as error:
+            raise _unavailable(error) from error
+
+    def _run(self, sql: str) -> None:
+        self._ask(sql)
 
 
 class _Opened:
@@ -107,6 +154,16 @@ class _Opened:
         self.writing = writing
         self.reading = reading
         self._resources = resources
+        self._path = Path(writing.raw.filename)
+        self._stopping = Event()
+
+    def inspect(self) -> AbstractContextManager[_Connection]:
+        """See `journals.Opened.inspect`."""
+        return inspect(self._path, self._stopping)
+
+    def copy_into(self, path: Path) -> Json:
+        """See `journals.Opened.copy_into`."""
+        return copy(self._path, path, self._stopping)
 
     def forget(self) -> bool:
         """See `journals.Opened.forget`."""
@@ -125,6 +182,8 @@ class _Opened:
         return False
 
     def close(self) -> None:
+        # Whoever looks at the file or copies it lets go of it.
+        self._stopping.set()
         with self._resources:
             # Truncated, so that erased text does not live on in the log.
             try:
@@ -150,6 +209,113 @@ class SqliteStore:
             return _Opened(writing, reading, resources.pop_all())
 
 
+@contextmanager
+def inspect(path: Path, stopping: Event | None = None) -> Iterator[_Connection]:
+    """A journal's file, to be looked at and not to be changed; `stopping` ends the look with JournalUnavailable.
+
+    Raises NotFound where there is none, PermissionRefused when it may not be read.
+    """
+    # A file that nobody has open and that has no log needs none of the files that SQLite makes beside it.
+    alone = not path.with_name(f"{path.name}-wal").exists()
+    with ExitStack() as resources:
+        try:
+            # Opened by SQLite alone: whoever closes it otherwise drops the locks that this process has on it.
+            if not S_ISREG(path.stat().st_mode):
+                raise NotFound(f"{path} is no file")
+            name = f"{path.absolute().as_uri()}?{'immutable=1' if alone else 'mode=ro'}"
+            connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+            resources.callback(connection.close)
+            connection.set_busy_timeout(_BUSY_MS)
+            if stopping is not None:
+                connection.set_progress_handler(stopping.is_set, _LOOK_UP)
+            # The first read; before it nothing is opened.
+            connection.execute("BEGIN; SELECT count(*) FROM sqlite_schema").fetchall()
+        except FileNotFoundError as error:
+            raise NotFound(f"there is no file {path}") from error
+        except (OSError, apsw.CantOpenError) as error:
+            raise PermissionRefused(f"{path} or what is beside it cannot be read; use sudo, or its owner") from error
+        except apsw.NotADBError as error:
+            raise NotFound(f"{path} is no journal") from error
+        except apsw.CorruptError as error:
+            raise NotFound(f"{path} is damaged: it cannot be read at all") from error
+        except _Refusal as error:
+            raise _unavailable(error) from error
+        yield _Connection(connection)
+
+
+def copy(source: Path, target: Path, stopping: Event | None = None) -> Json:
+    """Fill the empty file `target` with the journal in `source` as it is at this moment, while others write to it; what
+    `checks.verify` finds in the copy.
+
+    Blocks nobody: a reader of a write-ahead log holds up no writer, and only keeps the log from being shortened.
+    """
+    with inspect(source, stopping) as journal, ExitStack() as resources:
+        try:
+            connection = apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)
+            resources.callback(connection.close)
+            # Until it is whole nobody believes it.
+            connection.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF").fetchall()
+            descriptor = os.open(target, os.O_RDWR | os.O_CLOEXEC)
+            resources.callback(os.close, descriptor)
+            # The transaction that reads is open already: all steps copy the same moment, whatever is written meanwhile.
+            with connection.backup("main", journal.raw, "main") as steps:
+                while not steps.done:
+                    if stopping is not None and stopping.is_set():
+                        raise JournalUnavailable("the journal is not copied: the daemon is stopping")
+                    steps.step(_COPY_PAGES)
+                    os.fdatasync(descriptor)
+            # One file, without a log beside it.
+            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+        except _Refusal as error:
+            raise JournalUnavailable(f"the journal cannot be copied: {_REFUSALS[type(error)]}") from error
+    with inspect(target, stopping) as copied:
+        return checks.verify(copied)
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[_Connection]:
+    """A copy of a journal with the newest schema, in one transaction that changes it."""
+    with ExitStack() as resources:
+        try:
+            connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+            resources.callback(connection.close)
+            connection.execute("PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON").fetchall()
+            migrate(connection, MIGRATIONS, path)
+            changed = _Connection(connection)
+            changed.begin()
+            yield changed
+            changed.commit()
+        except _Refusal as error:
+            raise _unavailable(error) from error
+
+
+def fold(path: Path) -> None:
+    """Bring the log of a journal that nobody uses into its file; JournalUnavailable where that cannot be done."""
+    with ExitStack() as resources:
+        try:
+            connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+            resources.callback(connection.close)
+            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+        except _Refusal as error:
+            raise _unavailable(error) from error
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Nobody else uses the journal while the block runs; ConfigurationError when somebody does. Makes its folder."""
+    with ExitStack() as resources:
+        resources.callback(os.close, _hold(path))
+        yield
+
+
+def give(file: Path | int, folder: Path) -> None:
+    """What root makes for the daemon belongs to whom the folder belongs to, where root may give it away."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        with suppress(OSError):
+            os.chown(file, owner.st_uid, owner.st_gid)
+
+
 def _lock(path: Path) -> int:
     """Create the file, for its owner only, and a lock beside it; the lock's descriptor."""
     try:
@@ -158,7 +324,17 @@ def _lock(path: Path) -> int:
         # the index beside it take the mode of the file.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         path.chmod(0o600)
+    except OSError as error:
+        raise _refusal(path, error) from error
+    return _hold(path)
+
+
+def _hold(path: Path) -> int:
+    """The descriptor of the lock beside the file, held."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        give(lock, path.parent)
     except OSError as error:
         raise _refusal(path, error) from error
     try:

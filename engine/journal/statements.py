@@ -1,4 +1,4 @@
-"""The journal's SQL by name: queries.sql and schema.sql in, texts that a store prepares and runs out.
+"""The journal's SQL by name: queries.sql, checks.sql and schema.sql in, texts that a store prepares and runs out.
 
 Called by the operations of this package through `Database`, which each store implements over its own driver. This
 module knows no driver, so that the operations serve every store alike.
@@ -41,6 +41,9 @@ def _packaged(name: str) -> Mapping[str, str]:
     return named(files(__package__).joinpath(name).read_text("utf-8"))
 
 
+# What the daemon asks all day: each is answered by an index.
 QUERIES = _packaged("queries.sql")
+# Those and what a check asks, which may read a table whole.
+TEXTS = {**QUERIES, **_packaged("checks.sql")}
 # The schema's steps: the text at index N leads from schema N to schema N+1.
 MIGRATIONS = tuple(_packaged("schema.sql").values())

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.core.diagnostics import Diagnostic, Related, Severity, order, render
-from engine.core.errors import ConfigurationError, PermissionRefused
+from engine.core.errors import ConfigurationError, PermissionRefused, UsageError
 from engine.ruleset import codes, reader
 from engine.ruleset.syntax import Fault
 from engine.settings import document, sections
@@ -46,8 +46,11 @@ __all__ = [
     "Settings",
     "WhatsAppCloudSettings",
     "control_socket",
+    "journal_file",
+    "journal_place",
     "load",
     "rules_folders",
+    "shared_journal",
     "state_directory",
 ]
 
@@ -74,6 +77,36 @@ def rules_folders(path: Path) -> tuple[Path, Path]:
     """The folders of rules and of templates that `path` names, without any secret. Raises as `load`."""
     settings = _read(path, Vault({}))
     return settings.rules, settings.templates
+
+
+def journal_place(path: Path, environ: Mapping[str, str]) -> tuple[Path, PostgresSettings | None]:
+    """The state directory and the shared journal that `path` names, for commands that need no secret but the journal's.
+    Raises as `load`.
+    """
+    settings = _read(path, Vault({}))
+    return settings.state, settings.journal and shared_journal(settings.journal.address, environ)
+
+
+def shared_journal(address: str, environ: Mapping[str, str]) -> PostgresSettings:
+    """The database that a command line names, with its password. Raises UsageError for an address that is none or tells
+    a password, and as `load` for a password that cannot be had.
+    """
+    if not document.is_postgres(address):
+        raise UsageError("the address of a journal is written like postgresql://engine@db1,db2/engine")
+    if document.holds_password(address):
+        raise UsageError(
+            'the address holds a password, which every process list shows; give it as the secret "journal_password", '
+            "e.g. in the file that ENGINE_JOURNAL_PASSWORD_FILE names"
+        )
+    vault = Vault(environ)
+    found = document.postgres(address, vault)
+    vault.check()
+    return found
+
+
+def journal_file(state: Path) -> Path:
+    """The journal of that state directory, where it is a SQLite file."""
+    return state / "journal.db"
 
 
 def control_socket(state: Path) -> Path:

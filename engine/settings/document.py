@@ -108,15 +108,30 @@ def _journal(top: Section, vault: Vault) -> PostgresSettings | None:
     journal = top.text("journal") or "sqlite"
     if journal == "sqlite":
         return None
-    if not journal.startswith(("postgresql://", "postgres://")):
+    if not is_postgres(journal):
         top.fault("journal", VALUE, '"journal" is sqlite, or an address such as postgresql://engine@db1,db2/engine')
         return None
     # The message must not repeat the value, which may hold a password.
-    if _PASSWORD.search(journal):
+    if holds_password(journal):
         hint = 'take it out and give it as the secret "journal_password"'
         top.fault("journal", VALUE, "the address of the journal holds a password", hint)
         return None
-    return PostgresSettings(journal, vault.take("journal_password") if vault.has("journal_password") else None)
+    return postgres(journal, vault)
+
+
+def is_postgres(address: str) -> bool:
+    """Whether this is an address of a database."""
+    return address.startswith(("postgresql://", "postgres://"))
+
+
+def holds_password(address: str) -> bool:
+    """Whether an address of a database tells its password."""
+    return _PASSWORD.search(address) is not None
+
+
+def postgres(address: str, vault: Vault) -> PostgresSettings:
+    """A database with its password, where there is one."""
+    return PostgresSettings(address, vault.take("journal_password") if vault.has("journal_password") else None)
 
 
 def _http(top: Section, base: Path) -> HttpSettings:

@@ -91,6 +91,12 @@ class Daemon:
     async def erase(self, phone: str | None, conversation: str | None) -> Json:
         return self._note("erase", phone, conversation)
 
+    async def check_journal(self) -> Json:
+        return self._note("check the journal")
+
+    async def back_up(self, file: str) -> Json:
+        return self._note("back up", file)
+
 
 @dataclass
 class Office:
@@ -166,6 +172,15 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
         pytest.param(lambda client: client.delivery("d1"), ("delivery", "d1"), {"asked": "delivery"}, id="delivery"),
         pytest.param(lambda client: client.audit_head(), ("audit head",), {"asked": "audit head"}, id="audit head"),
         pytest.param(
+            lambda client: client.check_journal(), ("check the journal",), {"asked": "check the journal"}, id="check"
+        ),
+        pytest.param(
+            lambda client: client.back_up(Path("/b/a b.db")),
+            ("back up", "/b/a b.db"),
+            {"asked": "back up"},
+            id="backup",
+        ),
+        pytest.param(
             lambda client: client.audited(None, 9, newest_first=True),
             ("audited", None, 9, True),
             [{"asked": "audited"}],
@@ -199,6 +214,7 @@ async def test_each_question_reaches_its_operation(
         pytest.param(NotFound('no incident "OC-2026-0009"'), NotFound, id="not found"),
         pytest.param(UsageError('there is no state "done"'), UsageError, id="usage"),
         pytest.param(JournalUnavailable("the disk is full"), JournalUnavailable, id="journal"),
+        pytest.param(PermissionRefused("/b cannot be written"), PermissionRefused, id="permission"),
         pytest.param(EngineError("something else"), EngineError, id="anything else of ours"),
     ],
 )

@@ -1,5 +1,6 @@
-"""Ways to reach inside the journal on SQLite, for tests that need a fault."""
+"""Ways to reach inside the journal, for tests that need a fault."""
 
+import resource
 import stat
 import threading
 from collections.abc import Iterator
@@ -7,9 +8,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import apsw
+import psycopg
 
 from engine.journal import sqlite
 from engine.journal.journals import StoredJournal
+from engine.journal.postgres import PostgresStore
 
 
 def writing(journal: StoredJournal) -> apsw.Connection:
@@ -45,3 +48,27 @@ def connect(folder: Path, resources: ExitStack) -> tuple[sqlite._Connection, sql
     path = folder / "journal.db"
     path.touch()
     return sqlite._connect(path, resources)
+
+
+def meddle(journal: StoredJournal, *statements: str) -> None:
+    """Run statements behind the journal's back, whichever store it is in; on SQLite references are not looked at."""
+    store = journal._store
+    if isinstance(store, PostgresStore):
+        with psycopg.connect(store._address, autocommit=True) as server:
+            for statement in statements:
+                server.execute(statement.encode())
+        return
+    with apsw.Connection(str(path_of(journal))) as file:
+        for statement in statements:
+            file.execute(statement)
+
+
+@contextmanager
+def files_of_at_most(size_bytes: int) -> Iterator[None]:
+    """No file may grow beyond that, as on a disk without room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -110,6 +110,7 @@ class Story:
             await getattr(self, kind)(first, second)
             known = {view.id: view.state for view in await self.journal.deliveries(None, 1000)}
             assert known == self.seen.state
+            assert (await self.journal.check())["findings"] == []
         await self.drain()
         await self.journal.close()
 

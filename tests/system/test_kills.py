@@ -36,6 +36,7 @@ async def test_nothing_is_lost_or_doubled_by_kills_under_load(build: Callable[..
     assert meta.answers[200] == len(writers) * MESSAGES
     assert counted.faults == ()
     assert (counted.acknowledged, counted.posted) == (len(writers), len(writers) * MESSAGES)
+    assert (await asyncio.to_thread(site.command, "journal", "check")).returncode == 0
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

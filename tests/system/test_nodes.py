@@ -63,6 +63,7 @@ async def test_kills_of_nodes_and_of_the_server_lose_and_double_nothing(
     show(f"{kills} kills; answers to notifications by status: {dict(meta.answers)}", counted)
     assert counted.faults == ()
     assert (counted.acknowledged, counted.posted) == (len(writers), len(writers) * MESSAGES)
+    assert (await asyncio.to_thread(nodes[0].command, "journal", "check")).returncode == 0
 
 
 @pytest.mark.timeout(3600)
