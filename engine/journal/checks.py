@@ -11,13 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Protocol
 
+from engine.core import chains
 from engine.core.contracts import Json
 from engine.core.errors import NotFound
+from engine.journal import audits
 from engine.journal.rows import instant
 from engine.journal.statements import MIGRATIONS, Database
 
 # Of the places where one invariant is broken, how many are named.
 _NAMED = 10
+# The schema that brought the chain over the audit, and how many of its rows are read at a time.
+_CHAINED = 4
+_PAGE = 1000
 _TICKET = re.compile(r"OC-(\d{4,})-(\d{4,})", re.ASCII)
 
 
@@ -138,6 +143,19 @@ def _tickets(journal: Inspected) -> Iterator[str]:
             yield f"ticket OC-{year}-{number:04d} is beyond the counter of its year, which is at {last}"
 
 
+def _audit(journal: Inspected) -> Iterator[str]:
+    if journal.schema() < _CHAINED:
+        return
+    head = audits.head(journal)
+    verdict, start = chains.begin(head.chain), None
+    while page := audits.page(journal, start, _PAGE, newest_first=False):
+        verdict, start = chains.follow(verdict, page), page[-1].seq
+    for seq in verdict.breaks:
+        yield f"row {seq} of the audit does not follow from the row before it: see `engine audit verify`"
+    if verdict.head.rows < head.rows or not verdict.met:
+        yield f"{head.rows} rows of the audit were written, and their end is not there: see `engine audit verify`"
+
+
 _LOOKS: tuple[Callable[[Inspected], Iterator[str]], ...] = (
     _lanes,
     _conversations,
@@ -145,4 +163,5 @@ _LOOKS: tuple[Callable[[Inspected], Iterator[str]], ...] = (
     _incidents,
     _claims,
     _tickets,
+    _audit,
 )

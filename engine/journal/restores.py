@@ -61,6 +61,7 @@ def _put(backup: Path, journal: Path, now: datetime) -> Restored:
             database.rows("set_meta", "restored", str(micros(now)))
             facts = (("doubtful", str(doubtful)),)
             audits.add(database, AuditEntry("restored", facts), About(), now)
+            audits.seal(database)
         with sqlite.inspect(copy) as made:
             told = checks.check(made)
         if told["findings"]:

@@ -123,6 +123,16 @@ async def test_an_empty_journal_holds_together(restart: Restart) -> None:
             id="sent by nobody",
         ),
         pytest.param(
+            ["UPDATE audit SET kind = 'lapsed' WHERE seq = 2"],
+            ["row 2 of the audit does not follow from the row before it: see `engine audit verify`"],
+            id="a changed row of the audit",
+        ),
+        pytest.param(
+            ["DELETE FROM audit WHERE seq = 6"],
+            ["6 rows of the audit were written, and their end is not there: see `engine audit verify`"],
+            id="a missing row of the audit",
+        ),
+        pytest.param(
             ["UPDATE counters SET last = 4"],
             [
                 "ticket OC-2026-0003 is missing: the counter of its year is at 4",
