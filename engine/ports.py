@@ -4,7 +4,7 @@ Adapters implement these Protocols and `app` alone names the adapters. Every imp
 tests included, passes the same contract suite.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from engine.core.deliveries import (
     Reconciled,
     Settlement,
 )
-from engine.core.events import Inbound, Receipt
+from engine.core.events import Inbound, Receipt, Signal
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
@@ -394,6 +394,9 @@ class Health:
     ready: bool
     # One sentence for `engine status` and `/readyz`; empty when all is well.
     problem: str = ""
+    # Of a connection that is kept: unlinked, linking, connecting, online, degraded, replaced, banned, outdated or
+    # logged out; empty where there is none. Each change is told to the operators.
+    state: str = ""
 
 
 class Connector(Protocol):
@@ -443,6 +446,7 @@ class Received:
 
     inbounds: tuple[Inbound, ...] = ()
     receipts: tuple[Receipt, ...] = ()
+    signals: tuple[Signal, ...] = ()
     # The body of the answer as text/plain; empty: a JSON summary.
     answer: str = ""
 
@@ -467,6 +471,22 @@ class Webhook(Protocol):
 
     def receive(self, request: WebhookRequest) -> Received | Refused:
         """Verify and parse. Pure; never raises, whatever the bytes are."""
+        ...
+
+
+class Listener(Protocol):
+    """A connector that takes messages in by itself, over a connection that it keeps or by asking for them."""
+
+    # As in engine.yaml.
+    name: str
+
+    async def listen(self, accept: Callable[[Received], Awaitable[None]]) -> None:
+        """Take in what the network has until cancelled; called once, after `Connector.start`.
+
+        `accept` returns once everything is durable, and only then may the network be told that it was taken. It raises
+        JournalUnavailable (Overloaded included) while that cannot be done: the same is offered again after a pause, and
+        nothing else is taken meanwhile.
+        """
         ...
 
 

@@ -73,6 +73,7 @@ class AttachmentModel(_Border):
     media_type: Annotated[str, StringConstraints(max_length=255)] | None = None
     name: Annotated[str, StringConstraints(max_length=1024)] | None = None
     size_bytes: Annotated[int, Field(ge=0)] | None = None
+    seconds: Annotated[int, Field(ge=0)] | None = None
 
 
 class MessageModel(_Border):
@@ -80,7 +81,7 @@ class MessageModel(_Border):
 
     id: _Id
     text: str
-    kind: Literal["message", "edit", "unsupported"] = "message"
+    kind: Literal["message", "edit", "unsupported", "undecryptable"] = "message"
     attachments: Annotated[list[AttachmentModel], Field(max_length=100)] = []
 
 
@@ -140,7 +141,8 @@ def parse_event(raw: bytes) -> Event:
             problem = _SOURCE_PROBLEM
         raise InvalidEvent(field, problem) from None
     attachments = tuple(
-        Attachment(given.kind, given.media_type, given.name, given.size_bytes) for given in model.message.attachments
+        Attachment(given.kind, given.media_type, given.name, given.size_bytes, given.seconds)
+        for given in model.message.attachments
     )
     return Event(
         source=model.source,
@@ -158,7 +160,11 @@ def event_json(event: Event) -> Json:
         message["kind"] = event.message.kind
     if event.message.attachments:
         message["attachments"] = [
-            {to_camel(key): value for key, value in asdict(attachment).items() if value is not None}
+            {
+                to_camel(key): value
+                for key, value in asdict(attachment).items()
+                if value is not None and key != "reference"
+            }
             for attachment in event.message.attachments
         ]
     return {

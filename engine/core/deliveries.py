@@ -54,6 +54,9 @@ class Acknowledgement:
     team: str | None = None
     # The language variant of the template that the text is from, e.g. "sw"; None: the template itself.
     language: str | None = None
+    # For a network that takes nothing but a text that it approved before, with these in its gaps.
+    client_name: str | None = None
+    ticket_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +329,7 @@ def with_ticket(body: Body, ticket_id: str) -> Body:
     """The body with the ticket number in the place of its mark."""
     match body:
         case Acknowledgement():
-            return replace(body, text=fill_ticket(body.text, ticket_id))
+            return replace(body, text=fill_ticket(body.text, ticket_id), ticket_id=ticket_id)
         case Escalation():
             return _escalation_with_ticket(body, ticket_id)
         case FollowUp():

@@ -5,8 +5,12 @@ from datetime import datetime
 
 # What may come with a message. A voice note is told from an audio file because somebody has to listen to it.
 ATTACHMENT_KINDS = ("image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "order")
-# What a message can be: something new, another wording of an earlier one, or what the network could not tell us.
-MESSAGE_KINDS = ("message", "edit", "unsupported")
+# What a message can be: something new, another wording of an earlier one, what the network could not tell us, or what
+# it told us and nobody can read.
+MESSAGE_KINDS = ("message", "edit", "unsupported", "undecryptable")
+# What can happen in a conversation besides a client's message: a person of ours answered by hand (on the linked phone or
+# in the Business app), the client took a message back, put a reaction to one, or has another number now.
+SIGNAL_KINDS = ("human_reply", "revoke", "reaction", "number_change")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,10 @@ class Attachment:
     media_type: str | None = None
     name: str | None = None
     size_bytes: int | None = None
+    # How long it plays.
+    seconds: int | None = None
+    # Where the network keeps it, in the connector's own terms; opaque to everyone else and shown to nobody.
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,23 @@ class Inbound:
     event: Event
     # None when the network gives no way back; then a person has to answer by hand.
     reply: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something that happened in a conversation and is no message of the client's."""
+
+    connector: str
+    conversation_id: str
+    # One of SIGNAL_KINDS.
+    kind: str
+    # The network's own id: each is taken once.
+    id: str
+    at: datetime
+    # The message that it is about, where there is one.
+    message_id: str | None = None
+    # The reaction, empty when it was taken away; the new number in E.164.
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,7 +297,8 @@ def _acknowledgements(step: _Step, after: Incident, shown: Mapping[str, object])
     template = f"{step.ack}.{language}" if language else step.ack
     text = plain(step.wording.acknowledgement(template, shown))
     channel, team = after.mattermost_channel, after.mattermost_team
-    return (Acknowledgement(step.inbound.reply.peer, text, event.message.id, channel, team, language),)
+    name = variables.client_name(event)
+    return (Acknowledgement(step.inbound.reply.peer, text, event.message.id, channel, team, language, name),)
 
 
 def _posts(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[Escalation | FollowUp | Revision, ...]:

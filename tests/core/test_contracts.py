@@ -137,7 +137,7 @@ ZONE = "must name a time zone, e.g. 2026-02-12T10:15:30Z"
         ("message.text", ..., "is missing"),
         ("message.text", None, "must be text"),
         ("message.text", 3, "must be text"),
-        ("message.kind", "status", "input should be 'message', 'edit' or 'unsupported'"),
+        ("message.kind", "status", "input should be 'message', 'edit', 'unsupported' or 'undecryptable'"),
         ("message.attachments", None, "must be a list"),
         (
             "message.attachments",

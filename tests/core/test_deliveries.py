@@ -323,7 +323,7 @@ def test_nobody_is_told_of_any_other_end(claimed: Claimed, settlement: Settlemen
         pytest.param(
             Acknowledgement("p", f"{TICKET} and {TICKET}", "m"),
             DeliveryKind.ACKNOWLEDGEMENT,
-            Acknowledgement("p", "OC-2026-0007 and OC-2026-0007", "m"),
+            Acknowledgement("p", "OC-2026-0007 and OC-2026-0007", "m", ticket_id="OC-2026-0007"),
             id="acknowledgement",
         ),
         pytest.param(

@@ -50,7 +50,9 @@ ACKNOWLEDGEMENT = (
 def test_the_first_message_opens_an_incident_with_one_acknowledgement_and_one_post() -> None:
     """The whole plan of the contract's example, field by field."""
     inbound = message()
-    acknowledgement = Acknowledgement(REPLY.peer, ACKNOWLEDGEMENT, "MSG-1", "dev-support-escalations", "support")
+    acknowledgement = Acknowledgement(
+        REPLY.peer, ACKNOWLEDGEMENT, "MSG-1", "dev-support-escalations", "support", client_name="Jackson"
+    )
     body = (
         f"Client: {quote('Jackson')} ({quote(PHONE)})\n"
         "Issue Summary: 3CX outbound calls failing\n"
@@ -210,7 +212,9 @@ def test_a_greeting_is_answered_without_a_post() -> None:
     """A rule that does not escalate still opens the episode, so that the greeting is answered once."""
     made = planned(message("Hello"), GREETING)
     assert bodies(made) == [
-        Acknowledgement(REPLY.peer, "Hello Jackson, how can we help you?", "MSG-1", "support-triage", None)
+        Acknowledgement(
+            REPLY.peer, "Hello Jackson, how can we help you?", "MSG-1", "support-triage", None, client_name="Jackson"
+        )
     ]
     assert the_incident(made) == replace(GREETED, ticket_id=TICKET, version=0)
 

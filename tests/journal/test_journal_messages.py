@@ -151,7 +151,7 @@ async def test_record_fills_the_ticket_into_every_delivery(journal: Journal) -> 
     """The number that the transaction allocates stands in the texts that were rendered before it."""
     assert await opened(journal, acknowledgement(), escalation(), follow_up()) == "OC-2026-0001"
     told = await claim_one(journal, "main")
-    assert told.body == Acknowledgement("254700000001", "Hello, OC-2026-0001", "m1")
+    assert told.body == Acknowledgement("254700000001", "Hello, OC-2026-0001", "m1", ticket_id="OC-2026-0001")
     post = await claim_one(journal)
     assert isinstance(post.body, Escalation)
     assert (post.body.title, post.body.body, post.body.ticket_id) == (

@@ -72,7 +72,7 @@ class WhatsAppCloud:
             return found
         if found.skipped:
             logger.bind(connector=self.name).warning("skipped {} unreadable parts of a webhook", found.skipped)
-        return Received(found.inbounds, found.receipts)
+        return Received(found.inbounds, found.receipts, found.signals)
 
     def _verify(self, request: WebhookRequest) -> Received | Refused:
         token = request.query.get("hub.verify_token", "").encode("utf-8", "backslashreplace")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from engine.connectors.whatsapp_cloud.contents import SILENT, content_of
 from engine.connectors.whatsapp_cloud.fields import Json, listed, record, text, word
-from engine.core.events import Address, Client, Event, Inbound, Message, Receipt
+from engine.core.events import Address, Client, Event, Inbound, Message, Receipt, Signal
 from engine.ports import Refused
 
 _OBJECT = "whatsapp_business_account"
@@ -27,6 +27,7 @@ class Notifications:
 
     inbounds: tuple[Inbound, ...]
     receipts: tuple[Receipt, ...]
+    signals: tuple[Signal, ...]
     # How many parts could neither be read nor kept as a message of kind `unsupported`.
     skipped: int
 
@@ -64,7 +65,7 @@ def read(connector: str, phone_number_id: str, body: bytes, received_at: datetim
         statuses, unreadable = _records(listed(value, "statuses"))
         skipped += unreadable
         receipts.extend(filter(None, (_receipt(connector, status, received_at) for status in statuses)))
-    return Notifications(tuple(inbounds), tuple(receipts), skipped)
+    return Notifications(tuple(inbounds), tuple(receipts), (), skipped)
 
 
 def _records(items: list[object]) -> tuple[list[Json], int]:
