@@ -8,8 +8,8 @@ ATTACHMENT_KINDS = ("image", "video", "audio", "voice", "document", "sticker", "
 # What a message can be: something new, another wording of an earlier one, what the network could not tell us, or what
 # it told us and nobody can read.
 MESSAGE_KINDS = ("message", "edit", "unsupported", "undecryptable")
-# What can happen in a conversation besides a client's message: a person of ours answered by hand (on the linked phone or
-# in the Business app), the client took a message back, put a reaction to one, or has another number now.
+# What can happen in a conversation besides a client's message: a person of ours answered by hand (on the linked phone
+# or in the Business app), the client took a message back, put a reaction to one, or has another number now.
 SIGNAL_KINDS = ("human_reply", "revoke", "reaction", "number_change")
 
 
