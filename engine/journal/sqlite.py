@@ -216,7 +216,7 @@ def inspect(path: Path, stopping: Event | None = None) -> Iterator[_Connection]:
     Raises NotFound where there is none, PermissionRefused when it may not be read.
     """
     # A file that nobody has open and that has no log needs none of the files that SQLite makes beside it.
-    alone = not path.with_name(f"{path.name}-wal").exists()
+    alone = not Path(f"{path}-wal").exists()
     with ExitStack() as resources:
         try:
             # Opened by SQLite alone: whoever closes it otherwise drops the locks that this process has on it.

@@ -156,9 +156,10 @@ async def test_a_folder_that_may_not_be_written_is_said(journal: StoredJournal) 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     """A folder is no file; a file whose log is a folder cannot be read, whoever asks."""
-    with pytest.raises(NotFound) as caught, sqlite.inspect(tmp_path):
-        pass
-    assert str(caught.value) == f"{tmp_path} is no file"
+    for folder in (tmp_path, Path("/"), Path()):
+        with pytest.raises(NotFound) as caught, sqlite.inspect(folder):
+            pass
+        assert str(caught.value) == f"{folder} is no file"
     path = tmp_path / "journal.db"
     file = apsw.Connection(str(path))
     file.execute("PRAGMA journal_mode = WAL; CREATE TABLE meta (name)").fetchall()

@@ -293,3 +293,12 @@ def test_what_root_restores_belongs_to_the_daemon(backup: Path, place: Path) -> 
     os.chown(place.parent, 65534, 65534)
     restores.restore(backup, place, LATER, replace=False)
     assert {(found.stat().st_uid, found.stat().st_gid) for found in place.parent.iterdir()} == {(65534, 65534)}
+
+
+def test_nobody_but_root_gives_files_away(backup: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever restores as the daemon's own user owns what is made, as it should be."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    place.parent.mkdir(parents=True)
+    os.chown(place.parent, os.getuid(), os.getgid())
+    restores.restore(backup, place, LATER, replace=False)
+    assert {found.stat().st_uid for found in place.parent.iterdir()} == {os.getuid()}

@@ -187,6 +187,10 @@ def folder_instead(path: Path) -> None:
     path.mkdir()
 
 
+def folder_as_lock(path: Path) -> None:
+    path.with_name("journal.db.lock").mkdir()
+
+
 def file_as_folder(path: Path) -> None:
     path.parent.rmdir()
     path.parent.touch()
@@ -200,6 +204,11 @@ def file_as_folder(path: Path) -> None:
         (without_index, PermissionRefused, "the journal {path} cannot be written; let the engine's user write it"),
         (
             folder_instead,
+            ConfigurationError,
+            "the journal {path} cannot be created (Is a directory); name another state folder",
+        ),
+        (
+            folder_as_lock,
             ConfigurationError,
             "the journal {path} cannot be created (Is a directory); name another state folder",
         ),
