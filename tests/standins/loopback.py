@@ -130,6 +130,9 @@ class Loopback:
                     pass
         finally:
             writer.close()
+            # Else the loop may end before the connection does.
+            with suppress(ConnectionError, TimeoutError):
+                await asyncio.wait_for(writer.wait_closed(), 1)
 
     async def _serve(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; False when the connection is to be cut."""
