@@ -91,7 +91,7 @@ class Loopback:
         # The last value of each header that was sent to us.
         self.headers: dict[str, str] = {}
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._open = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -106,9 +106,11 @@ class Loopback:
         """Listen; on the same port as before when it was closed in between."""
         self._server = await asyncio.start_server(self._converse, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
+        self._open = True
 
     async def close(self) -> None:
         """Stop listening and drop every connection: from now on they are refused."""
+        self._open = False
         if self._server is not None:
             self._server.close()
         for task in tuple(self._tasks):
@@ -119,7 +121,9 @@ class Loopback:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None:
+        # A connection that was accepted in the last moment begins its conversation only after `close`.
+        if task is None or not self._open:
+            writer.close()
             return
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
