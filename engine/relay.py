@@ -38,9 +38,9 @@ from engine.ports import Clock, Connector, Journal
 # The longest that one attempt may take.
 _ATTEMPT_S = 40.0
 # A lease covers a look-up and an attempt with a margin for the journal: one that ends under a running attempt would let
-# it be made twice. On one node there is room for a clock that jumps ahead, too, and it delays nothing, since a node
-# breaks its own leases when it starts. With several nodes it is also how long the work of one that died waits for
-# another, and their clocks must agree within the margin of twenty seconds.
+# it be made twice. On one node it delays nothing, since a node breaks its own leases when it starts. With several nodes
+# it is also how long the work of one that died waits for another, and their clocks must agree within the margin of
+# twenty seconds. When a node's own clock is set, its leases follow.
 LEASE = timedelta(minutes=10)
 LEASE_AMONG_NODES = timedelta(seconds=100)
 # A step of the clock that is followed; a smaller one is the clock being kept right.

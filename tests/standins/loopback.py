@@ -6,8 +6,9 @@ A stand-in is a Network: a request in, an answer out. `Loopback` serves it, in t
     {"on": "POST /api/v4/posts", "do": "cut_after", "times": 1}
 
 `on` is a regular expression for method and path. `do` is `answer` (with `status`, `body`, `headers`), `cut_before`,
-`cut_after`, `hang_before` or `hang_after`, before or after it took effect, or `drip_after`: the answer comes a byte at
-a time, each after `pace_s`, so that no silence is ever long. `times` defaults to 1; -1: until cleared.
+`cut_after`, `hang_before` or `hang_after`, before or after it took effect, `late_after`: the answer comes after
+`pace_s`, or `drip_after`: it comes a byte at a time, each after `pace_s`, so that no silence is ever long. `times`
+defaults to 1; -1: until cleared.
 Control: GET /_recorded, POST /_faults (one or a list), DELETE /_faults, POST /_control (the network's own switches).
 """
 
@@ -150,6 +151,10 @@ class Loopback:
             await _write(writer, Answer(fault.status, fault.body, fault.headers))
             return True
         answer = await self.network.answer(request) if fault.do.endswith("_after") else Answer()
+        if fault.do.startswith("late"):
+            await asyncio.sleep(fault.pace_s)
+            await _write(writer, answer)
+            return True
         if fault.do.startswith("drip"):
             await _drip(writer, answer, fault.pace_s)
             return True
