@@ -7,7 +7,7 @@ whose earlier try may have taken effect is reconciled with the network before it
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from loguru import logger
@@ -221,7 +221,7 @@ class Relay:
         return outcome
 
     async def _finish(self, claimed: Claimed, settlement: Settlement, name: str, outcome: str) -> None:
-        now = self._clock.now()
+        now, origin = self._clock.now(), self._origin
         note = undelivered_note(
             claimed.id,
             claimed.lane,
@@ -237,7 +237,11 @@ class Relay:
         until = self._clock.elapsed() + self._lease / 2
         while self._clock.elapsed() < until:
             try:
-                kept = await self._journal.finish(claimed, settlement, (), then, self._clock.now())
+                # While it could not be written the journal may have followed a clock that was set.
+                by = self._origin - origin
+                told = settlement if settlement.due_at is None else replace(settlement, due_at=settlement.due_at + by)
+                told_then = tuple(replace(delivery, due_at=delivery.due_at + by) for delivery in then)
+                kept = await self._journal.finish(claimed, told, (), told_then, self._clock.now())
                 break
             except JournalUnavailable as error:
                 logger.bind(delivery=claimed.id).error("the outcome cannot be written: {}", error)
