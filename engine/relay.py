@@ -7,7 +7,7 @@ whose earlier try may have taken effect is reconciled with the network before it
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from loguru import logger
@@ -38,9 +38,9 @@ from engine.ports import Clock, Connector, Journal
 # The longest that one attempt may take.
 _ATTEMPT_S = 40.0
 # A lease covers a look-up and an attempt with a margin for the journal: one that ends under a running attempt would let
-# it be made twice. On one node there is room for a clock that jumps ahead, too, and it delays nothing, since a node
-# breaks its own leases when it starts. With several nodes it is also how long the work of one that died waits for
-# another, and their clocks must agree within the margin of twenty seconds.
+# it be made twice. On one node it delays nothing, since a node breaks its own leases when it starts. With several nodes
+# it is also how long the work of one that died waits for another, and their clocks must agree within the margin of
+# twenty seconds. When a node's own clock is set, its leases follow.
 LEASE = timedelta(minutes=10)
 LEASE_AMONG_NODES = timedelta(seconds=100)
 # A step of the clock that is followed; a smaller one is the clock being kept right.
@@ -221,7 +221,7 @@ class Relay:
         return outcome
 
     async def _finish(self, claimed: Claimed, settlement: Settlement, name: str, outcome: str) -> None:
-        now = self._clock.now()
+        now, origin = self._clock.now(), self._origin
         note = undelivered_note(
             claimed.id,
             claimed.lane,
@@ -237,7 +237,11 @@ class Relay:
         until = self._clock.elapsed() + self._lease / 2
         while self._clock.elapsed() < until:
             try:
-                kept = await self._journal.finish(claimed, settlement, (), then, self._clock.now())
+                # While it could not be written the journal may have followed a clock that was set.
+                by = self._origin - origin
+                told = settlement if settlement.due_at is None else replace(settlement, due_at=settlement.due_at + by)
+                told_then = tuple(replace(delivery, due_at=delivery.due_at + by) for delivery in then)
+                kept = await self._journal.finish(claimed, told, (), told_then, self._clock.now())
                 break
             except JournalUnavailable as error:
                 logger.bind(delivery=claimed.id).error("the outcome cannot be written: {}", error)

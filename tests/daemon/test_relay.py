@@ -416,6 +416,41 @@ async def test_the_time_in_doubt_begins_anew_when_the_clock_jumps(tmp_path: Path
     assert len(parts.wa.sent) == 2
 
 
+async def test_an_outcome_that_could_not_be_written_follows_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal was away when the clock was set back by an hour: the pause that is written then is as long as it
+    was."""
+    monkeypatch.setattr("engine.relay._RETRY_S", 0.001)
+    async with running(tmp_path) as parts:
+        parts.clock.jump(hours=1)
+        finish, followed = parts.journal.finish, asyncio.Event()
+        follow, outages = parts.journal.follow_clock, iter([JournalUnavailable("the disk is full")])
+
+        async def noted(*arguments: Any) -> None:
+            await follow(*arguments)
+            followed.set()
+
+        async def away_once(claimed: Claimed, *arguments: Any) -> bool:
+            if claimed.destination == "wa":
+                for outage in outages:
+                    followed.clear()
+                    parts.clock.jump(hours=-1)
+                    parts.relay.wake()
+                    await followed.wait()
+                    raise outage
+            return await finish(claimed, *arguments)
+
+        monkeypatch.setattr(parts.journal, "follow_clock", noted)
+        monkeypatch.setattr(parts.journal, "finish", away_once)
+        parts.wa.outcomes.append(REFUSED)
+        await parts.route(1)
+        await until(lambda: len(parts.wa.sent) == 1)
+        await parts.later(seconds=1)
+        await parts.reached(DeliveryKind.ACKNOWLEDGEMENT, DeliveryState.SENT)
+    assert [claimed.attempt for claimed in parts.wa.sent] == [1, 2]
+
+
 async def test_a_clock_that_is_set_back_holds_no_delivery_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was refused while the clock was an hour ahead is sent again after its own pause, even when the journal is
     away just then."""

@@ -6,8 +6,9 @@ A stand-in is a Network: a request in, an answer out. `Loopback` serves it, in t
     {"on": "POST /api/v4/posts", "do": "cut_after", "times": 1}
 
 `on` is a regular expression for method and path. `do` is `answer` (with `status`, `body`, `headers`), `cut_before`,
-`cut_after`, `hang_before` or `hang_after`, before or after it took effect, or `drip_after`: the answer comes a byte at
-a time, each after `pace_s`, so that no silence is ever long. `times` defaults to 1; -1: until cleared.
+`cut_after`, `hang_before` or `hang_after`, before or after it took effect, `late_after`: the answer comes after
+`pace_s`, or `drip_after`: it comes a byte at a time, each after `pace_s`, so that no silence is ever long. `times`
+defaults to 1; -1: until cleared.
 Control: GET /_recorded, POST /_faults (one or a list), DELETE /_faults, POST /_control (the network's own switches).
 """
 
@@ -91,7 +92,7 @@ class Loopback:
         # The last value of each header that was sent to us.
         self.headers: dict[str, str] = {}
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._open = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -106,9 +107,11 @@ class Loopback:
         """Listen; on the same port as before when it was closed in between."""
         self._server = await asyncio.start_server(self._converse, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
+        self._open = True
 
     async def close(self) -> None:
         """Stop listening and drop every connection: from now on they are refused."""
+        self._open = False
         if self._server is not None:
             self._server.close()
         for task in tuple(self._tasks):
@@ -119,7 +122,9 @@ class Loopback:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None:
+        # A connection that was accepted in the last moment begins its conversation only after `close`.
+        if task is None or not self._open:
+            writer.close()
             return
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -149,6 +154,10 @@ class Loopback:
             await _write(writer, Answer(fault.status, fault.body, fault.headers))
             return True
         answer = await self.network.answer(request) if fault.do.endswith("_after") else Answer()
+        if fault.do.startswith("late"):
+            await asyncio.sleep(fault.pace_s)
+            await _write(writer, answer)
+            return True
         if fault.do.startswith("drip"):
             await _drip(writer, answer, fault.pace_s)
             return True

@@ -91,7 +91,8 @@ class Standin:
     """A network as a process of its own, which outlives the daemon."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        command = [sys.executable, "-m", "standins.deadly", name, "--port", str(free_port())]
+        self._port = free_port()
+        command = [sys.executable, "-m", "standins.deadly", name, "--port", str(self._port)]
         environ = {**_without_coverage(), "PYTHONPATH": _PATH}
         with (folder / f"{name}.log").open("w") as log:
             self.process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -135,6 +136,10 @@ class Standin:
         wait_until(self._listens, "the network accepts connections")
 
     def _listens(self) -> bool:
+        """Whether a connection can be made, or one from before is still there."""
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self._port)) == 0:
+                return True
         try:
             self._http.get(f"{self.url}/_recorded")
         except httpx.TransportError:

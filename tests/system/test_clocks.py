@@ -70,11 +70,11 @@ async def test_jumps_under_load_lose_and_double_nothing(site: Site, clock: Clock
 
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S], ids=["ahead", "back"])
 async def test_what_is_being_sent_at_a_jump_is_not_sent_again(site: Site, clock: Clock, jump_s: int) -> None:
-    """The answers take seconds, and the lease seems to be over long before they end: each message is said once."""
+    """The answers take three seconds, and the lease seems to be over long before: each message is said once."""
     site.start()
     site.graph.order(statuses=[])
     for network, on in ((site.graph, "POST /v23.0/.*"), (site.mattermost, "POST /api/v4/posts")):
-        network.fail(on, "drip_after", pace_s=0.003)
+        network.fail(on, "late_after", pace_s=3)
     writers = [Writer(0)]
     plant(site, writers)
     async with Meta(site) as meta:
