@@ -1,4 +1,4 @@
-"""The composition root: the only module that names concrete adapters, reads the clock and the environment.
+"""The composition root: the only module that reads the clock and the environment; `adapters` names what it is made of.
 
 `Engine` starts the parts in the order in which they need each other (journal, rules, connectors, pipeline and relay,
 doors) and stops them in reverse: the doors close first, what is in flight finishes, the journal closes last.
@@ -9,52 +9,39 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import assert_never
 
 import uvloop
 from loguru import logger
 
-from engine import __version__, control, server, systemd
-from engine.connectors.console import Console
-from engine.connectors.http import HttpConnector
-from engine.connectors.mattermost import Mattermost
-from engine.connectors.whatsapp_cloud import WhatsAppCloud
+from engine import __version__, adapters, control, server, systemd
+from engine.adapters import ESCALATE_TO
+from engine.core import notices
 from engine.core.contracts import Json
-from engine.core.deliveries import Claimed, DeliveryKind, FollowUp, NewDelivery, Policy
+from engine.core.deliveries import Claimed, FollowUp, NewDelivery
 from engine.core.diagnostics import render
 from engine.core.endpoints import Endpoint, UnixEndpoint
 from engine.core.errors import JournalUnavailable
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry
 from engine.core.publications import Reload
-from engine.journal.journals import Store, StoredJournal
-from engine.journal.postgres import PostgresStore
-from engine.journal.sqlite import SqliteStore
+from engine.journal.journals import StoredJournal
 from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
-from engine.ports import Accepted, Clock, Connector, Journal, Received, Webhook
+from engine.ports import Accepted, Connector, Journal, Received
 from engine.publisher import Publisher
+from engine.reception import Reception
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
 from engine.reloader import Reloader
 from engine.retention import Retention
 from engine.settings import (
-    ConsoleSettings,
-    HttpConnectorSettings,
     Settings,
-    WhatsAppCloudSettings,
     control_socket,
-    journal_file,
 )
 
-# WhatsApp takes free text for 24 hours after the client's last message; later an acknowledgement is of no use.
-_ACKNOWLEDGE_WITHIN = timedelta(hours=24)
-# How many deliveries may be under way to one destination.
-_AT_ONCE = 16
 # The time that what is in flight gets at SIGTERM; TimeoutStopSec of the unit is longer.
 _DRAIN_S = 10.0
 # How long open requests may take when the doors close.
@@ -64,8 +51,8 @@ _NODE = "main"
 # How often the kill switch is looked at where another node may have turned it.
 _FOLLOW_S = 2.0
 _NOTE_AUDIT_S = 3600.0
-# The name under which the engineers' posts are delivered; on a console while Mattermost is not configured.
-_ESCALATE_TO = "mattermost"
+# How often the states of connections are looked at; it costs nothing.
+_WATCH_S = 0.5
 # Where the daemon speaks of itself while Mattermost is not configured and posts are printed.
 _PRINTED_OPERATIONS = "operations"
 
@@ -100,25 +87,34 @@ class Engine:
         self._reloads: set[asyncio.Task[None]] = set()
         self._shared = shared = settings.journal is not None
         self._node = settings.node if shared else _NODE
-        self._journal: Journal = StoredJournal(_store(settings), max_open_deliveries=settings.limits.open_deliveries)
+        self._journal: Journal = StoredJournal(
+            adapters.store(settings), max_open_deliveries=settings.limits.open_deliveries
+        )
         self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics)
         self._publisher = Publisher(
             self._journal, self._reloader, self._clock, self._node, shared=shared, tell=self._tell_reload
         )
         self._switch = Switch(self._journal, self._clock, self._metrics)
-        self._connectors, self._webhooks, self._events = _connectors(settings, show, self._clock)
+        made = adapters.connectors(settings, show, self._clock)
+        self._connectors, self._webhooks, self._events = made.destinations, made.webhooks, made.events
+        self._receptions = {
+            name: Reception(listener, self._accept, self._journal, self._clock, exclusive=shared and listener.exclusive)
+            for name, listener in made.listeners.items()
+        }
+        self._states = dict.fromkeys(self._connectors, "")
         self._relay = Relay(
             self._journal,
-            {name: _destination(connector, settings) for name, connector in self._connectors.items()},
+            {name: self._destination(connector) for name, connector in self._connectors.items()},
             self._clock,
             self._metrics,
             random.random,
             paused=self._switch.paused,
-            escalate_to=_ESCALATE_TO,
+            escalate_to=ESCALATE_TO,
             lease=LEASE_AMONG_NODES if shared else LEASE,
         )
         override = settings.mattermost.channel_override if settings.mattermost else None
-        routing = Routing(_ESCALATE_TO, override, StaticOnCall(settings.oncall.mention), self._switch.paused)
+        oncall = StaticOnCall(settings.oncall.mention)
+        routing = Routing(ESCALATE_TO, override, oncall, self._switch.paused, settings.manners)
         self._pipeline = Pipeline(
             self._journal,
             self._reloader.current,
@@ -166,6 +162,11 @@ class Engine:
                     group.create_task(self._retention.run(), name="retention"),
                     group.create_task(self._note_audit_head(), name="audit"),
                 ]
+                attendants += [
+                    group.create_task(reception.run(), name=f"reception {name}")
+                    for name, reception in self._receptions.items()
+                ]
+                attendants.append(group.create_task(self._watch_connections(), name="connections"))
                 if self._shared:
                     # Apart, because the switch never waits for rules that are being loaded.
                     attendants.append(group.create_task(self._follow(), name="switch"))
@@ -184,6 +185,26 @@ class Engine:
                     attendant.cancel()
                 await self._drain(work)
         logger.info("stopped")
+
+    def _destination(self, connector: Connector) -> Destination:
+        reception = self._receptions.get(connector.name)
+        if reception is None:
+            return adapters.destination(connector, self._settings)
+        return adapters.destination(connector, self._settings, reception.owns)
+
+    async def _watch_connections(self) -> None:
+        """Tell the operators, once, when a connection that is kept comes to another state."""
+        while True:
+            for name, connector in self._connectors.items():
+                health = connector.health()
+                if health.state == self._states[name]:
+                    continue
+                self._metrics.set_connection(name, self._states[name], health.state)
+                self._states[name] = health.state
+                logger.bind(connector=name).info("the connection is {}", health.state)
+                if (notice := notices.connection(name, health.state, health.problem)) is not None:
+                    await self._announce(notice)
+            await asyncio.sleep(_WATCH_S)
 
     @asynccontextmanager
     async def _doors(self) -> AsyncIterator[Endpoint]:
@@ -266,7 +287,7 @@ class Engine:
         if chat is None or channel:
             body = FollowUp(channel or _PRINTED_OPERATIONS, None, notice.text, "")
             name = f"notice-{notice.matter}-{now.isoformat()}"
-            delivery = NewDelivery(name, f"notice:{notice.matter}", _ESCALATE_TO, body, now)
+            delivery = NewDelivery(name, f"notice:{notice.matter}", ESCALATE_TO, body, now)
         try:
             if await self._journal.announce(notice, delivery, now):
                 self._relay.wake()
@@ -276,7 +297,15 @@ class Engine:
     async def _accept(self, received: Received) -> tuple[Accepted, ...]:
         """Persist what a request brought. Raises JournalUnavailable; then the network is told to come back."""
         if received.receipts:
-            await self._journal.note_receipts(received.receipts, self._clock.now(), escalate_to=_ESCALATE_TO)
+            await self._journal.note_receipts(received.receipts, self._clock.now(), escalate_to=ESCALATE_TO)
+            self._relay.wake()
+        # What a person said before the client wrote again must be known when that is decided.
+        if received.signals:
+            hold = self._settings.manners.hold
+            now = self._clock.now()
+            waited = await self._journal.note_signals(received.signals, now, hold=hold, escalate_to=ESCALATE_TO)
+            for span in waited:
+                self._metrics.observe_answered(span)
             self._relay.wake()
         if not received.inbounds:
             return ()
@@ -368,57 +397,3 @@ def serve(settings: Settings, *, environ: Mapping[str, str], show: Callable[[Cla
         await engine.run(stop)
 
     uvloop.run(main())
-
-
-def _store(settings: Settings) -> Store:
-    shared = settings.journal
-    if shared is None:
-        return SqliteStore(journal_file(settings.state))
-    return PostgresStore(shared.address, shared.password.reveal() if shared.password else "")
-
-
-def _connectors(
-    settings: Settings, show: Callable[[Claimed], None], clock: Clock
-) -> tuple[dict[str, Connector], dict[str, Webhook], dict[str, Webhook]]:
-    """The destinations, the connectors behind /webhooks and the ones behind /events, each by name."""
-    destinations: dict[str, Connector] = {}
-    webhooks: dict[str, Webhook] = {}
-    events: dict[str, Webhook] = {}
-    for chosen in settings.connectors:
-        match chosen:
-            case WhatsAppCloudSettings():
-                cloud = WhatsAppCloud(
-                    chosen.name,
-                    phone_number_id=chosen.phone_number_id,
-                    api_url=chosen.api_url,
-                    api_version=chosen.api_version,
-                    access_token=chosen.access_token.reveal(),
-                    app_secret=chosen.app_secret.reveal(),
-                    verify_token=chosen.verify_token.reveal(),
-                )
-                destinations[chosen.name] = webhooks[chosen.name] = cloud
-            case HttpConnectorSettings():
-                events[chosen.name] = HttpConnector(chosen.name, chosen.token.reveal(), chosen.reply_through)
-            case ConsoleSettings():
-                destinations[chosen.name] = Console(chosen.name, show)
-            case _:
-                assert_never(chosen)
-    if (chat := settings.mattermost) is None:
-        destinations[_ESCALATE_TO] = Console(_ESCALATE_TO, show)
-    else:
-        token = chat.token.reveal()
-        destinations[_ESCALATE_TO] = Mattermost(_ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock)
-    return destinations, webhooks, events
-
-
-def _destination(connector: Connector, settings: Settings) -> Destination:
-    retry = settings.retry
-    policy = Policy(base=retry.base, cap=retry.cap, in_doubt=retry.in_doubt, in_doubt_wait=retry.in_doubt_wait)
-    acknowledgements = replace(policy, give_up_after=_ACKNOWLEDGE_WITHIN)
-    return Destination(
-        connector,
-        per_second=settings.limits.per_second(connector.name),
-        at_once=_AT_ONCE,
-        policies={DeliveryKind.ACKNOWLEDGEMENT: acknowledgements},
-        default_policy=policy,
-    )

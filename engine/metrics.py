@@ -14,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 # Seconds. The figure to hold for a decision is 150 microseconds.
 _EVALUATION_BUCKETS = (0.00005, 0.0001, 0.00015, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
 # Seconds. The figures to hold are 10 and 30 milliseconds; the long tail shows the outage of a network.
+_ANSWER_BUCKETS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 _SENT_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
 
 
@@ -62,6 +63,15 @@ class Metrics:
             buckets=_SENT_BUCKETS,
             registry=registry,
         )
+        self._answered = Histogram(
+            "engine_first_answer_seconds",
+            "Time from a client's message until a person first answered it on WhatsApp",
+            buckets=_ANSWER_BUCKETS,
+            registry=registry,
+        )
+        self._connection = Gauge(
+            "engine_connection_state", "1 for the state of a connection", ["connector", "state"], registry=registry
+        )
         self._backlog = Gauge(
             "engine_backlog_deliveries", "Deliveries by state", ["destination", "state"], registry=registry
         )
@@ -105,6 +115,17 @@ class Metrics:
     def observe_sent(self, kind: str, since_accepted: timedelta) -> None:
         """A network took a delivery, that long after the message behind it was accepted."""
         self._accepted_to_sent.labels(kind).observe(since_accepted.total_seconds())
+
+    def observe_answered(self, since_written: timedelta) -> None:
+        """A person answered a client for the first time in an incident."""
+        self._answered.observe(since_written.total_seconds())
+
+    def set_connection(self, connector: str, before: str, state: str) -> None:
+        """A connection is in another state than before."""
+        if before:
+            self._connection.labels(connector, before).set(0)
+        if state:
+            self._connection.labels(connector, state).set(1)
 
     def set_backlog(self, unrouted: int, deliveries: Mapping[tuple[str, str], int]) -> None:
         """The open work now. A (destination, state) that is absent reads 0 from then on, not its last figure."""

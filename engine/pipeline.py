@@ -7,7 +7,7 @@ decides nothing itself and talks to no network.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from time import perf_counter
 from typing import Protocol
@@ -18,6 +18,7 @@ from engine.core import contracts
 from engine.core.decisions import Decision
 from engine.core.errors import JournalUnavailable, Superseded
 from engine.core.events import Event, Inbound
+from engine.core.manners import Manners
 from engine.core.plan import Circumstances, Plan, Wording, is_follow_up, plan
 from engine.metrics import Metrics
 from engine.ports import Accepted, Clock, Journal, OnCall, Unrouted
@@ -60,6 +61,10 @@ class _BuiltInWording:
         return None
 
     @staticmethod
+    def offers(_template: str) -> bool:
+        return False
+
+    @staticmethod
     def acknowledgement(_template: str, variables: Mapping[str, object]) -> str:
         name = variables.get("client_name")
         return _ACK_NAMED.format(name=name) if name else _ACK_NAMELESS
@@ -85,6 +90,7 @@ class Routing:
     channel_override: str | None
     oncall: OnCall
     paused: Callable[[], bool]
+    manners: Manners = field(default_factory=Manners)
 
 
 class Pipeline:
@@ -191,12 +197,16 @@ class Pipeline:
 
     def _decide(self, message: Unrouted, *, follow_up: bool) -> tuple[Decision, Plan]:
         ruleset = self._ruleset()
+        now, manners = self._clock.now(), self._routing.manners
         circumstances = Circumstances(
             # As before, it may lie in the future, and nothing that is said now may wait for that.
-            accepted_at=min(message.accepted_at, self._clock.now()),
+            accepted_at=min(message.accepted_at, now),
             incident=message.incident,
             post=message.post,
             paused=self._routing.paused(),
+            held=message.held_until is not None and now < message.held_until,
+            quiet=manners.quiet_at(now),
+            late_after=manners.late_after,
             mention=self._routing.oncall.mention(),
             escalate_to=self._routing.escalate_to,
             channel_override=self._routing.channel_override,

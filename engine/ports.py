@@ -61,6 +61,8 @@ class Unrouted:
     # The conversation's open incident and its post (the newest escalation or revision), if any.
     incident: Incident | None
     post: Escalation | None
+    # Until when a person answers in this conversation, so that nothing is acknowledged automatically.
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,22 @@ class Journal(Protocol):
         """
         ...
 
+    async def note_signals(
+        self, signals: Sequence[Signal], now: datetime, *, hold: timedelta, escalate_to: str
+    ) -> tuple[timedelta, ...]:
+        """Keep what happened in conversations, each once, with what follows (see `core.signals`). How long each client
+        waited whom a person answered for the first time.
+        """
+        ...
+
+    async def own(self, name: str, lease: timedelta, now: datetime) -> bool:
+        """Become, or remain, the owner of something that only one node may have; whether this node is it now."""
+        ...
+
+    async def disown(self, name: str) -> None:
+        """Give up what this node owns, so that another need not wait for the end of the lease."""
+        ...
+
     async def lapse(self, limit: int, now: datetime) -> tuple[str, ...]:
         """Close the incidents whose lapse timer is due, with an audit row each; their tickets."""
         ...
@@ -378,6 +396,10 @@ class Journal(Protocol):
         """
         ...
 
+    async def sweep_signals(self, before: datetime, now: datetime) -> None:
+        """Remove the signals that were kept before then, and the holds that are over."""
+        ...
+
     async def sweep(
         self, table: str, before: datetime, after: int | None, limit: int, *, remove: bool, clean: bool
     ) -> Swept:
@@ -479,6 +501,8 @@ class Listener(Protocol):
 
     # As in engine.yaml.
     name: str
+    # Only one node may have the connection, and what goes out by it leaves from there.
+    exclusive: bool
 
     async def listen(self, accept: Callable[[Received], Awaitable[None]]) -> None:
         """Take in what the network has until cancelled; called once, after `Connector.start`.

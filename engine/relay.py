@@ -66,6 +66,8 @@ class Destination:
     # By kind; kinds that are absent use the default policy.
     policies: Mapping[DeliveryKind, Policy] = field(default_factory=dict)
     default_policy: Policy = field(default_factory=Policy)
+    # Whether deliveries may leave from this node now.
+    is_open: Callable[[], bool] = field(default=lambda: True)
 
     def policy(self, kind: DeliveryKind) -> Policy:
         """How deliveries of this kind are retried here."""
@@ -195,6 +197,8 @@ class Relay:
         self, name: str, destination: Destination, state: Throttle, in_flight: int, now: datetime
     ) -> tuple[tuple[Claimed, ...], float]:
         """What may be sent at `now`, and how long to wait before looking again."""
+        if not destination.is_open():
+            return (), _LONGEST_S
         limit = throttle.allowance(state, in_flight, destination.at_once, now)
         if not limit:
             opens_at = throttle.opens_at(state, now)

@@ -53,6 +53,11 @@ class Incident:
     acknowledged_at: datetime | None = None
     # What the rule that opened it said about further messages: later rules change nothing about an open incident.
     follow_up: FollowUpPolicy = field(default_factory=FollowUpPolicy)
+    # Who takes care of it, and since when; None: nobody has said so.
+    claimed_by: str | None = None
+    claimed_at: datetime | None = None
+    # When a person first answered the client.
+    answered_at: datetime | None = None
 
     @property
     def display_name(self) -> str:

@@ -14,6 +14,9 @@ from engine.core.quotes import clean_line, quote
 _SHOWN = 10
 _SENTENCE_LIMIT = 200
 _SHA_SHOWN = 12
+# States of a connection, see `ports.Health`: the good one, and those that pass by themselves.
+_ONLINE = "online"
+_PASSING = frozenset({"", "linking", "connecting"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,15 @@ def rules_taken(sha: str, *, published: bool = False) -> Notice:
     """The files on disk, or what was published, are in force."""
     which = "The published ones" if published else "The files on disk"
     return Notice("rules", "good", f"**Rules reloaded, {sha[:_SHA_SHOWN]}.** {which} are in force.", good=True)
+
+
+def connection(name: str, state: str, problem: str) -> Notice | None:
+    """A connection that is kept is in another state; None for one that passes by itself."""
+    if state in _PASSING:
+        return None
+    good = state == _ONLINE
+    text = f"**{name} is connected.**" if good else f"**{name} is {state.replace('_', ' ')}.** {quote(problem)}"
+    return Notice(f"connection {name}", state, text, good=good)
 
 
 def found_lines(findings: Sequence[Diagnostic]) -> list[str]:

@@ -7,7 +7,7 @@ otherwise about further messages is taken from the incident, never from the rule
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
@@ -30,7 +30,13 @@ from engine.core.quotes import TICKET, plain
 
 # How long a silent incident stays open for further messages, unless the rule that opened it says otherwise.
 EPISODE = timedelta(hours=4)
+# Acknowledgements that are sent instead of the rule's where there are such templates.
+LATE = "late"
+MEDIA = "media"
+_DEFAULT = "default"
 PAUSED_NOTE = "Note: acknowledgement is paused: answer by hand."
+HELD_NOTE = "Note: a person answers this client on WhatsApp: no acknowledgement was sent."
+QUIET_NOTE = "Note: these are quiet hours: no acknowledgement was sent."
 NO_WAY_BACK_NOTE = "Note: no acknowledgement could be sent on this way in: answer by hand."
 
 
@@ -41,6 +47,10 @@ class Wording(Protocol):
         """The language variant of a template that the client is answered in, e.g. "sw"; None: the template itself.
         Asked only when there is somebody to answer, because telling languages apart takes as long as a decision.
         """
+        ...
+
+    def offers(self, template: str) -> bool:
+        """Whether there is an acknowledgement of this name."""
         ...
 
     def acknowledgement(self, template: str, variables: Mapping[str, object]) -> str:
@@ -66,6 +76,12 @@ class Circumstances:
     post: Escalation | None
     # The kill switch.
     paused: bool
+    # A person answers in this conversation.
+    held: bool = field(default=False, kw_only=True)
+    # Clients are left in peace at this hour.
+    quiet: bool = field(default=False, kw_only=True)
+    # A message that was sent so long before it was accepted is late; None: none ever is.
+    late_after: timedelta | None = field(default=None, kw_only=True)
     # How the post calls whoever is on call, e.g. "@oncall".
     mention: str
     # The connector that reaches the engineers, e.g. "mattermost".
@@ -122,8 +138,10 @@ class _Step(NamedTuple):
     at: datetime
     # The template that the client is owed now; None when nothing is.
     ack: str | None
-    # Why the client does not get it, for the engineers; empty when the client does, or nothing is owed.
+    # Why the client does not get it, for the engineers and for the audit; empty when the client does, or nothing is
+    # owed.
     obstacle: str
+    why: str
 
 
 def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: Circumstances) -> Plan:
@@ -138,8 +156,10 @@ def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: 
     expected = found.version if found else 0
     lapsed = found.ticket_id if found and before is None else None
     ack = decision.ack if before is None or _is_owed(before, at) else None
-    obstacle = _obstacle(inbound, circumstances) if ack is not None else ""
-    step = _Step(inbound, decision, wording, circumstances, before, at, ack, obstacle)
+    obstacle, why = _obstacle(inbound, circumstances) if ack is not None else ("", "")
+    if ack is not None and not obstacle:
+        ack = _template(ack, inbound, wording, circumstances)
+    step = _Step(inbound, decision, wording, circumstances, before, at, ack, obstacle, why)
     audit = (AuditEntry("decided", _facts(step)),)
     if before is None and not calls:
         return Plan(None, expected, lapsed, (), (), audit)
@@ -194,10 +214,26 @@ def delivery_id(key: str, body: Body) -> str:
     return f"{key}-{kind_of(body)}{where}"
 
 
-def _obstacle(inbound: Inbound, circumstances: Circumstances) -> str:
+def _obstacle(inbound: Inbound, circumstances: Circumstances) -> tuple[str, str]:
     if circumstances.paused:
-        return PAUSED_NOTE
-    return "" if inbound.reply else NO_WAY_BACK_NOTE
+        return PAUSED_NOTE, "paused"
+    if not inbound.reply:
+        return NO_WAY_BACK_NOTE, "no way back"
+    if circumstances.held:
+        return HELD_NOTE, "held"
+    return (QUIET_NOTE, "quiet hours") if circumstances.quiet else ("", "")
+
+
+def _template(ack: str, inbound: Inbound, wording: Wording, circumstances: Circumstances) -> str:
+    """The acknowledgement by another name where another text is due: a late message is not answered as if it had just
+    come, and to a voice note or a picture without words somebody has to listen or look first.
+    """
+    late_after = circumstances.late_after
+    if late_after is not None and inbound.event.received_at + late_after < circumstances.accepted_at:
+        return LATE if wording.offers(LATE) else ack
+    message = inbound.event.message
+    wordless = bool(message.attachments) and not message.text.strip()
+    return MEDIA if wordless and ack == _DEFAULT and wording.offers(MEDIA) else ack
 
 
 def _facts(step: _Step) -> tuple[tuple[str, str], ...]:
@@ -210,7 +246,7 @@ def _facts(step: _Step) -> tuple[tuple[str, str], ...]:
         "ruleset": decision.ruleset_sha,
     }
     if step.obstacle:
-        facts["acknowledgement"] = "paused" if step.circumstances.paused else "no way back"
+        facts["acknowledgement"] = step.why
     if decision.error:
         facts["error"] = decision.error
     return tuple(facts.items())

@@ -88,7 +88,8 @@ def _erase(database: Database, one: _Conversation, now: datetime, salt: bytes) -
         database.rows("erase_delivery", f"{_ERASED}:{subject}", row[1])
     for lane in {row[2] for row in deliveries}:
         lanes.promote(database, lane)
-    database.rows("cancel_timers", one.connector, one.conversation_id)
+    for statement in ("cancel_timers", "erase_signals", "erase_hold"):
+        database.rows(statement, one.connector, one.conversation_id)
     for ticket in one.tickets:
         database.rows("close_incident", IncidentStatus.LAPSED.value, ticket)
         database.rows("erase_incident", f"{_ERASED}-{subject}", ticket)

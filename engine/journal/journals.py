@@ -20,7 +20,7 @@ from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement
 from engine.core.errors import JournalUnavailable
-from engine.core.events import Inbound, Receipt
+from engine.core.events import Inbound, Receipt, Signal
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
@@ -33,10 +33,12 @@ from engine.journal import (
     erasures,
     lanes,
     messages,
+    owners,
     publications,
     receipts,
     reports,
     retention,
+    signals,
     switches,
 )
 from engine.journal.audits import About
@@ -223,6 +225,23 @@ class StoredJournal:
             lambda database: receipts.note(database, receipts_, now, escalate_to=escalate_to, bound=bound)
         )
 
+    async def note_signals(
+        self, signals_: Sequence[Signal], now: datetime, *, hold: timedelta, escalate_to: str
+    ) -> tuple[timedelta, ...]:
+        """See `ports.Journal.note_signals`."""
+        salt, bound = self._alive().salt, self._bound
+        return await self._write(lambda database: signals.note(database, signals_, now, hold, escalate_to, bound, salt))
+
+    async def own(self, name: str, lease: timedelta, now: datetime) -> bool:
+        """See `ports.Journal.own`."""
+        node = self._alive().node
+        return await self._write(lambda database: owners.own(database, name, node, lease, now))
+
+    async def disown(self, name: str) -> None:
+        """See `ports.Journal.disown`."""
+        node = self._alive().node
+        await self._write(lambda database: owners.disown(database, name, node))
+
     async def lapse(self, limit: int, now: datetime) -> tuple[str, ...]:
         """See `ports.Journal.lapse`."""
         salt = self._alive().salt
@@ -334,6 +353,10 @@ class StoredJournal:
     async def backup(self, path: Path) -> Json:
         """See `ports.Journal.backup`."""
         return await asyncio.to_thread(backups.back_up, self._alive().opened.copy_into, path)
+
+    async def sweep_signals(self, before: datetime, now: datetime) -> None:
+        """See `ports.Journal.sweep_signals`."""
+        await self._write(lambda database: retention.sweep_signals(database, before, now))
 
     async def sweep(
         self, table: str, before: datetime, after: int | None, limit: int, *, remove: bool, clean: bool

@@ -117,6 +117,10 @@ UPDATE inbox SET head = 1 WHERE id = (
 SELECT
     inbox.id, inbox.body, inbox.accepted_at,
     (
+        SELECT holds.held_until FROM holds
+        WHERE holds.connector = inbox.connector AND holds.conversation_id = inbox.conversation_id
+    ),
+    (
         SELECT deliveries.kind FROM deliveries
         WHERE deliveries.ticket_id = incidents.ticket_id AND deliveries.kind IN ('escalation', 'revision')
         ORDER BY deliveries.seq DESC LIMIT 1
@@ -130,7 +134,8 @@ SELECT
     incidents.client_name, incidents.client_phone, incidents.issue_summary, incidents.priority, incidents.tags,
     incidents.rule_id, incidents.ruleset_sha, incidents.mattermost_channel, incidents.mattermost_team,
     incidents.status, incidents.acknowledged, incidents.escalated, incidents.created_at, incidents.last_message_at,
-    incidents.acknowledged_at, incidents.follow_up_within, incidents.follow_up_new, incidents.ack_again_after
+    incidents.acknowledged_at, incidents.follow_up_within, incidents.follow_up_new, incidents.ack_again_after,
+    incidents.claimed_by, incidents.claimed_at, incidents.answered_at
 FROM inbox
 LEFT JOIN incidents ON incidents.connector = inbox.connector
     AND incidents.conversation_id = inbox.conversation_id
@@ -156,6 +161,18 @@ UPDATE incidents SET
     last_message_at = ?, acknowledged_at = ?
 WHERE ticket_id = ?
 
+-- name: live_incident
+SELECT
+    ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
+    rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
+    last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after,
+    claimed_by, claimed_at, answered_at
+FROM incidents WHERE connector = ? AND conversation_id = ? AND status IN ('open', 'claimed')
+
+-- name: claim_incident
+UPDATE incidents SET version = version + 1, status = ?, claimed_by = ?, claimed_at = ?, answered_at = ?
+WHERE ticket_id = ?
+
 -- name: close_incident
 UPDATE incidents SET version = version + 1, status = ?
 WHERE ticket_id = ? AND status IN ('open', 'claimed')
@@ -165,21 +182,24 @@ RETURNING ticket_id
 SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
-    last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after
+    last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after,
+    claimed_by, claimed_at, answered_at
 FROM incidents ORDER BY seq DESC LIMIT ?
 
 -- name: newest_incidents_of_status
 SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
-    last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after
+    last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after,
+    claimed_by, claimed_at, answered_at
 FROM incidents WHERE status = ? ORDER BY seq DESC LIMIT ?
 
 -- name: read_incident
 SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
-    last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after
+    last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after,
+    claimed_by, claimed_at, answered_at
 FROM incidents WHERE ticket_id = ?
 
 -- name: messages_of_incident
@@ -344,6 +364,40 @@ RETURNING status
 -- name: receipts_of_message
 SELECT status FROM receipts WHERE delivery_id = ? AND provider_id = ?
 
+
+-- name: add_signal
+INSERT INTO signals (connector, conversation_id, signal_id, kind, at, noted_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (connector, conversation_id, kind, signal_id) DO NOTHING
+RETURNING kind
+
+-- name: hold_conversation
+INSERT INTO holds (connector, conversation_id, held_until) VALUES (?, ?, ?)
+ON CONFLICT (connector, conversation_id) DO UPDATE SET held_until = excluded.held_until
+WHERE holds.held_until < excluded.held_until
+
+-- name: erase_signals
+DELETE FROM signals WHERE connector = ? AND conversation_id = ?
+
+-- name: erase_hold
+DELETE FROM holds WHERE connector = ? AND conversation_id = ?
+
+-- name: remove_signals_before
+DELETE FROM signals WHERE noted_at < ?
+
+-- name: remove_holds_before
+DELETE FROM holds WHERE held_until < ?
+
+-- name: own
+INSERT INTO owners (name, node, owned_until) VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET node = excluded.node, owned_until = excluded.owned_until
+WHERE owners.node = excluded.node OR owners.owned_until <= ?
+RETURNING node
+
+-- name: disown
+UPDATE owners SET owned_until = 0 WHERE name = ? AND node = ?
+
+-- name: read_owner
+SELECT node, owned_until FROM owners WHERE name = ?
 
 -- name: set_timer
 INSERT INTO timers (connector, conversation_id, name, due_at, ticket_id) VALUES (?, ?, ?, ?, ?)

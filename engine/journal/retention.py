@@ -16,6 +16,12 @@ _LIVE = {IncidentStatus.OPEN.value, IncidentStatus.CLAIMED.value}
 _OPEN = {"queued", "sending"}
 
 
+def sweep_signals(database: Database, before: datetime, now: datetime) -> None:
+    """Remove what happened before, and the holds that are over: a few rows of each hour."""
+    database.rows("remove_signals_before", micros(before))
+    database.rows("remove_holds_before", micros(now))
+
+
 def sweep(
     database: Database, table: str, before: datetime, after: int | None, limit: int, *, remove: bool, clean: bool
 ) -> Swept:

@@ -99,7 +99,7 @@ def micros_or_none(moment: datetime | None) -> int | None:
 
 
 def incident(row: Row) -> Incident:
-    """The incident in the twenty-three columns of `read_incident`."""
+    """The incident in the columns of `read_incident`."""
     (
         ticket_id,
         version,
@@ -124,6 +124,9 @@ def incident(row: Row) -> Incident:
         within,
         new,
         ack_again_after,
+        claimed_by,
+        claimed_at,
+        answered_at,
     ) = row
     return Incident(
         ticket_id=ticket_id,
@@ -147,18 +150,22 @@ def incident(row: Row) -> Incident:
         last_message_at=instant(last_message_at),
         acknowledged_at=_instant_or_none(acknowledged_at),
         follow_up=FollowUpPolicy(_span(within), bool(new), _span(ack_again_after)),
+        claimed_by=claimed_by,
+        claimed_at=_instant_or_none(claimed_at),
+        answered_at=_instant_or_none(answered_at),
     )
 
 
 def unrouted(row: Row) -> Unrouted:
     """A row of `unrouted_messages`."""
-    inbox_id, body, accepted_at, post_kind, post_body, *columns = row
+    inbox_id, body, accepted_at, held_until, post_kind, post_body, *columns = row
     return Unrouted(
         inbox_id=inbox_id,
         inbound=contracts.load_inbound(body),
         accepted_at=instant(accepted_at),
         incident=None if columns[0] is None else incident(tuple(columns)),
         post=None if post_body is None else _post(DeliveryKind(post_kind), post_body),
+        held_until=_instant_or_none(held_until),
     )
 
 

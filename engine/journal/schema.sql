@@ -209,3 +209,38 @@ CREATE TABLE nodes (
     problem TEXT NOT NULL
 );
 CREATE INDEX nodes_by_time ON nodes (seen_at);
+
+-- name: 6
+-- Who takes care of an incident, and when a person first answered its client.
+ALTER TABLE incidents ADD COLUMN claimed_by TEXT;
+ALTER TABLE incidents ADD COLUMN claimed_at BIGINT;
+ALTER TABLE incidents ADD COLUMN answered_at BIGINT;
+
+-- What happened in conversations besides messages, each once.
+CREATE TABLE signals (
+    connector TEXT NOT NULL,
+    conversation_id TEXT NOT NULL,
+    -- The network's.
+    signal_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    noted_at BIGINT NOT NULL,
+    PRIMARY KEY (connector, conversation_id, kind, signal_id)
+);
+CREATE INDEX signals_by_time ON signals (noted_at);
+
+-- Conversations in which a person answers: until when nothing is acknowledged automatically.
+CREATE TABLE holds (
+    connector TEXT NOT NULL,
+    conversation_id TEXT NOT NULL,
+    held_until BIGINT NOT NULL,
+    PRIMARY KEY (connector, conversation_id)
+);
+CREATE INDEX holds_by_time ON holds (held_until);
+
+-- Which node has the connection that only one may have, e.g. that of a WhatsApp number, and until when.
+CREATE TABLE owners (
+    name TEXT PRIMARY KEY NOT NULL,
+    node TEXT NOT NULL,
+    owned_until BIGINT NOT NULL
+);

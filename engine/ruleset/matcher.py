@@ -169,6 +169,10 @@ class Ruleset:
             error=error,
         )
 
+    def offers(self, template: str) -> bool:
+        """Whether there is an acknowledgement of this name; see `core.plan.Wording`."""
+        return f"ack/{template}" in self.templates.compiled
+
     def acknowledgement(self, template: str, given: Mapping[str, object]) -> str:
         """The text for the client; see `core.plan.Wording`."""
         return self.templates.acknowledgement(template, given)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.core.deliveries import InDoubt
 from engine.core.endpoints import Endpoint, TcpEndpoint, UnixEndpoint, parse_endpoint
+from engine.core.manners import Manners, parse_quiet_hours
 from engine.ruleset.reader import Node
 from engine.ruleset.syntax import Fault
 from engine.settings.secrets import Vault
@@ -43,6 +44,7 @@ _KEYS = (
     "connectors",
     "mattermost",
     "oncall",
+    "manners",
     "retention",
     "limits",
     "retry",
@@ -92,6 +94,7 @@ def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
         connectors=connectors,
         mattermost=_mattermost(top, environment, vault),
         oncall=_oncall(top),
+        manners=_manners(top),
         retention=RetentionSettings(
             text=retention.span("text", timedelta(days=30)), metadata=retention.span("metadata", timedelta(days=400))
         ),
@@ -132,6 +135,24 @@ def holds_password(address: str) -> bool:
 def postgres(address: str, vault: Vault) -> PostgresSettings:
     """A database with its password, where there is one."""
     return PostgresSettings(address, vault.take("journal_password") if vault.has("journal_password") else None)
+
+
+def _manners(top: Section) -> Manners:
+    section = top.part("manners").only("late_after", "hold", "quiet_hours", "timezone")
+    usual, quiet_hours = Manners(), None
+    written, zone = section.text("quiet_hours"), section.text("timezone")
+    if written is not None and zone is None:
+        section.fault("quiet_hours", MISSING, '"quiet_hours" needs the key "timezone"', "e.g. Africa/Nairobi")
+    elif written is not None and zone is not None:
+        quiet_hours = parse_quiet_hours(written, zone)
+        if quiet_hours is None:
+            message = '"quiet_hours" are times such as 22:00-07:00 in a "timezone" such as Africa/Nairobi'
+            section.fault("quiet_hours", VALUE, message)
+    return Manners(
+        late_after=section.span("late_after", usual.late_after),
+        hold=section.span("hold", usual.hold),
+        quiet_hours=quiet_hours,
+    )
 
 
 def _http(top: Section, base: Path) -> HttpSettings:

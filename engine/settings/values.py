@@ -10,6 +10,7 @@ from typing import assert_never
 from engine.core.deliveries import InDoubt
 from engine.core.diagnostics import Diagnostic
 from engine.core.endpoints import Endpoint
+from engine.core.manners import Manners
 from engine.settings.secrets import Secret
 
 # For destinations on this machine, which need no protection.
@@ -171,6 +172,7 @@ class Settings:
     # None: posts are printed.
     mattermost: MattermostSettings | None
     oncall: OnCallSettings
+    manners: Manners
     retention: RetentionSettings
     limits: Limits
     retry: RetrySettings

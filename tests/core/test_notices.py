@@ -1,7 +1,9 @@
 """What operators are told about the rules: places and sentences, never a quoted line."""
 
+import pytest
+
 from engine.core.diagnostics import Diagnostic, Severity
-from engine.core.notices import rules_refused, rules_taken
+from engine.core.notices import connection, rules_refused, rules_taken
 from engine.core.quotes import plain, spans
 
 SHA = "0123456789abcdef"
@@ -60,3 +62,20 @@ def test_what_was_published_is_told_apart_from_the_files() -> None:
     )
     taken = rules_taken(SHA, published=True)
     assert taken.text == "**Rules reloaded, 0123456789ab.** The published ones are in force."
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        ("online", "**main is connected.**"),
+        ("logged_out", "**main is logged out.** link it again"),
+        ("connecting", None),
+        ("linking", None),
+        ("", None),
+    ],
+)
+def test_a_connection_that_needs_a_person_is_told(state: str, text: str | None) -> None:
+    """What passes by itself is not."""
+    notice = connection("main", state, "link it again")
+    assert (plain(notice.text) if notice else None) == text
+    assert notice is None or (notice.matter, notice.state, notice.good) == ("connection main", state, state == "online")

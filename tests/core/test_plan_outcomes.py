@@ -219,7 +219,7 @@ def test_the_acknowledgement_is_worded_in_the_clients_language() -> None:
 
     @dataclass(frozen=True)
     class NamingWording(FixedWording):
-        chosen: str | None
+        chosen: str | None = None
 
         def language(self, event: Event, template: str) -> str | None:
             return self.chosen
@@ -229,6 +229,6 @@ def test_the_acknowledgement_is_worded_in_the_clients_language() -> None:
             return template
 
     for language, name in (("sw", "default.sw"), (None, "default")):
-        made = plan(message(), FAULT, NamingWording(language), circumstances())
+        made = plan(message(), FAULT, NamingWording(chosen=language), circumstances())
         (said,) = [body for body in bodies(made) if isinstance(body, Acknowledgement)]
         assert (said.text, said.language) == (name, language)

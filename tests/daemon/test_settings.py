@@ -10,6 +10,7 @@ from engine import settings
 from engine.core.deliveries import InDoubt
 from engine.core.endpoints import TcpEndpoint, UnixEndpoint
 from engine.core.errors import ConfigurationError, EngineError, PermissionRefused
+from engine.core.manners import Manners, parse_quiet_hours
 from engine.settings import (
     ConsoleSettings,
     Environment,
@@ -48,6 +49,7 @@ mattermost:
   {url: https://chat.example.org/chat/, team: support, channel_override: dev-support-escalations,
    operations_channel: ops}
 oncall: {source: static, mention: "@voip-oncall"}
+manners: {late_after: 30m, hold: 1h, quiet_hours: "22:00-07:00", timezone: Africa/Nairobi}
 retention: {text: 7d, metadata: 52w}
 limits: {open_deliveries: 500, body_bytes: 512 KiB, mattermost_per_second: 2}
 retry: {in_doubt: hold, in_doubt_wait: 2m, base: 500ms, cap: 1h}
@@ -103,6 +105,9 @@ def test_every_key_is_read(load: Load) -> None:
     assert read.mattermost.operations_channel == "ops"
     assert read.mattermost.token.reveal() == "chat-5"
     assert read.oncall.mention == "@voip-oncall"
+    assert read.manners == Manners(
+        timedelta(minutes=30), timedelta(hours=1), parse_quiet_hours("22:00-07:00", "Africa/Nairobi")
+    )
     assert (read.retention.text, read.retention.metadata) == (timedelta(days=7), timedelta(weeks=52))
     assert (read.limits.open_deliveries, read.limits.body_bytes) == (500, 512 * 1024)
     assert [read.limits.per_second(name) for name in ("cloud", "mattermost", "screen")] == [20.5, 2, 10_000]
@@ -123,6 +128,7 @@ def test_everything_but_connectors_has_a_default(load: Load) -> None:
     assert read.acknowledge is True
     assert read.mattermost is None
     assert read.oncall.mention == "@oncall"
+    assert read.manners == Manners()
     assert (read.retention.text, read.retention.metadata) == (timedelta(days=30), timedelta(days=400))
     assert (read.limits.open_deliveries, read.limits.body_bytes) == (100_000, 3 * 1024 * 1024)
     assert read.limits.per_second("mattermost") == 5
@@ -345,6 +351,16 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
             id="node",
         ),
         pytest.param(f"{LEAST}rules:\n", '2:7  error  E903  "rules" has no value', id="no value"),
+        pytest.param(
+            f"{LEAST}manners: {{quiet_hours: '22:00-07:00'}}\n",
+            '"quiet_hours" needs the key "timezone"',
+            id="quiet hours nowhere",
+        ),
+        pytest.param(
+            f"{LEAST}manners: {{quiet_hours: at night, timezone: Africa/Nairobi}}\n",
+            '"quiet_hours" are times such as 22:00-07:00 in a "timezone" such as Africa/Nairobi',
+            id="quiet hours",
+        ),
         pytest.param(
             f"{LEAST}oncall: {{source: pagerduty}}\n",
             "2:18  error  E905  on-call from pagerduty comes in a later version",

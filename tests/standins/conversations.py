@@ -21,6 +21,12 @@ REPLY = Address("main", "254712345678@s.whatsapp.net")
 class FixedWording:
     """The texts of the contract, put together without a template engine."""
 
+    # The acknowledgements that the folder has besides the usual ones.
+    extra: frozenset[str] = frozenset()
+
+    def offers(self, template: str) -> bool:
+        return template in self.extra
+
     def language(self, event: Event, template: str) -> str | None:
         return None
 
@@ -28,6 +34,8 @@ class FixedWording:
         hello = f"Hello {variables['client_name']}" if "client_name" in variables else "Hello"
         if template == "greeting":
             return f"{hello}, how can we help you?"
+        if template in self.extra:
+            return f"{hello}, this is the text {template}."
         return (
             f"{hello}, I am sorry for what you are facing at the moment. Please note that we have received your "
             "request, and one of our engineers will get back to you shortly."

@@ -104,6 +104,9 @@ class FixedRules:
             ruleset_sha="0" * 12,
         )
 
+    def offers(self, template: str) -> bool:
+        return False
+
     def language(self, event: Event, template: str) -> str | None:
         return None
 

@@ -81,6 +81,8 @@ class Mattermost:
         self._session = Session("Mattermost", url, token, timeout_s)
         self._server = Server(self._session, team, clock)
         self._problem = ""
+        # Deliveries of which a request that says something is under way, or was.
+        self._begun: set[str] = set()
 
     async def start(self) -> None:
         """Learn who we are there, so that a bad token shows before the first incident."""
@@ -102,7 +104,11 @@ class Mattermost:
             async with asyncio.timeout(2 * self._timeout_s):
                 outcome = await self._say(claimed)
         except TimeoutError:
-            outcome = Unknown("Mattermost took too long over all steps of a post")
+            reason = "Mattermost took too long over all steps of a post"
+            begun = claimed.id in self._begun
+            outcome = Unknown(reason) if begun else Rejected(Fault.TRANSIENT, "timeout", reason)
+        finally:
+            self._begun.discard(claimed.id)
         self._note(outcome, claimed)
         return outcome
 
@@ -201,6 +207,7 @@ class Mattermost:
             payload["root_id"] = draft.root_id
         if draft.label:
             payload["metadata"] = {"priority": {"priority": draft.label}}
+        self._begun.add(claimed.id)
         return await self._server.exchange("POST", "posts", query={"set_online": "false"}, payload=payload)
 
     async def _edit(self, claimed: Claimed, escalation: Escalation) -> Outcome:
@@ -212,6 +219,7 @@ class Mattermost:
         limits = await self._server.limits()
         message = escalation_message(escalation, labelled=False, limit=limits.message)
         path = f"posts/{quote(claimed.thread, safe='')}/patch"
+        self._begun.add(claimed.id)
         answer = await self._server.exchange("PUT", path, payload={"message": message})
         if not isinstance(answer, Reply):
             return answer

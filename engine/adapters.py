@@ -1,0 +1,93 @@
+"""What engine.yaml names becomes adapters: the journal's store, the connectors, and how each is treated.
+
+Called by `app`; together they are the composition root, the only modules that name concrete adapters.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import assert_never
+
+from engine.connectors.console import Console
+from engine.connectors.http import HttpConnector
+from engine.connectors.mattermost import Mattermost
+from engine.connectors.whatsapp_cloud import WhatsAppCloud
+from engine.core.deliveries import Claimed, DeliveryKind, Policy
+from engine.journal.journals import Store
+from engine.journal.postgres import PostgresStore
+from engine.journal.sqlite import SqliteStore
+from engine.ports import Clock, Connector, Listener, Webhook
+from engine.relay import Destination
+from engine.settings import ConsoleSettings, HttpConnectorSettings, Settings, WhatsAppCloudSettings, journal_file
+
+# The name under which the engineers' posts are delivered; on a console while Mattermost is not configured.
+ESCALATE_TO = "mattermost"
+# WhatsApp takes free text for 24 hours after the client's last message; later an acknowledgement is of no use.
+_ACKNOWLEDGE_WITHIN = timedelta(hours=24)
+# How many deliveries may be under way to one destination.
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Connectors:
+    """The connectors by what they can do, each by its name."""
+
+    # Where something can be said.
+    destinations: dict[str, Connector] = field(default_factory=dict)
+    # Behind /webhooks and behind /events.
+    webhooks: dict[str, Webhook] = field(default_factory=dict)
+    events: dict[str, Webhook] = field(default_factory=dict)
+    listeners: dict[str, Listener] = field(default_factory=dict)
+
+
+def store(settings: Settings) -> Store:
+    """Where the journal is kept."""
+    shared = settings.journal
+    if shared is None:
+        return SqliteStore(journal_file(settings.state))
+    return PostgresStore(shared.address, shared.password.reveal() if shared.password else "")
+
+
+def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock) -> Connectors:
+    """Everything that engine.yaml names; `show` takes what a console connector would print. Nothing is opened."""
+    made = Connectors()
+    for chosen in settings.connectors:
+        match chosen:
+            case WhatsAppCloudSettings():
+                cloud = WhatsAppCloud(
+                    chosen.name,
+                    phone_number_id=chosen.phone_number_id,
+                    api_url=chosen.api_url,
+                    api_version=chosen.api_version,
+                    access_token=chosen.access_token.reveal(),
+                    app_secret=chosen.app_secret.reveal(),
+                    verify_token=chosen.verify_token.reveal(),
+                )
+                made.destinations[chosen.name] = made.webhooks[chosen.name] = cloud
+            case HttpConnectorSettings():
+                made.events[chosen.name] = HttpConnector(chosen.name, chosen.token.reveal(), chosen.reply_through)
+            case ConsoleSettings():
+                made.destinations[chosen.name] = Console(chosen.name, show)
+            case _:
+                assert_never(chosen)
+    if (chat := settings.mattermost) is None:
+        made.destinations[ESCALATE_TO] = Console(ESCALATE_TO, show)
+    else:
+        token = chat.token.reveal()
+        made.destinations[ESCALATE_TO] = Mattermost(ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock)
+    return made
+
+
+def destination(connector: Connector, settings: Settings, is_open: Callable[[], bool] = lambda: True) -> Destination:
+    """How a connector's deliveries are treated; `is_open`: they may leave from this node."""
+    retry = settings.retry
+    policy = Policy(base=retry.base, cap=retry.cap, in_doubt=retry.in_doubt, in_doubt_wait=retry.in_doubt_wait)
+    acknowledgements = replace(policy, give_up_after=_ACKNOWLEDGE_WITHIN)
+    return Destination(
+        connector,
+        per_second=settings.limits.per_second(connector.name),
+        at_once=_AT_ONCE,
+        policies={DeliveryKind.ACKNOWLEDGEMENT: acknowledgements},
+        default_policy=policy,
+        is_open=is_open,
+    )

@@ -1,0 +1,71 @@
+"""What happens in conversations besides messages: kept once, with what follows. Plain operations on a transaction.
+
+What follows is decided in `core.signals`; here it is written.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from engine.core import signals
+from engine.core.events import Signal
+from engine.core.incidents import Incident, IncidentStatus
+from engine.journal import audits, lanes, rows
+from engine.journal.audits import About
+from engine.journal.lanes import Bound, Cause
+from engine.journal.rows import micros, storable
+from engine.journal.statements import Database
+
+
+def note(  # noqa: PLR0917 - everything that follows is made of
+    database: Database,
+    given: Sequence[Signal],
+    now: datetime,
+    hold: timedelta,
+    escalate_to: str,
+    bound: Bound,
+    salt: bytes,
+) -> tuple[timedelta, ...]:
+    """Keep each signal once and write what follows; how long each client waited that a person answered now."""
+    waited = (_note_one(database, signal, now, hold, escalate_to, bound, salt) for signal in given)
+    return tuple(span for span in waited if span is not None)
+
+
+def _note_one(  # noqa: PLR0917 - as above
+    database: Database,
+    signal: Signal,
+    now: datetime,
+    hold: timedelta,
+    escalate_to: str,
+    bound: Bound,
+    salt: bytes,
+) -> timedelta | None:
+    conversation = (signal.connector, storable(signal.conversation_id))
+    kept = database.rows("add_signal", *conversation, storable(signal.id), signal.kind, micros(signal.at), micros(now))
+    if not kept:
+        return None
+    found = database.rows("live_incident", *conversation)
+    incident = rows.incident(found[0]) if found else None
+    follows = signals.consequence(signal, incident, hold=hold, escalate_to=escalate_to, now=now)
+    if follows.held_until is not None:
+        database.rows("hold_conversation", *conversation, micros(follows.held_until))
+    if incident is None:
+        return None
+    if follows.answers:
+        _claim(database, incident, follows, signal.at, now)
+    subject = audits.subject(salt, *conversation)
+    for delivery in follows.deliveries:
+        lanes.add(database, delivery, Cause(incident.ticket_id, subject, incident.priority, now), now, bound)
+    for entry in follows.audit:
+        audits.add(database, entry, About(incident.ticket_id, subject), now)
+    return signal.at - incident.created_at if follows.answers else None
+
+
+def _claim(
+    database: Database, incident: Incident, follows: signals.Consequence, answered_at: datetime, now: datetime
+) -> None:
+    status = IncidentStatus.CLAIMED if follows.claims else incident.status
+    by = signals.BY_HAND if follows.claims else incident.claimed_by
+    claimed_at = now if follows.claims else incident.claimed_at
+    database.rows(
+        "claim_incident", status.value, by, rows.micros_or_none(claimed_at), micros(answered_at), incident.ticket_id
+    )
