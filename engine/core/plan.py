@@ -347,7 +347,7 @@ def _posts(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[E
         title, body = step.wording.escalation(shown)
         text = "\n".join((body, *notes))
         return (Escalation(channel, team, title, text, after.tags, after.priority, after.ticket_id),)
-    again = f'The client wrote again: "{shown["raw_text"]}"'
+    again = _again(step.inbound.event.message.text, shown)
     if after.priority == before.priority:
         return (FollowUp(channel, team, "\n".join((again, *notes)), after.ticket_id),)
     raised = (
@@ -363,6 +363,14 @@ def _posts(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[E
     update = f"Update: {decision.summary} (priority raised from {before.priority.word} to {after.priority.word})"
     body = f"{circumstances.post.body}\n{update}"
     return (Revision(replace(circumstances.post, body=body, priority=after.priority, tags=after.tags)), reply)
+
+
+def _again(text: str, shown: Mapping[str, object]) -> str:
+    if "attachments" not in shown:
+        return f'The client wrote again: "{shown["raw_text"]}"'
+    if not text.strip():
+        return f"The client sent: {shown['attachments']}"
+    return f'The client wrote again: "{shown["raw_text"]}" (with {shown["attachments"]})'
 
 
 def _copies(

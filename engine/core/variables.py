@@ -9,13 +9,16 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from engine.core.decisions import Priority
-from engine.core.events import Event, Message
+from engine.core.events import Attachment, Event, Message
 from engine.core.quotes import TICKET, clean_line, quote
 
 # WhatsApp profile names have at most 25 characters; other sources may say anything.
 NAME_LIMIT = 60
 # What the engineers' post shows of one message; more than a phone's screen helps nobody (Mattermost cuts at 16,383).
 TEXT_LIMIT = 4000
+# So many attachments are named.
+_SHOWN = 5
+_MEGABYTE = 1_000_000
 
 # Letters and signs without a shape, which people use for a profile without a name.
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
@@ -23,7 +26,7 @@ _INVISIBLE_CATEGORIES = frozenset({"Cf", "Mn", "Zs"})
 
 # Names that every template knows; keyword categories and pattern groups come on top.
 ALWAYS = frozenset({"raw_text", "priority", "tags", "received_at", "keywords", "matched"})
-SOMETIMES = frozenset({"client_name", "client_phone"})
+SOMETIMES = frozenset({"client_name", "client_phone", "attachments"})
 # Known once the rules have decided: for acknowledgements and escalations, not for summaries.
 DECIDED = frozenset({"issue_summary", "ticket_id", "oncall"})
 
@@ -58,7 +61,26 @@ def of_message(event: Event) -> dict[str, object]:
         variables["client_name"] = quote(name)
     if phone := client_phone(event):
         variables["client_phone"] = quote(phone)
+    if event.message.attachments:
+        variables["attachments"] = "; ".join(map(_attachment, event.message.attachments[:_SHOWN]))
     return variables
+
+
+def _attachment(attachment: Attachment) -> str:
+    """What came with a message, e.g. "document report.pdf (application/pdf, 1.2 MB)"."""
+    named = clean_line(attachment.name or "", NAME_LIMIT)
+    facts = (
+        clean_line(attachment.media_type or "", NAME_LIMIT),
+        "" if attachment.seconds is None else f"{attachment.seconds} s",
+        "" if attachment.size_bytes is None else _size(attachment.size_bytes),
+    )
+    told = ", ".join(filter(None, facts))
+    kind = clean_line(attachment.kind, NAME_LIMIT)
+    return quote(" ".join(filter(None, (kind, named, f"({told})" if told else ""))))
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= _MEGABYTE else f"{max(1, round(size_bytes / 1e3))} kB"
 
 
 def _without_text(message: Message) -> str:

@@ -725,10 +725,10 @@ async def test_bounds_all_steps_of_a_post_together() -> None:
         setting.loopback.fail("GET /api/v4/users/me", "hang_before")
         reason = "Mattermost took too long over all steps of a post"
         assert await setting.send() == Rejected(Fault.TRANSIENT, "timeout", reason)
-        setting.loopback.fail("POST /api/v4/posts", "hang_before")
-        assert await setting.send(number=2) == Unknown(reason)
         setting.loopback.fail("GET /api/v4/users/me", "hang_before")
         assert await setting.mattermost.reconcile(claim(escalation(), age=timedelta(minutes=1))) is Found.UNDECIDED
+        setting.loopback.fail("POST /api/v4/posts", "hang_before")
+        assert await setting.send(number=2) == Unknown(reason)
 
 
 @pytest.mark.parametrize(

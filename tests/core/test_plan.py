@@ -283,7 +283,14 @@ def test_an_attachment_without_text_is_named_in_the_thread() -> None:
     sent = message("", number=2, attachments=(Attachment("image"), Attachment("image"), Attachment("@all")))
     (body,) = bodies(planned(sent, FAULT, circumstances(OPEN, THE_POST)))
     assert isinstance(body, FollowUp)
-    assert body.body == f'The client wrote again: "(no text: {quote("image")}, {quote("@all")})"'
+    assert body.body == f"The client sent: {quote('image')}; {quote('image')}; {quote('@all')}"
+    (body,) = bodies(
+        planned(
+            message("look", number=2, attachments=sent.event.message.attachments), FAULT, circumstances(OPEN, THE_POST)
+        )
+    )
+    assert isinstance(body, FollowUp)
+    assert plain(body.body) == 'The client wrote again: "look" (with image; image; @all)'
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Variables: what summaries and templates may use, and that a client's words always stand in quotes."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from standins.conversations import PHONE, RECEIVED_AT, SEED_TEXT, message
 
 from engine.core import variables
 from engine.core.decisions import Priority
-from engine.core.events import Attachment, Event
+from engine.core.events import Attachment, Event, Message
 from engine.core.quotes import TICKET, clean, plain, quote, spans
 
 
@@ -107,8 +109,30 @@ def test_the_lists_of_names_say_what_there_is() -> None:
     full, bare = set(variables.of_message(event())), set(variables.of_message(event("", None, None)))
     matched = set(variables.of_match((), (), Priority.LOW, (), ()))
     assert bare | matched == variables.ALWAYS
-    assert full - bare == variables.SOMETIMES
+    assert full - bare == variables.SOMETIMES - {"attachments"}
+    came = replace(event(), message=Message("1", "", attachments=(Attachment("image"),)))
+    assert set(variables.of_message(came)) - full == {"attachments"}
     assert set(variables.of_decision("", "")) == variables.DECIDED
+
+
+@pytest.mark.parametrize(
+    ("attachment", "told"),
+    [
+        (Attachment("image"), "image"),
+        (Attachment("voice", "audio/ogg", seconds=12), "voice (audio/ogg, 12 s)"),
+        (
+            Attachment("document", "application/pdf", "report.pdf", 1_234_567),
+            "document report.pdf (application/pdf, 1.2 MB)",
+        ),
+        (Attachment("sticker", size_bytes=10), "sticker (1 kB)"),
+        (Attachment("document", None, "a\nb@all", 999_999), "document a b@all (1000 kB)"),
+    ],
+)
+def test_an_attachment_is_named_with_kind_and_size(attachment: Attachment, told: str) -> None:
+    """On one line, and quoted: all of it comes from outside."""
+    came = variables.of_message(replace(event(), message=Message("1", "", attachments=(attachment,))))
+    assert plain(str(came["attachments"])) == told
+    assert all(span.quoted for span in spans(str(came["attachments"])))
 
 
 @given(*(st.text(st.characters(exclude_categories=())) for _ in range(5)))
