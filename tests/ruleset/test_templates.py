@@ -226,7 +226,8 @@ def test_a_summary_knows_whether_it_needs_the_message(source: str, asks: bool) -
             "{{ ticket_id }}",
             "E402",
             'no variable is named "ticket_id"',
-            "there are: attachments, client_name, client_phone, keywords, matched, priority, product, raw_text, received_at, tags",
+            "there are: attachments, client_name, client_phone, keywords, matched, priority, product, raw_text, "
+            "received_at, tags",
             id="known only later",
         ),
     ],
