@@ -51,6 +51,8 @@ def _status(options: argparse.Namespace, client: ControlClient, console: Console
     grid.add_row("undecided messages", str(answer["unrouted"]))
     for name, connector in answer["connectors"].items():
         health = "[green]ready[/]" if connector["ready"] else f"[red]{connector['problem']}[/]"
+        if state := connector.get("state"):
+            health = f"{health} ({state.replace('_', ' ')})"
         counts = ", ".join(f"{count} {state}" for state, count in answer["deliveries"].get(name, {}).items())
         grid.add_row(name, f"{health}  {counts}")
     for failing in answer["failing"]:

@@ -118,6 +118,20 @@ async def test_claim_takes_the_urgent_first_then_the_newest(journal: Journal) ->
     assert await claim(journal, limit=0) == ()
 
 
+async def test_a_flood_of_one_conversation_holds_up_no_other(journal: Journal) -> None:
+    """Only its first waits for a place, and whoever writes later does not stand behind the rest."""
+    flood = (follow_up(f"r{number}", "wa-flood", later(number / 100)) for number in range(50))
+    await opened(journal, escalation("flood", "wa-flood"), *flood, conversation="wa-flood")
+    for number in range(3):
+        await opened(journal, escalation(f"calm{number}", f"wa-{number}", later(1)), conversation=f"wa-{number}")
+    first = []
+    for _ in range(4):
+        (claimed,) = await claim(journal, now=later(2), limit=1)
+        first.append(claimed.id)
+        await finish(journal, claimed)
+    assert first == ["calm0", "calm1", "calm2", "flood"]
+
+
 async def test_what_failed_waits_for_what_was_never_tried(journal: Journal) -> None:
     """However many deliveries are refused again and again, none of the same priority that is new waits for them."""
     for number in range(3):
