@@ -26,12 +26,13 @@ from engine.core.errors import JournalUnavailable
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry
 from engine.core.publications import Reload
+from engine.core.records import Accepted
 from engine.journal.journals import StoredJournal
 from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
-from engine.ports import Accepted, Connector, Journal, Received
+from engine.ports import Connector, Journal, Received
 from engine.publisher import Publisher
 from engine.reception import Reception
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay

@@ -18,8 +18,9 @@ from engine.core.deliveries import DeliveryState
 from engine.core.errors import NotFound, UsageError
 from engine.core.incidents import IncidentStatus
 from engine.core.masking import mask_text
+from engine.core.records import AuditView, Decided, DeliveryView
 from engine.metrics import Metrics
-from engine.ports import AuditView, Clock, Connector, Decided, DeliveryView, Journal
+from engine.ports import Clock, Connector, Journal
 
 # Of the words with which an operator drops a delivery, in characters.
 _REASON_LIMIT = 200

@@ -20,8 +20,9 @@ from engine.core.errors import JournalUnavailable, Superseded
 from engine.core.events import Event, Inbound
 from engine.core.manners import Manners
 from engine.core.plan import Circumstances, Plan, Wording, is_follow_up, plan
+from engine.core.records import Accepted, Unrouted
 from engine.metrics import Metrics
-from engine.ports import Accepted, Clock, Journal, OnCall, Unrouted
+from engine.ports import Clock, Journal, OnCall
 
 # How many messages are decided between two looks at the journal.
 _BATCH = 256

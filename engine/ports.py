@@ -16,7 +16,6 @@ from engine.core.deliveries import (
     Claimed,
     DeliveryKind,
     DeliveryState,
-    Escalation,
     NewDelivery,
     Outcome,
     Reconciled,
@@ -27,6 +26,7 @@ from engine.core.incidents import Incident, IncidentStatus
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
 from engine.core.publications import NodeReport, Publication, Published
+from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
 
 
 class Clock(Protocol):
@@ -39,137 +39,6 @@ class Clock(Protocol):
     def elapsed(self) -> timedelta:
         """How long some moment in the past is ago, by a clock that nobody can set. Only differences mean anything."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The answer to one accepted message."""
-
-    # The inbox row: safe to log, unlike the network's message id.
-    inbox_id: int
-    # True when the same message was accepted before; nothing follows from it then.
-    duplicate: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Unrouted:
-    """An accepted message that still waits for its decision, with the state of its conversation."""
-
-    inbox_id: int
-    inbound: Inbound
-    accepted_at: datetime
-    # The conversation's open incident and its post (the newest escalation or revision), if any.
-    incident: Incident | None
-    post: Escalation | None
-    # Until when a person answers in this conversation, so that nothing is acknowledged automatically.
-    held_until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryView:
-    """A delivery as operators see it; never its text."""
-
-    id: str
-    kind: DeliveryKind
-    state: DeliveryState
-    destination: str
-    ticket_id: str | None
-    attempts: int
-    created_at: datetime
-    # When it may be sent next; None unless it is queued.
-    due_at: datetime | None
-    sent_at: datetime | None
-    # The last refusal, in the network's words without the client's.
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiptView:
-    """A network's later word about a delivery."""
-
-    # sent, delivered, read or failed
-    status: str
-    # The network's code of a failure.
-    code: str | None
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AuditView:
-    """One audit row as operators see it."""
-
-    at: datetime
-    kind: str
-    ticket_id: str | None
-    # The conversation's pseudonym; None for rows about the daemon itself.
-    subject: str | None
-    details: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryHistory:
-    """A delivery with everything that an operator may ask about it."""
-
-    view: DeliveryView
-    # What is or was to be said, as JSON; None after it was erased.
-    body: Json | None
-    # It may have taken effect already: the network is asked before it is sent again.
-    doubtful: bool
-    # How many open deliveries of its lane go first.
-    ahead: int
-    receipts: tuple[ReceiptView, ...]
-    # What the audit says about this very delivery, oldest first.
-    audit: tuple[AuditView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentView:
-    """An incident with everything that an operator may ask about it."""
-
-    incident: Incident
-    # The first message's text; None after it was erased.
-    raw_text: str | None
-    # The decision log of each of its messages, oldest first, as contract JSON (see `contracts.decision_json`).
-    decisions: tuple[Mapping[str, object], ...]
-    deliveries: tuple[DeliveryView, ...]
-    audit: tuple[AuditView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A message of the past with what was decided about it."""
-
-    inbox_id: int
-    accepted_at: datetime
-    # Both None after the text was erased.
-    inbound: Inbound | None
-    decision: Mapping[str, object] | None
-    # It joined an incident that an earlier message had opened.
-    joined: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """How much work is open."""
-
-    # Accepted messages without a decision.
-    unrouted: int
-    # Deliveries by destination and state; states without rows are absent.
-    deliveries: Mapping[tuple[str, DeliveryState], int]
-    # Creation time of the oldest queued or sending delivery per destination.
-    oldest: Mapping[str, datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """One batch of a sweep."""
-
-    # How many were forgotten or removed.
-    done: int
-    # Where the next batch begins; None when there is none.
-    after: int | None
-    # Whether the sweep has passed over nothing that is unfinished.
-    clean: bool
 
 
 class Journal(Protocol):

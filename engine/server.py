@@ -27,8 +27,9 @@ from starlette.types import ASGIApp
 
 from engine.core.endpoints import Endpoint, TcpEndpoint, UnixEndpoint
 from engine.core.errors import ConfigurationError, JournalUnavailable, PermissionRefused
+from engine.core.records import Accepted
 from engine.metrics import Metrics
-from engine.ports import Accepted, Clock, Received, Refused, Webhook, WebhookRequest
+from engine.ports import Clock, Received, Refused, Webhook, WebhookRequest
 
 # A proxy keeps its connections to us for a minute; the one who closes an idle connection should be the proxy, or a
 # request could meet a closed one.

@@ -13,12 +13,12 @@ from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.plan import AuditEntry, Plan
 from engine.core.quotes import TICKET
+from engine.core.records import Accepted, Unrouted
 from engine.journal import audits, erasures, lanes, rows
 from engine.journal.audits import About
 from engine.journal.lanes import Bound, Cause
 from engine.journal.rows import instant, micros, storable
 from engine.journal.statements import Database
-from engine.ports import Accepted, Unrouted
 
 _LAPSE = "lapse"
 # What the audit calls the end of an incident that fell silent.

@@ -6,10 +6,10 @@ from datetime import datetime
 from engine.core import contracts
 from engine.core.deliveries import DeliveryState
 from engine.core.incidents import Incident, IncidentStatus
+from engine.core.records import Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, ReceiptView
 from engine.journal import lanes, rows
 from engine.journal.rows import instant, micros
 from engine.journal.statements import Database
-from engine.ports import Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, ReceiptView
 
 _OPEN = {DeliveryState.QUEUED, DeliveryState.SENDING}
 # Above every id.

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from engine.core.incidents import IncidentStatus
+from engine.core.records import Swept
 from engine.journal.rows import micros
 from engine.journal.statements import Database, Row
-from engine.ports import Swept
 
 _LIVE = {IncidentStatus.OPEN.value, IncidentStatus.CLAIMED.value}
 _OPEN = {"queued", "sending"}

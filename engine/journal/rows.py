@@ -11,8 +11,8 @@ from engine.core import contracts
 from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, Escalation, Revision
 from engine.core.incidents import Incident, IncidentStatus
+from engine.core.records import AuditView, Decided, DeliveryView, Unrouted
 from engine.journal.statements import Row, Value
-from engine.ports import AuditView, Decided, DeliveryView, Unrouted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -18,10 +18,11 @@ from engine.connectors.http import HttpConnector
 from engine.connectors.whatsapp_cloud import WhatsAppCloud
 from engine.core.errors import JournalUnavailable
 from engine.core.events import Message
+from engine.core.records import Accepted
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics
-from engine.ports import Accepted, Received, Webhook
+from engine.ports import Received, Webhook
 from engine.server import Readiness, build
 
 TOKEN = "the-token-of-the-desk"

@@ -16,12 +16,12 @@ from engine.core.deliveries import Acknowledgement, DeliveryKind, Escalation
 from engine.core.errors import JournalUnavailable
 from engine.core.events import Event
 from engine.core.plan import PAUSED_NOTE
+from engine.core.records import Backlog
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
 from engine.pipeline import Pipeline, Routing, Rules
-from engine.ports import Backlog
 
 LEASE = timedelta(seconds=60)
 

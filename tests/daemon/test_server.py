@@ -20,8 +20,9 @@ from standins.serving import ANY_PORT, serving
 from engine.core.endpoints import Endpoint, TcpEndpoint, UnixEndpoint
 from engine.core.errors import ConfigurationError, EngineError, JournalUnavailable, Overloaded, PermissionRefused
 from engine.core.events import Receipt
+from engine.core.records import Accepted
 from engine.metrics import Metrics
-from engine.ports import Accepted, Received, Refused, WebhookRequest
+from engine.ports import Received, Refused, WebhookRequest
 from engine.server import HttpServer, Readiness, build, listen
 
 LIMIT = 1000

@@ -38,7 +38,8 @@ from engine.core.deliveries import (
 from engine.core.errors import NotFound, Overloaded, Superseded
 from engine.core.incidents import IncidentStatus
 from engine.core.plan import Plan
-from engine.ports import Accepted, Journal
+from engine.core.records import Accepted
+from engine.ports import Journal
 
 # Acceptance
 

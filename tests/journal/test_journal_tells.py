@@ -38,7 +38,8 @@ from engine.core.deliveries import (
 from engine.core.incidents import IncidentStatus
 from engine.core.plan import AuditEntry, Timer
 from engine.core.quotes import TICKET
-from engine.ports import Backlog, DeliveryView, Journal
+from engine.core.records import Backlog, DeliveryView
+from engine.ports import Journal
 
 # Lapsing
 
