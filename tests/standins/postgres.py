@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, LiteralString, Self
 from urllib.parse import quote
 
@@ -117,12 +118,17 @@ class Server:
     def kill(self) -> None:
         """kill -9 of the server with all of its processes, each of which leads a group of its own."""
         assert self._process is not None
+        # So that it begins no further process meanwhile: one that lives on would keep the next start from its files.
+        self._process.send_signal(signal.SIGSTOP)
+        _await_state(self._process.pid, "T")
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         self._process.kill()
         for child in children:
             with suppress(ProcessLookupError):
                 os.kill(int(child), signal.SIGKILL)
         self._process.wait()
+        for child in children:
+            _await_state(int(child), "ZX")
 
     def stop(self) -> None:
         """Stop it, if it runs, and remove its files."""
@@ -164,6 +170,15 @@ class Server:
         with psycopg.connect(self.address("public"), autocommit=True) as connection:
             connection.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(name)))
         return self.address(name)
+
+
+def _await_state(pid: int, wanted: str) -> None:
+    """Wait until a process is in one of these states, or gone."""
+    deadline = monotonic() + 10
+    with suppress(FileNotFoundError, ProcessLookupError):
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in wanted:
+            assert monotonic() < deadline, f"process {pid} does not come to state {wanted}"
+            sleep(0.001)
 
 
 @dataclass
