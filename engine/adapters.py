@@ -40,12 +40,12 @@ class Connectors:
     listeners: dict[str, Listener] = field(default_factory=dict)
 
 
-def store(settings: Settings) -> Store:
+def store(settings: Settings, clock: Clock) -> Store:
     """Where the journal is kept."""
     shared = settings.journal
     if shared is None:
         return SqliteStore(journal_file(settings.state))
-    return PostgresStore(shared.address, shared.password.reveal() if shared.password else "")
+    return PostgresStore(shared.address, shared.password.reveal() if shared.password else "", clock.now)
 
 
 def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock) -> Connectors:

@@ -89,7 +89,7 @@ class Engine:
         self._shared = shared = settings.journal is not None
         self._node = settings.node if shared else _NODE
         self._journal: Journal = StoredJournal(
-            adapters.store(settings), max_open_deliveries=settings.limits.open_deliveries
+            adapters.store(settings, self._clock), max_open_deliveries=settings.limits.open_deliveries
         )
         self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics)
         self._publisher = Publisher(

@@ -13,6 +13,7 @@ A connection that is lost, or that ends at a server which is no longer the prima
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
 from typing import LiteralString, TypeVar
@@ -63,6 +64,8 @@ _NAME_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('support-engine-node:
 # How long the server may take to notice that the earlier life of this node is over.
 _NAME_S = 6.0
 _NAME_POLL_S = 0.1
+# By how much the clocks of a node and of the database may differ: the margin of a lease among nodes.
+_AGREED = timedelta(seconds=20)
 
 
 def _refusal(error: psycopg.Error) -> JournalUnavailable | None:
@@ -87,10 +90,11 @@ def _words(error: psycopg.Error) -> str:
 class _Session:
     """One connection, made when it is needed and made anew after it was lost."""
 
-    def __init__(self, address: str, node: str | None) -> None:
+    def __init__(self, address: str, node: str | None, now: Callable[[], datetime] | None = None) -> None:
         """`node`: the name to hold on the server as long as the connection lasts. Such a connection writes, and sends
         its statements without waiting for those that answer nothing: a third of the round trips are left (2026-11).
         """
+        self._now = now
         self.pending: list[AuditValues] = []
         self._address = address
         self._node = node
@@ -126,6 +130,8 @@ class _Session:
             try:
                 connection.execute(_SESSION, prepare=False)
                 _check_durability(connection)
+                if self._now is not None:
+                    _check_clock(connection, self._now)
                 if self._node is not None:
                     _take_name(connection, self._node)
             except BaseException:
@@ -298,8 +304,11 @@ class _Opened:
 class PostgresStore:
     """One schema of a PostgreSQL database, shared by all nodes."""
 
-    def __init__(self, address: str, password: str = "") -> None:
-        """`address` as libpq takes it, several hosts included. Raises ConfigurationError for one that it does not."""
+    def __init__(self, address: str, password: str = "", now: Callable[[], datetime] | None = None) -> None:
+        """`address` as libpq takes it, several hosts included. Raises ConfigurationError for one that it does not.
+        With `now` this machine's clock is held against the server's whenever a node connects.
+        """
+        self._now = now
         given = {"password": password} if password else {}
         try:
             self._address = conninfo.make_conninfo("", **{**_CONNECT, **conninfo.conninfo_to_dict(address), **given})
@@ -310,7 +319,7 @@ class PostgresStore:
         """See `journals.Store.open`. Raises ConfigurationError for a server whose settings may lose a commit, for a
         newer schema and for a node name that is taken, JournalUnavailable when there is no server.
         """
-        opened = _Opened(self.inspect, _Session(self._address, node), _Session(self._address, None))
+        opened = _Opened(self.inspect, _Session(self._address, node, self._now), _Session(self._address, None))
         try:
             opened.reading.connect()
             _migrate(opened.reading)
@@ -362,6 +371,19 @@ def _check_durability(connection: psycopg.Connection[Row]) -> None:
                 f"PostgreSQL runs with {name} = {value}, so that a message could be lost after it was accepted; "
                 f"set {name} = on for this server, database and user"
             )
+
+
+def _check_clock(connection: psycopg.Connection[Row], now: Callable[[], datetime]) -> None:
+    """Leases are dated by each node's clock: where two differ by more than a lease allows for, one node takes for
+    given up what the other is sending.
+    """
+    ((there,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+    apart = abs(there - now())
+    if apart > _AGREED:
+        raise ConfigurationError(
+            f"the clocks of this machine and of the database differ by {round(apart.total_seconds())} s; "
+            "let both be kept right (chrony or systemd-timesyncd), then start again"
+        )
 
 
 def _take_name(connection: psycopg.Connection[Row], node: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,7 @@ from journal.samples import (
 from standins import postgres
 from standins.postgres import Pair
 
+from engine.app import SystemClock
 from engine.core.errors import ConfigurationError, JournalUnavailable
 from engine.journal.journals import StoredJournal
 from engine.journal.postgres import PostgresStore
@@ -51,6 +53,19 @@ async def node(schema: str) -> AsyncIterator[Node]:
     yield begin
     for life in lives:
         await life.close()
+
+
+@pytest.mark.parametrize(("ahead", "refused"), [(0, False), (-19, False), (30, True), (-3600, True)])
+async def test_a_clock_that_differs_from_the_databases_is_refused(schema: str, ahead: int, refused: bool) -> None:  # noqa: FBT001 - a table
+    """One node would take for given up what another is sending; the sentence says by how much and what to do."""
+    store = PostgresStore(postgres.shared().address(schema), now=lambda: SystemClock().now() + timedelta(seconds=ahead))
+    journal = StoredJournal(store)
+    if refused:
+        with pytest.raises(ConfigurationError, match=rf"differ by {abs(ahead)} s; let both be kept right"):
+            await journal.open("a", NOW)
+        return
+    await journal.open("a", NOW)
+    await journal.close()
 
 
 @pytest.mark.parametrize("setting", ["synchronous_commit=off", "synchronous_commit=local"])
