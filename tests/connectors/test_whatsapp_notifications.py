@@ -14,7 +14,7 @@ from standins import graph
 from engine.connectors.credentials import signed
 from engine.connectors.whatsapp_cloud import WhatsAppCloud
 from engine.core.errors import ConfigurationError
-from engine.core.events import Address, Attachment, Client, Event, Inbound, Message, Receipt
+from engine.core.events import Address, Attachment, Client, Event, Inbound, Message, Receipt, Signal
 from engine.ports import Received, Refused, WebhookRequest
 
 _NOW = datetime(2026, 2, 12, 10, 20, tzinfo=UTC)
@@ -88,35 +88,58 @@ _MESSAGES = {
         {"type": "nfm_reply", "nfm_reply": {"body": "Sent", "response_json": "{}"}},
         Message("wamid.A", "Sent"),
     ),
+    "form with answers": (
+        "interactive",
+        {
+            "type": "nfm_reply",
+            "nfm_reply": {
+                "name": "flow",
+                "response_json": '{"flow_token": "t", "extension": 204, "fault": "no tone\\ud800", "more": {"a": 1}}',
+            },
+        },
+        Message("wamid.A", "extension: 204\nfault: no tone\ufffd"),
+    ),
+    "form with a list of answers": (
+        "interactive",
+        {"type": "nfm_reply", "nfm_reply": {"body": "Sent", "response_json": "[1]"}},
+        Message("wamid.A", "Sent"),
+    ),
+    "form with answers that are no JSON": (
+        "interactive",
+        {"type": "nfm_reply", "nfm_reply": {"body": "Sent", "response_json": "{"}},
+        Message("wamid.A", "Sent"),
+    ),
     "image": (
         "image",
         {"caption": "this error", "mime_type": "image/jpeg", "id": "1"},
-        Message("wamid.A", "this error", attachments=(Attachment("image", "image/jpeg"),)),
+        Message("wamid.A", "this error", attachments=(Attachment("image", "image/jpeg", reference="1"),)),
     ),
     "video": (
         "video",
         {"mime_type": "video/mp4", "id": "1"},
-        Message("wamid.A", "", attachments=(Attachment("video", "video/mp4"),)),
+        Message("wamid.A", "", attachments=(Attachment("video", "video/mp4", reference="1"),)),
     ),
     "document": (
         "document",
         {"caption": "the invoice", "filename": "May.pdf", "mime_type": "application/pdf", "id": "1"},
-        Message("wamid.A", "the invoice", attachments=(Attachment("document", "application/pdf", "May.pdf"),)),
+        Message(
+            "wamid.A", "the invoice", attachments=(Attachment("document", "application/pdf", "May.pdf", reference="1"),)
+        ),
     ),
     "audio": (
         "audio",
         {"mime_type": "audio/mpeg", "id": "1"},
-        Message("wamid.A", "", attachments=(Attachment("audio", "audio/mpeg"),)),
+        Message("wamid.A", "", attachments=(Attachment("audio", "audio/mpeg", reference="1"),)),
     ),
     "voice": (
         "audio",
         {"mime_type": "audio/ogg", "id": "1", "voice": True},
-        Message("wamid.A", "", attachments=(Attachment("voice", "audio/ogg"),)),
+        Message("wamid.A", "", attachments=(Attachment("voice", "audio/ogg", reference="1"),)),
     ),
     "sticker": (
         "sticker",
         {"mime_type": "image/webp", "id": "1"},
-        Message("wamid.A", "", attachments=(Attachment("sticker", "image/webp"),)),
+        Message("wamid.A", "", attachments=(Attachment("sticker", "image/webp", reference="1"),)),
     ),
     "location": (
         "location",
@@ -126,6 +149,11 @@ _MESSAGES = {
     "place on the map": (
         "location",
         {"latitude": -1.2, "longitude": 36.8},
+        Message("wamid.A", "", attachments=(Attachment("location", name="-1.2, 36.8"),)),
+    ),
+    "place nobody can find": (
+        "location",
+        {"latitude": "-1.2"},
         Message("wamid.A", "", attachments=(Attachment("location"),)),
     ),
     "contacts": (
@@ -150,7 +178,7 @@ _MESSAGES = {
     ),
 }
 _UNREADABLE = {
-    "unsupported": ("unsupported", {}),
+    "unsupported": ("unsupported", {"type": "poll"}),
     "a type of tomorrow": ("hologram", {"body": "hi"}),
     "no type": ("", {}),
     "text without a body": ("text", {}),
@@ -234,6 +262,33 @@ def test_keeps_what_it_cannot_read(kind: str, part: object) -> None:
         pytest.param(
             {"from": "support-eu"}, {}, Client(), "wa-support-eu", "to:support-eu", id="an id that is no number"
         ),
+        pytest.param(
+            {"from": "+254712345678"}, {}, Client("+254712345678"), "wa-254712345678", "to:254712345678", id="plus"
+        ),
+        pytest.param(
+            {"from_user_id": "KE.1349", "from_parent_user_id": "KE.ENT.7"},
+            {"user_id": "KE.1349", "parent_user_id": "KE.ENT.7"},
+            Client(),
+            "wa-KE.1349",
+            "recipient:KE.1349",
+            id="hidden number of a larger business",
+        ),
+        pytest.param(
+            {"from_parent_user_id": "KE.ENT.7"},
+            {},
+            Client(),
+            "wa-KE.ENT.7",
+            "recipient:KE.ENT.7",
+            id="only the parent id",
+        ),
+        pytest.param(
+            {"from_user_id": "KE.1349"},
+            {"user_id": "KE.2", "profile": {"name": "Somebody else"}},
+            Client(),
+            "wa-KE.1349",
+            "recipient:KE.1349",
+            id="another hidden number's card",
+        ),
         pytest.param({}, {}, Client(), "wa-unknown-wamid.A", None, id="nobody"),
     ],
 )
@@ -262,19 +317,166 @@ def test_uses_the_time_of_receipt_when_the_message_has_none(timestamp: object) -
     assert _inbound(graph.message_notification(message)).event.received_at == _NOW
 
 
-@pytest.mark.parametrize("kind", ["reaction", "system", "revoke"])
-def test_ignores_what_no_client_says(kind: str) -> None:
-    """Reactions, number changes and deletions never become messages, and count as read."""
-    message = {"from": "254712345678", "id": "wamid.A", "timestamp": "1", "type": kind, kind: {"emoji": "x"}}
-    assert _receive(graph.message_notification(message)) == Received()
+_OLD = {"from": "254712345678", "id": "wamid.S", "timestamp": "1770891330"}
+_HIDDEN = {"id": "wamid.S", "timestamp": "1770891330", "from_user_id": "KE.1349"}
+_SIGNALS: dict[str, tuple[dict[str, Any], Signal]] = {
+    "reaction": (
+        {**_OLD, "type": "reaction", "reaction": {"message_id": "wamid.0", "emoji": "👍"}},
+        Signal("cloud", "wa-254712345678", "reaction", "wamid.S", _SENT_AT, "wamid.0", "👍"),
+    ),
+    "reaction taken away": (
+        {**_OLD, "type": "reaction", "reaction": {"message_id": "wamid.0"}},
+        Signal("cloud", "wa-254712345678", "reaction", "wamid.S", _SENT_AT, "wamid.0"),
+    ),
+    "reaction of a hidden number": (
+        {**_HIDDEN, "type": "reaction", "reaction": {"message_id": "wamid.0", "emoji": "👍"}},
+        Signal("cloud", "wa-KE.1349", "reaction", "wamid.S", _SENT_AT, "wamid.0", "👍"),
+    ),
+    "reaction to nothing": (
+        {**_OLD, "type": "reaction", "reaction": "👍"},
+        Signal("cloud", "wa-254712345678", "reaction", "wamid.S", _SENT_AT),
+    ),
+    "revoke": (
+        {**_OLD, "type": "revoke", "revoke": {"original_message_id": "wamid.0"}},
+        Signal("cloud", "wa-254712345678", "revoke", "wamid.S", _SENT_AT, "wamid.0"),
+    ),
+    "revoke in a group": (
+        {**_OLD, "group_id": "G1", "type": "revoke", "revoke": {"original_message_id": "wamid.0"}},
+        Signal("cloud", "wa-group-G1", "revoke", "wamid.S", _SENT_AT, "wamid.0"),
+    ),
+    "revoke without a time": (
+        {**_OLD, "timestamp": None, "type": "revoke", "revoke": {}},
+        Signal("cloud", "wa-254712345678", "revoke", "wamid.S", _NOW),
+    ),
+    "new number": (
+        {**_OLD, "type": "system", "system": {"type": "user_changed_number", "wa_id": "254700000001"}},
+        Signal("cloud", "wa-254712345678", "number_change", "wamid.S", _SENT_AT, text="+254700000001"),
+    ),
+    "new number of a hidden one": (
+        {
+            **_HIDDEN,
+            "type": "system",
+            "system": {"type": "user_changed_number", "wa_id": "254700000001", "previous_user_id": "KE.1"},
+        },
+        Signal("cloud", "wa-KE.1", "number_change", "wamid.S", _SENT_AT, text="+254700000001"),
+    ),
+    "new user id": (
+        {
+            **_HIDDEN,
+            "type": "system",
+            "system": {"type": "user_changed_user_id", "user_id": "KE.1349", "previous_user_id": "KE.1"},
+        },
+        Signal("cloud", "wa-KE.1", "number_change", "wamid.S", _SENT_AT),
+    ),
+}
 
 
-@pytest.mark.parametrize("field", ["smb_message_echoes", "history", "account_update", "message_template_status_update"])
+@pytest.mark.parametrize(("message", "signal"), _SIGNALS.values(), ids=_SIGNALS.keys())
+def test_tells_what_happens_without_a_message(message: dict[str, Any], signal: Signal) -> None:
+    """Reactions, deletions and changed numbers are signals in the client's conversation and never messages."""
+    assert _receive(graph.envelope({"messages": [message]})) == Received(signals=(signal,))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param({**_OLD, "type": "system", "system": {"type": "customer_identity_changed"}}, id="another device"),
+        pytest.param({**_OLD, "type": "system"}, id="system news without a type"),
+        pytest.param({**_OLD, "type": "request_welcome"}, id="a chat that was opened"),
+        pytest.param({"from": "254712345678", "type": "reaction", "reaction": {}}, id="no id"),
+    ],
+)
+def test_ignores_what_concerns_nobody(message: dict[str, Any]) -> None:
+    """What says nothing about a conversation is neither a message nor a signal."""
+    assert _receive(graph.envelope({"messages": [message]})) == Received()
+
+
+_REPLIED = Signal("cloud", "wa-254712345678", "human_reply", "wamid.E", _SENT_AT.replace(second=40))
+
+
+@pytest.mark.parametrize(
+    ("notification", "signals"),
+    [
+        pytest.param(graph.echo_notification("wamid.E", text={"body": "x"}), (_REPLIED,), id="text"),
+        pytest.param(graph.echo_notification("wamid.E", "254712345678", "image"), (_REPLIED,), id="image"),
+        pytest.param(
+            graph.echo_notification("wamid.E", "", to_user_id="KE.1349"),
+            (replace(_REPLIED, conversation_id="wa-KE.1349"),),
+            id="to a hidden number",
+        ),
+        pytest.param(
+            graph.echo_notification("wamid.E", "", to_parent_user_id="KE.ENT.7"),
+            (replace(_REPLIED, conversation_id="wa-KE.ENT.7"),),
+            id="to a parent id",
+        ),
+        pytest.param(graph.echo_notification("wamid.E", kind="revoke"), (), id="deletion"),
+        pytest.param(graph.echo_notification("wamid.E", kind="edit"), (), id="edit"),
+        pytest.param(graph.echo_notification("wamid.E", kind="reaction"), (), id="reaction"),
+        pytest.param(graph.echo_notification("wamid.E", ""), (), id="to nobody"),
+        pytest.param(graph.echo_notification(""), (), id="no id"),
+    ],
+)
+def test_tells_when_a_person_answered_in_the_business_app(notification: object, signals: tuple[Signal, ...]) -> None:
+    """An echo of a reply is a signal in the conversation of the client who got it; its text is not even read."""
+    assert _receive(notification) == Received(signals=signals)
+
+
+def test_puts_what_a_person_answers_into_the_conversation_of_the_client() -> None:
+    """The echo and the client's own message name one conversation, however Meta writes the number."""
+    inbound = _inbound(graph.message_notification(graph.text_message("wamid.A", "hi")))
+    received = _receive(graph.echo_notification("wamid.E", "+254712345678"))
+    assert isinstance(received, Received)
+    assert received.signals[0].conversation_id == inbound.event.conversation_id
+
+
+@pytest.mark.parametrize("field", ["history", "account_update", "message_template_status_update"])
 def test_ignores_other_fields(field: str) -> None:
-    """Echoes of our own replies and news about the account are no messages of clients."""
+    """News about the account and old messages are no messages of clients."""
     notification = graph.message_notification(graph.text_message("wamid.A", "ours"))
     notification["entry"][0]["changes"][0]["field"] = field
     assert _receive(notification) == Received()
+
+
+def test_reads_in_each_field_only_what_belongs_there() -> None:
+    """Something that looks like a client's message among the echoes of our own is none."""
+    notification = graph.message_notification(graph.text_message("wamid.A", "ours"))
+    notification["entry"][0]["changes"][0]["field"] = "smb_message_echoes"
+    assert _receive(notification) == Received()
+    assert _receive(graph.envelope({"message_echoes": [{"id": "wamid.E", "to": "1", "type": "text"}]})) == Received()
+
+
+def test_takes_a_message_in_a_group_without_a_way_back() -> None:
+    """What is written in a group is never answered by itself, and never joins the writer's own conversation."""
+    message = graph.text_message("wamid.A", "hi all") | {"group_id": "G1"}
+    inbound = _inbound(graph.message_notification(message))
+    assert (inbound.event.conversation_id, inbound.reply) == ("wa-group-G1", None)
+
+
+_REFERRAL = {"source_url": "https://fb.me/1", "source_type": "ad", "headline": "New phones", "body": "Half price"}
+
+
+@pytest.mark.parametrize(
+    ("more", "attachments"),
+    [
+        pytest.param({"context": {"from": "15550001111", "id": "wamid.0"}}, (), id="reply"),
+        pytest.param({"context": {"forwarded": True, "frequently_forwarded": True}}, (), id="forwarded"),
+        pytest.param({"context": "odd", "referral": "odd"}, (), id="other shapes"),
+        pytest.param(
+            {"referral": _REFERRAL},
+            (Attachment("referral", name="New phones: Half price", reference="https://fb.me/1"),),
+            id="from an advertisement",
+        ),
+        pytest.param({"referral": {"source_type": "ad"}}, (Attachment("referral"),), id="from an odd advertisement"),
+        pytest.param(
+            {"context": {"referred_product": {"catalog_id": "7", "product_retailer_id": "sku-1"}}},
+            (Attachment("product", reference="sku-1"),),
+            id="about a product",
+        ),
+    ],
+)
+def test_keeps_where_a_message_came_from(more: dict[str, object], attachments: tuple[Attachment, ...]) -> None:
+    """Replies and forwarded messages read like others; an advertisement stays beside the client's own words."""
+    assert _message("text", {"body": "how much"}, **more) == Message("wamid.A", "how much", attachments=attachments)
 
 
 def test_ignores_other_numbers() -> None:
@@ -473,6 +675,15 @@ _KEYS = st.sampled_from(
         "errors",
         "code",
         "biz_opaque_callback_data",
+        "message_echoes",
+        "group_id",
+        "system",
+        "reaction",
+        "referral",
+        "context",
+        "nfm_reply",
+        "response_json",
+        "latitude",
     ]
 )
 _LEAVES = (
@@ -481,7 +692,9 @@ _LEAVES = (
     | st.integers()
     | st.floats()
     | st.text(max_size=4)
-    | st.sampled_from(["whatsapp_business_account", "messages", graph.PHONE_NUMBER_ID, "text", "edit", "failed", "1"])
+    | st.sampled_from(
+        ["whatsapp_business_account", "messages", graph.PHONE_NUMBER_ID, "text", "edit", "failed", "1", "system"]
+    )
 )
 _JSON = st.recursive(_LEAVES, lambda part: st.lists(part, max_size=3) | st.dictionaries(_KEYS, part, max_size=5))
 

@@ -110,12 +110,13 @@ def signature(body: bytes, secret: str = APP_SECRET) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def envelope(*values: Mapping[str, Any], phone_number_id: str = PHONE_NUMBER_ID) -> dict[str, Any]:
+def envelope(
+    *values: Mapping[str, Any], phone_number_id: str = PHONE_NUMBER_ID, field: str = "messages"
+) -> dict[str, Any]:
     """A notification with one change per value."""
     metadata = {"display_phone_number": "15550001111", "phone_number_id": phone_number_id}
     changes = [
-        {"field": "messages", "value": {"messaging_product": "whatsapp", "metadata": metadata, **value}}
-        for value in values
+        {"field": field, "value": {"messaging_product": "whatsapp", "metadata": metadata, **value}} for value in values
     ]
     return {"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": changes}]}
 
@@ -129,6 +130,12 @@ def message_notification(message: Mapping[str, Any], name: str | None = "Jackson
     """A notification with one message and its sender's card."""
     card: dict[str, Any] = {"wa_id": message.get("from")}
     return envelope({"contacts": [card | ({"profile": {"name": name}} if name else {})], "messages": [message]})
+
+
+def echo_notification(echo_id: str, to: str = "+254712345678", kind: str = "text", **more: Any) -> dict[str, Any]:
+    """A notification that a person of ours answered in the Business app, whose numbers may carry a plus."""
+    echo = {"from": "15550001111", "to": to, "id": echo_id, "timestamp": "1770891340", "type": kind, **more}
+    return envelope({"message_echoes": [echo]}, field="smb_message_echoes")
 
 
 def status_notification(message_id: str, key: str | None, status: str, code: int | None = None) -> dict[str, Any]:
