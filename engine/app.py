@@ -9,7 +9,7 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import assert_never
@@ -21,7 +21,7 @@ from engine import __version__, control, server, systemd
 from engine.connectors.console import Console
 from engine.connectors.http import HttpConnector
 from engine.connectors.mattermost import Mattermost
-from engine.connectors.whatsapp_cloud import WhatsAppCloud
+from engine.connectors.whatsapp_cloud import Number, Template, WhatsAppCloud
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed, DeliveryKind, FollowUp, NewDelivery, Policy
 from engine.core.diagnostics import render
@@ -387,15 +387,7 @@ def _connectors(
     for chosen in settings.connectors:
         match chosen:
             case WhatsAppCloudSettings():
-                cloud = WhatsAppCloud(
-                    chosen.name,
-                    phone_number_id=chosen.phone_number_id,
-                    api_url=chosen.api_url,
-                    api_version=chosen.api_version,
-                    access_token=chosen.access_token.reveal(),
-                    app_secret=chosen.app_secret.reveal(),
-                    verify_token=chosen.verify_token.reveal(),
-                )
+                cloud = WhatsAppCloud(chosen.name, _number(chosen), clock)
                 destinations[chosen.name] = webhooks[chosen.name] = cloud
             case HttpConnectorSettings():
                 events[chosen.name] = HttpConnector(chosen.name, chosen.token.reveal(), chosen.reply_through)
@@ -409,6 +401,19 @@ def _connectors(
         token = chat.token.reveal()
         destinations[_ESCALATE_TO] = Mattermost(_ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock)
     return destinations, webhooks, events
+
+
+def _number(chosen: WhatsAppCloudSettings) -> Number:
+    return Number(
+        phone_number_id=chosen.phone_number_id,
+        api_url=chosen.api_url,
+        api_version=chosen.api_version,
+        access_token=chosen.access_token.reveal(),
+        app_secret=chosen.app_secret.reveal(),
+        verify_token=chosen.verify_token.reveal(),
+        template=None if chosen.template is None else Template(**asdict(chosen.template)),
+        read_receipts=chosen.read_receipts,
+    )
 
 
 def _destination(connector: Connector, settings: Settings) -> Destination:

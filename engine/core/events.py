@@ -116,3 +116,5 @@ class Receipt:
     at: datetime
     # The network's error code when `status` is failed.
     code: str | None = None
+    # What that means in one sentence, where the connector knows.
+    reason: str = ""

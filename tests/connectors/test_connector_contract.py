@@ -15,7 +15,7 @@ from standins.parts import START, SetClock
 
 from engine.connectors.console import Console
 from engine.connectors.mattermost import Mattermost
-from engine.connectors.whatsapp_cloud import WhatsAppCloud
+from engine.connectors.whatsapp_cloud import Number, WhatsAppCloud
 from engine.core.deliveries import Body, Found, Rejected, Sent, Unknown
 from engine.ports import Connector, Health
 
@@ -72,13 +72,16 @@ class _Case:
 def _cloud(loopback: Loopback) -> Connector:
     return WhatsAppCloud(
         "cloud",
-        phone_number_id=graph.PHONE_NUMBER_ID,
-        api_url=loopback.url,
-        api_version=graph.API_VERSION,
-        access_token=graph.TOKEN,
-        app_secret=graph.APP_SECRET,
-        verify_token=graph.VERIFY_TOKEN,
-        timeout_s=0.1,
+        Number(
+            phone_number_id=graph.PHONE_NUMBER_ID,
+            api_url=loopback.url,
+            api_version=graph.API_VERSION,
+            access_token=graph.TOKEN,
+            app_secret=graph.APP_SECRET,
+            verify_token=graph.VERIFY_TOKEN,
+            timeout_s=0.1,
+        ),
+        SetClock(),
     )
 
 

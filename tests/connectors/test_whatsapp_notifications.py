@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loguru import logger
 from standins import graph
+from standins.parts import SetClock
 
 from engine.connectors.credentials import signed
-from engine.connectors.whatsapp_cloud import WhatsAppCloud
+from engine.connectors.whatsapp_cloud import Number, WhatsAppCloud
 from engine.core.errors import ConfigurationError
 from engine.core.events import Address, Attachment, Client, Event, Inbound, Message, Receipt, Signal
 from engine.ports import Received, Refused, WebhookRequest
@@ -24,12 +25,15 @@ _SENT_AT = datetime(2026, 2, 12, 10, 15, 30, tzinfo=UTC)
 def _cloud(*, app_secret: str = graph.APP_SECRET, verify_token: str = graph.VERIFY_TOKEN) -> WhatsAppCloud:
     return WhatsAppCloud(
         "cloud",
-        phone_number_id=graph.PHONE_NUMBER_ID,
-        api_url="http://127.0.0.1:9",
-        api_version=graph.API_VERSION,
-        access_token=graph.TOKEN,
-        app_secret=app_secret,
-        verify_token=verify_token,
+        Number(
+            phone_number_id=graph.PHONE_NUMBER_ID,
+            api_url="http://127.0.0.1:9",
+            api_version=graph.API_VERSION,
+            access_token=graph.TOKEN,
+            app_secret=app_secret,
+            verify_token=verify_token,
+        ),
+        SetClock(),
     )
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from engine.connectors.whatsapp_cloud.contents import content_of
 from engine.connectors.whatsapp_cloud.fields import Json, instant, listed, listed_records, record, word
+from engine.connectors.whatsapp_cloud.refusals import sentence_of
 from engine.connectors.whatsapp_cloud.senders import Party, sender_of
 from engine.connectors.whatsapp_cloud.signals import SILENT, conversation_of, echo_of, signal_of
 from engine.core.events import Address, Event, Inbound, Message, Receipt, Signal
@@ -161,6 +162,7 @@ def _receipt(connector: str, status: Json, received_at: datetime) -> Receipt | N
         status=what,
         at=instant(status) or received_at,
         code=codes[0] if codes else None,
+        reason=sentence_of(codes[0]) if codes else "",
     )
 
 
