@@ -530,7 +530,24 @@ _DELIVERED = Receipt("cloud", "k1", "wamid.X", "delivered", _SENT_AT.replace(sec
     ("key", "status", "code", "receipts"),
     [
         pytest.param("k1", "delivered", None, (_DELIVERED,), id="ours"),
-        pytest.param("k1", "failed", 131047, (replace(_DELIVERED, status="failed", code="131047"),), id="failed"),
+        pytest.param(
+            "k1",
+            "failed",
+            131026,
+            (
+                replace(
+                    _DELIVERED,
+                    status="failed",
+                    code="131026",
+                    reason="WhatsApp cannot deliver to this client: no WhatsApp there, or its terms not accepted",
+                ),
+            ),
+            id="failed",
+        ),
+        pytest.param(
+            "k1", "failed", 999999, (replace(_DELIVERED, status="failed", code="999999"),), id="failed for new reasons"
+        ),
+        pytest.param("k1", "failed", None, (replace(_DELIVERED, status="failed"),), id="failed without a reason"),
         pytest.param("k1", "sent", 1, (replace(_DELIVERED, status="sent"),), id="sent"),
         pytest.param(None, "delivered", None, (), id="not ours"),
         pytest.param("k1", "played", None, (), id="a status of tomorrow"),
@@ -541,6 +558,19 @@ def test_reads_statuses_of_our_messages(
 ) -> None:
     """A status with our key says what became of a message; any other is none of our business."""
     assert _receive(graph.status_notification("wamid.X", key, status, code)) == Received(receipts=receipts)
+
+
+def test_hands_on_every_status_as_it_comes() -> None:
+    """Meta repeats statuses and mixes their order: the journal, which knows them all, makes sense of them."""
+    statuses = [
+        graph.status_notification("wamid.X", "k1", status, code)["entry"][0]["changes"][0]["value"]["statuses"][0]
+        for status, code in (("read", None), ("sent", None), ("sent", None), ("failed", 131000), ("delivered", None))
+    ]
+    statuses.insert(2, statuses[0] | {"errors": "odd", "id": None})
+    received = _receive(graph.envelope({"statuses": statuses}))
+    assert isinstance(received, Received)
+    assert [receipt.status for receipt in received.receipts] == ["read", "sent", "read", "sent", "failed", "delivered"]
+    assert [receipt.provider_id for receipt in received.receipts] == ["wamid.X"] * 2 + [""] + ["wamid.X"] * 3
 
 
 @pytest.mark.parametrize(

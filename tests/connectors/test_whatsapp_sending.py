@@ -324,8 +324,7 @@ async def test_says_the_template_after_whatsapp_reported_that_the_text_failed() 
         setting.network.moods.templates = {"answer_later/en": 2}
         assert isinstance(await setting.send(), Sent)
         sent = setting.network.sent[0]
-        failed = graph.status_notification(sent["id"], sent["key"], "failed", 131047)
-        failed["entry"][0]["changes"][0]["value"]["statuses"][0]["timestamp"] = str(int(START.timestamp()) + 5)
+        failed = graph.status_notification(sent["id"], sent["key"], "failed", 131047, int(START.timestamp()) + 5)
         (receipt,) = setting.receive(failed).receipts
         assert (receipt.code, receipt.reason) == (
             "131047",
