@@ -98,7 +98,7 @@ class Signal:
     at: datetime
     # The message that it is about, where there is one.
     message_id: str | None = None
-    # The reaction, empty when it was taken away; the new number in E.164.
+    # The reaction, empty when it was taken away; the new number in E.164, empty when it is hidden.
     text: str = ""
 
 

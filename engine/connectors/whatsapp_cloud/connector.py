@@ -1,9 +1,10 @@
 """WhatsApp's Cloud API both ways: notifications become inbound messages, acknowledgements become messages.
 
-`receive` is called by `server` and does no I/O; `send` and `reconcile` are called by the relay. The API has no
-idempotency key and no look-up, but it repeats `biz_opaque_callback_data` in each status: the delivery's id travels
-there, and a doubtful delivery is settled when its status comes in. A message is said in another way (as a template, to
-the number instead of the user id) only after WhatsApp has certainly refused the first, and with the same key.
+`receive` is called by `server`, does no I/O and keeps nothing but hints (see `clients`); `send` and `reconcile` are
+called by the relay. The API has no idempotency key and no look-up, but it repeats `biz_opaque_callback_data` in each
+status: the delivery's id travels there, and a doubtful delivery is settled when its status comes in. A message is said
+in another way (as a template, to the number instead of the user id) only after WhatsApp has certainly refused the
+first, and with the same key.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ from engine.connectors.whatsapp_cloud.refusals import (
     wants_number,
     wants_template,
 )
-from engine.connectors.whatsapp_cloud.templates import template_content
+from engine.connectors.whatsapp_cloud.templates import Template, template_content
 from engine.core.deliveries import (
     Acknowledgement,
     Claimed,
@@ -128,26 +129,39 @@ class WhatsAppCloud:
         return outcome
 
     async def _say(self, claimed: Claimed, body: Acknowledgement, receiver: dict[str, str]) -> Outcome:
-        template = template_content(self._number.template, body) if self._number.template is not None else None
         ((field, value),) = receiver.items()
         too_late = self._clients.is_too_late(
             claimed.id, body.message_id, f"{field}:{value}", claimed.accepted_at, self._clock.now()
         )
+        if too_late and self._number.template is not None:
+            return await self._say_template(claimed.id, body, receiver, self._number.template)
         # Without a template the text is tried all the same: the client may have written since, where we did not see it.
-        content = template if too_late and template is not None else _text_content(body.text)
         if self._number.read_receipts and not too_late and claimed.attempt == 1:
             await self._show_attention(body.message_id)
-        outcome = await self._post(claimed.id, receiver, content)
-        known = self._clients.number_of(receiver.get("recipient", ""))
-        if isinstance(outcome, Rejected) and wants_number(outcome) and known is not None:
-            receiver = {"to": known}
-            outcome = await self._post(claimed.id, receiver, content)
+        outcome = await self._reach(claimed.id, receiver, _text_content(body.text))
         if not isinstance(outcome, Rejected) or not wants_template(outcome):
             return outcome
-        self._clients.learn_too_late(claimed.id, self._clock.now())
-        if template is None:
+        if self._number.template is None:
             return replace(outcome, reason=NO_TEMPLATE)
-        return outcome if content is template else await self._post(claimed.id, receiver, template)
+        self._clients.learn_too_late(claimed.id, self._clock.now())
+        return await self._say_template(claimed.id, body, receiver, self._number.template)
+
+    async def _say_template(
+        self, key: str, body: Acknowledgement, receiver: dict[str, str], template: Template
+    ) -> Outcome:
+        outcome = await self._reach(key, receiver, template_content(template, body))
+        if isinstance(outcome, Sent):
+            log = logger.bind(connector=self.name, delivery=key)
+            log.info("sent as the template, because the client last wrote more than 24 hours ago")
+        return outcome
+
+    async def _reach(self, key: str, receiver: dict[str, str], content: Mapping[str, object]) -> Outcome:
+        """Send, and once more to the number where the user id will not do."""
+        outcome = await self._post(key, receiver, content)
+        known = self._clients.number_of(receiver.get("recipient", ""))
+        if isinstance(outcome, Rejected) and wants_number(outcome) and known is not None:
+            return await self._post(key, {"to": known}, content)
+        return outcome
 
     async def _post(self, key: str, receiver: Mapping[str, str], content: Mapping[str, object]) -> Outcome:
         payload = {"messaging_product": "whatsapp", **receiver, **content, "biz_opaque_callback_data": key}

@@ -16,6 +16,8 @@ from engine.core.events import Attachment
 _EDIT = "edit"
 # What a form holds besides the client's answers.
 _FORM_TOKEN = "flow_token"  # noqa: S105 - the name of a field
+# As much as the contract takes for the name of an attachment.
+_LONGEST_NAME = 1024
 # A form has a few answers; more than this is no form for people.
 _MOST_ANSWERS = 100
 
@@ -56,7 +58,9 @@ def _origin(message: Json) -> tuple[Attachment, ...]:
     found: list[Attachment] = []
     if referral := record(message, "referral"):
         name = ": ".join(filter(None, (text(referral, "headline"), text(referral, "body"))))
-        found.append(Attachment("referral", name=name or None, reference=word(referral, "source_url") or None))
+        found.append(
+            Attachment("referral", name=name[:_LONGEST_NAME] or None, reference=word(referral, "source_url") or None)
+        )
     if product := record(record(message, "context"), "referred_product"):
         found.append(Attachment("product", reference=word(product, "product_retailer_id") or None))
     return tuple(found)
