@@ -15,6 +15,15 @@ set -euo pipefail
 # Pure modules decide and do no input or output, so every branch of theirs can be, and is, tested.
 readonly -a PURE=(
   'engine/commands/findings/*.py'
+  'engine/connectors/whatsapp_cloud/clients.py'
+  'engine/connectors/whatsapp_cloud/contents.py'
+  'engine/connectors/whatsapp_cloud/fields.py'
+  'engine/connectors/whatsapp_cloud/notifications.py'
+  'engine/connectors/whatsapp_cloud/numbers.py'
+  'engine/connectors/whatsapp_cloud/refusals.py'
+  'engine/connectors/whatsapp_cloud/senders.py'
+  'engine/connectors/whatsapp_cloud/signals.py'
+  'engine/connectors/whatsapp_cloud/templates.py'
   'engine/core/*.py'
   'engine/rehearsals/*.py'
   'engine/ruleset/advice/__init__.py'

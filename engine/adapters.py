@@ -4,14 +4,14 @@ Called by `app`; together they are the composition root, the only modules that n
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import assert_never
 
 from engine.connectors.console import Console
 from engine.connectors.http import HttpConnector
 from engine.connectors.mattermost import Mattermost
-from engine.connectors.whatsapp_cloud import WhatsAppCloud
+from engine.connectors.whatsapp_cloud import Number, Template, WhatsAppCloud
 from engine.core.deliveries import Claimed, DeliveryKind, Policy
 from engine.journal.journals import Store
 from engine.journal.postgres import PostgresStore
@@ -54,15 +54,7 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
     for chosen in settings.connectors:
         match chosen:
             case WhatsAppCloudSettings():
-                cloud = WhatsAppCloud(
-                    chosen.name,
-                    phone_number_id=chosen.phone_number_id,
-                    api_url=chosen.api_url,
-                    api_version=chosen.api_version,
-                    access_token=chosen.access_token.reveal(),
-                    app_secret=chosen.app_secret.reveal(),
-                    verify_token=chosen.verify_token.reveal(),
-                )
+                cloud = WhatsAppCloud(chosen.name, _number(chosen), clock)
                 made.destinations[chosen.name] = made.webhooks[chosen.name] = cloud
             case HttpConnectorSettings():
                 made.events[chosen.name] = HttpConnector(chosen.name, chosen.token.reveal(), chosen.reply_through)
@@ -76,6 +68,19 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
         token = chat.token.reveal()
         made.destinations[ESCALATE_TO] = Mattermost(ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock)
     return made
+
+
+def _number(chosen: WhatsAppCloudSettings) -> Number:
+    return Number(
+        phone_number_id=chosen.phone_number_id,
+        api_url=chosen.api_url,
+        api_version=chosen.api_version,
+        access_token=chosen.access_token.reveal(),
+        app_secret=chosen.app_secret.reveal(),
+        verify_token=chosen.verify_token.reveal(),
+        template=None if chosen.template is None else Template(**asdict(chosen.template)),
+        read_receipts=chosen.read_receipts,
+    )
 
 
 def destination(connector: Connector, settings: Settings, is_open: Callable[[], bool] = lambda: True) -> Destination:

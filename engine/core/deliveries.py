@@ -183,6 +183,8 @@ class Rejected:
     reason: str
     # How long the network asked us to wait.
     retry_after: timedelta = timedelta(0)
+    # It concerns this conversation alone: the others need not wait.
+    lane_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

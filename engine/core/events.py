@@ -98,7 +98,7 @@ class Signal:
     at: datetime
     # The message that it is about, where there is one.
     message_id: str | None = None
-    # The reaction, empty when it was taken away; the new number in E.164.
+    # The reaction, empty when it was taken away; the new number in E.164, empty when it is hidden.
     text: str = ""
 
 
@@ -116,3 +116,5 @@ class Receipt:
     at: datetime
     # The network's error code when `status` is failed.
     code: str | None = None
+    # What that means in one sentence, where the connector knows.
+    reason: str = ""

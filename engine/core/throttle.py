@@ -57,9 +57,11 @@ def spend(throttle: Throttle, count: int, now: datetime) -> Throttle:
 
 
 def learn(throttle: Throttle, outcome: Outcome, now: datetime, chance: float, policy: Policy) -> Throttle:
-    """After an outcome. A refusal of one message says nothing about the destination."""
+    """After an outcome. A refusal of one message, or one that concerns one conversation, says nothing about the
+    destination but that it answers.
+    """
     match outcome:
-        case Sent() | Rejected(fault=Fault.PERMANENT):
+        case Sent() | Rejected(fault=Fault.PERMANENT) | Rejected(lane_only=True):
             return replace(throttle, failures=0)
         case Rejected(fault=Fault.MISCONFIGURED):
             # Often one archived channel: it must not slow down the others, and retries of this kind are slow already.

@@ -38,7 +38,8 @@ def _note_one(database: Database, receipt: Receipt, now: datetime, escalate_to: 
     state = verdict(stored, provider_id, statuses)
     if state is None:
         return False
-    error = f"{code or 'no code'}: the network reported that it failed" if state is DeliveryState.DEAD else None
+    reason = receipt.reason or "the network reported that it failed"
+    error = f"{code or 'no code'}: {reason}" if state is DeliveryState.DEAD else None
     settlement = Settlement(state, receipt=provider_id, error=error)
     lanes.settle(database, key, stored, settlement, now, under_way=stored.owner is not None)
     _tell_engineers(database, key, stored, settlement, now, escalate_to, bound)

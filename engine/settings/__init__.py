@@ -27,6 +27,7 @@ from engine.settings.values import (
     RetentionSettings,
     RetrySettings,
     Settings,
+    TemplateSettings,
     WhatsAppCloudSettings,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "RetrySettings",
     "Secret",
     "Settings",
+    "TemplateSettings",
     "WhatsAppCloudSettings",
     "control_socket",
     "journal_file",

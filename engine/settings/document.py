@@ -13,6 +13,7 @@ from engine.core.endpoints import Endpoint, TcpEndpoint, UnixEndpoint, parse_end
 from engine.core.manners import Manners, parse_quiet_hours
 from engine.ruleset.reader import Node
 from engine.ruleset.syntax import Fault
+from engine.settings import approved_templates
 from engine.settings.secrets import Vault
 from engine.settings.sections import LATER, MISSING, NAME, VALUE, Section, suggest
 from engine.settings.values import (
@@ -57,7 +58,15 @@ _CONNECTOR_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
 _LATER_TYPES = ("whatsapp-web", "twilio")
 _LATER_ONCALL = ("schedule", "pagerduty", "jsm")
 _CONNECTOR_KEYS = {
-    "whatsapp-cloud": ("type", "phone_number_id", "api_url", "api_version", "rate_per_second"),
+    "whatsapp-cloud": (
+        "type",
+        "phone_number_id",
+        "api_url",
+        "api_version",
+        "rate_per_second",
+        "read_receipts",
+        "template",
+    ),
     "http": ("type", "reply_through"),
     "console": ("type",),
 }
@@ -216,6 +225,8 @@ def _connector(section: Section, vault: Vault) -> ConnectorSettings | None:
         api_url=section.url("api_url") or _API_URL,
         api_version=section.matching("api_version", _VERSION, "a version such as v23.0") or _API_VERSION,
         rate_per_second=section.rate("rate_per_second", _CLOUD_PER_SECOND),
+        read_receipts=section.switch("read_receipts", default=False),
+        template=approved_templates.read(section),
         access_token=vault.take(_secret(name, "access_token")),
         app_secret=vault.take(_secret(name, "app_secret")),
         verify_token=vault.take(_secret(name, "verify_token")),

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from engine.core import durations
 from engine.ruleset.reader import Mapping, Node, Scalar
+from engine.ruleset.reader import Sequence as Items
 from engine.ruleset.syntax import Fault, Place
 
 UNKNOWN_KEY = "E901"
@@ -101,6 +102,17 @@ class Section:
             self.faults.append(Fault(node.at, SHAPE, f'"{key}" has no value', "write one, or leave the key out"))
             return None
         return node.value
+
+    def texts(self, key: str) -> tuple[tuple[str, Place], ...]:
+        """The texts of a list, each with its place; none when it is absent."""
+        entry = self.entries.get(key)
+        if entry is None:
+            return ()
+        node = entry[1]
+        if not isinstance(node, Items) or not all(isinstance(item, Scalar) for item in node.items):
+            self.faults.append(Fault(node.at, SHAPE, f'"{key}" must be a list of texts, e.g. [one, two]'))
+            return ()
+        return tuple((item.value, item.at) for item in node.items if isinstance(item, Scalar))
 
     def matching(self, key: str, pattern: re.Pattern[str], wanted: str) -> str | None:
         """The text of a key if it has the form that `wanted` describes."""

@@ -44,6 +44,19 @@ class HttpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateSettings:
+    """The template of WhatsApp that goes out where no text may."""
+
+    # As in WhatsApp Manager, and the language in which it is approved there.
+    name: str
+    language: str
+    # What fills its numbered variables: words, {{client_name}} and {{ticket_id}}.
+    variables: tuple[str, ...]
+    # What stands for the name of a client who has none.
+    without_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class WhatsAppCloudSettings:
     """A number on Meta's Cloud API."""
 
@@ -54,6 +67,10 @@ class WhatsAppCloudSettings:
     # "v23.0"
     api_version: str
     rate_per_second: float
+    # Whether the client sees a message read and an answer being typed.
+    read_receipts: bool
+    # None: a client who was silent for a day gets no acknowledgement.
+    template: TemplateSettings | None
     access_token: Secret
     app_secret: Secret
     verify_token: Secret

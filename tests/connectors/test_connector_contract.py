@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from standins.parts import START, SetClock
 
 from engine.connectors.console import Console
 from engine.connectors.mattermost import Mattermost
-from engine.connectors.whatsapp_cloud import WhatsAppCloud
+from engine.connectors.whatsapp_cloud import Number, Template, WhatsAppCloud
 from engine.core.deliveries import Body, Found, Rejected, Sent, Unknown
 from engine.ports import Connector, Health
 
@@ -69,9 +69,8 @@ class _Case:
     loopback: Loopback
 
 
-def _cloud(loopback: Loopback) -> Connector:
-    return WhatsAppCloud(
-        "cloud",
+def _number(loopback: Loopback) -> Number:
+    return Number(
         phone_number_id=graph.PHONE_NUMBER_ID,
         api_url=loopback.url,
         api_version=graph.API_VERSION,
@@ -80,6 +79,23 @@ def _cloud(loopback: Loopback) -> Connector:
         verify_token=graph.VERIFY_TOKEN,
         timeout_s=0.1,
     )
+
+
+def _cloud(loopback: Loopback) -> Connector:
+    return WhatsAppCloud("cloud", _number(loopback), SetClock())
+
+
+def _cloud_with_all(loopback: Loopback) -> Connector:
+    template = Template("answer_later", "en", ("{{client_name}}", "{{ticket_id}}"))
+    return WhatsAppCloud("cloud", replace(_number(loopback), template=template, read_receipts=True), SetClock())
+
+
+def _silent_client() -> graph.Graph:
+    """A client who was silent for a day, and gets the template therefore."""
+    network = graph.Graph()
+    network.moods.silent = {PHONE.removeprefix("+")}
+    network.moods.templates = {"answer_later/en": 2}
+    return network
 
 
 def _mattermost(loopback: Loopback) -> Connector:
@@ -92,9 +108,11 @@ def _console(_: Loopback) -> Connector:
 
 _CONNECTORS: dict[str, tuple[Callable[[Loopback], Connector], Callable[[], Network]]] = {
     "whatsapp-cloud": (_cloud, graph.Graph),
+    "whatsapp-cloud-template": (_cloud_with_all, _silent_client),
     "mattermost": (_mattermost, lambda: chat.Mattermost(now=SetClock().now)),
     "console": (_console, graph.Graph),
 }
+_CLOUDS = {name for name in _CONNECTORS if name.startswith("whatsapp-cloud")}
 
 
 @asynccontextmanager
@@ -144,7 +162,7 @@ async def test_ends_in_an_outcome_whatever_the_network_does(kind: str, fault: di
 
 async def test_delivers_when_the_network_is_well(kind: str) -> None:
     """What a connector is for arrives, and what it cannot carry is refused for good."""
-    carried = {"whatsapp-cloud": {"acknowledgement"}, "mattermost": set(_BODIES) - {"acknowledgement"}}
+    carried = {name: {"acknowledgement"} for name in _CLOUDS} | {"mattermost": set(_BODIES) - {"acknowledgement"}}
     async with _case(kind) as case:
         for number, (name, body) in enumerate(_BODIES.items(), start=1):
             if name == "revision":
@@ -178,7 +196,7 @@ async def test_starts_although_the_network_is_away(kind: str) -> None:
 async def test_has_the_name_of_its_configuration(kind: str) -> None:
     """Receipts, lanes and probes name the connector as engine.yaml does."""
     async with _case(kind) as case:
-        assert case.connector.name == {"whatsapp-cloud": "cloud"}.get(kind, kind)
+        assert case.connector.name == ("cloud" if kind in _CLOUDS else kind)
 
 
 def test_plants_something_that_would_show() -> None:

@@ -15,7 +15,7 @@ from standins.parts import START, SetClock
 from standins.serving import serving
 
 from engine.connectors.http import HttpConnector
-from engine.connectors.whatsapp_cloud import WhatsAppCloud
+from engine.connectors.whatsapp_cloud import Number, WhatsAppCloud
 from engine.core.errors import JournalUnavailable
 from engine.core.events import Message
 from engine.core.records import Accepted
@@ -89,18 +89,22 @@ def _cloud_requests(written: tuple[Written, ...]) -> list[tuple[dict[str, str], 
     return [_signed(graph.envelope(*values))]
 
 
+def _cloud() -> Webhook:
+    number = Number(
+        phone_number_id=graph.PHONE_NUMBER_ID,
+        api_url="http://127.0.0.1:9",
+        api_version=graph.API_VERSION,
+        access_token=graph.TOKEN,
+        app_secret=graph.APP_SECRET,
+        verify_token=graph.VERIFY_TOKEN,
+    )
+    return WhatsAppCloud("way", number, SetClock())
+
+
 WAYS = {
     "http": Way(lambda: HttpConnector("way", TOKEN, "cloud"), _desk_requests, "/webhooks/way", "authorization"),
     "whatsapp-cloud": Way(
-        lambda: WhatsAppCloud(
-            "way",
-            phone_number_id=graph.PHONE_NUMBER_ID,
-            api_url="http://127.0.0.1:9",
-            api_version=graph.API_VERSION,
-            access_token=graph.TOKEN,
-            app_secret=graph.APP_SECRET,
-            verify_token=graph.VERIFY_TOKEN,
-        ),
+        _cloud,
         _cloud_requests,
         "/webhooks/way",
         "x-hub-signature-256",

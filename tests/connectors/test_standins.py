@@ -54,6 +54,81 @@ async def test_graph_takes_only_what_is_documented(change: dict[str, Any]) -> No
         assert (await client.post("/v1.0/1/messages", json=_MESSAGE)).status_code == 404
 
 
+_TEMPLATE = {
+    "name": "answer_later",
+    "language": {"code": "en"},
+    "components": [{"type": "body", "parameters": [{"type": "text", "text": "Jackson"}]}],
+}
+
+
+def _with_variable(text: str) -> dict[str, Any]:
+    return _TEMPLATE | {"components": [{"type": "body", "parameters": [{"type": "text", "text": text}]}]}
+
+
+@pytest.mark.parametrize(
+    ("template", "code"),
+    [
+        pytest.param(_TEMPLATE, None, id="approved"),
+        pytest.param(_TEMPLATE | {"name": "other"}, 132001, id="not approved"),
+        pytest.param(_TEMPLATE | {"language": {"code": "en_GB"}}, 132001, id="another language"),
+        pytest.param(_TEMPLATE | {"components": []}, 132000, id="too few variables"),
+        pytest.param(_TEMPLATE | {"name": "Answer Later"}, 100, id="name that is none"),
+        pytest.param(_TEMPLATE | {"language": "en"}, 100, id="language that is a text"),
+        pytest.param(_with_variable(""), 100, id="empty variable"),
+        pytest.param(_with_variable("two\nlines"), 100, id="line break"),
+        pytest.param(_with_variable("wide     gap"), 100, id="five blanks"),
+        pytest.param(_TEMPLATE | {"namespace": "x"}, 100, id="unknown field"),
+    ],
+)
+async def test_graph_takes_templates_as_they_were_approved(template: dict[str, Any], code: int | None) -> None:
+    """A template goes to silent clients, with the variables that it was approved with and none that breaks a line."""
+    network = graph.Graph()
+    network.moods.silent = {"254712345678"}
+    network.moods.templates = {"answer_later/en": 1}
+    async with serving(network) as loopback, _client(loopback, graph.TOKEN) as client:
+        path = f"/{graph.API_VERSION}/{graph.PHONE_NUMBER_ID}/messages"
+        assert (await client.post(path, json=_MESSAGE)).json()["error"]["code"] == 131047
+        message = {"messaging_product": "whatsapp", "to": "254712345678", "type": "template", "template": template}
+        answer = await client.post(path, json=message)
+        assert answer.json().get("error", {}).get("code") == code
+        assert (await client.post(path, json=message | {"text": {"body": "x"}})).json()["error"]["code"] == 100
+
+
+@pytest.mark.parametrize(
+    ("message", "read"),
+    [
+        pytest.param({"message_id": "wamid.A"}, [("wamid.A", False)], id="read"),
+        pytest.param(
+            {"message_id": "wamid.A", "typing_indicator": {"type": "text"}}, [("wamid.A", True)], id="read and typing"
+        ),
+        pytest.param({"message_id": "trial-1"}, [], id="another network's id"),
+        pytest.param({"message_id": "wamid.A", "status": "delivered"}, [], id="another status"),
+        pytest.param({"message_id": "wamid.A", "typing_indicator": True}, [], id="typing of another shape"),
+    ],
+)
+async def test_graph_marks_messages_as_read(message: dict[str, Any], read: list[tuple[str, bool]]) -> None:
+    """Reading and typing are one request, about a message of WhatsApp's own."""
+    network = graph.Graph()
+    async with serving(network) as loopback, _client(loopback, graph.TOKEN) as client:
+        path = f"/{graph.API_VERSION}/{graph.PHONE_NUMBER_ID}/messages"
+        answer = await client.post(path, json={"messaging_product": "whatsapp", "status": "read", **message})
+        assert (network.read, answer.status_code) == (read, 200 if read else 400)
+
+
+async def test_graph_has_the_moods_that_are_ordered() -> None:
+    """A daemon's test orders them from another process."""
+    network = graph.Graph()
+    async with serving(network) as loopback, _client(loopback, graph.TOKEN) as client:
+        path = f"/{graph.API_VERSION}/{graph.PHONE_NUMBER_ID}/messages"
+        await client.post("/_control", json={"hasty": ["254712345678"], "number_only": ["KE.1"]})
+        assert (await client.post(path, json=_MESSAGE)).json()["error"]["code"] == 131056
+        hidden = {key: value for key, value in _MESSAGE.items() if key != "to"} | {"recipient": "KE.1"}
+        assert (await client.post(path, json=hidden)).json()["error"]["code"] == 131062
+        await client.post("/_control", json={"hasty": [], "templates": {"answer_later/en": 1}})
+        assert (await client.post(path, json=_MESSAGE)).status_code == 200
+        assert network.moods.templates == {"answer_later/en": 1}
+
+
 class _Callback:
     """A webhook that refuses at first."""
 
@@ -88,6 +163,21 @@ async def test_graph_notifies_until_it_is_heard() -> None:
     assert network.notified == [0, 503, 503, 200]
     status = webhook.bodies[-1]["entry"][0]["changes"][0]["value"]["statuses"][0]
     assert (status["biz_opaque_callback_data"], status["status"]) == ("k1", "delivered")
+
+
+async def test_graph_reports_later_that_a_text_came_too_late() -> None:
+    """Some refusals come only as a status, after the message was taken."""
+    webhook = _Callback()
+    webhook.refusals = 0
+    async with serving(webhook) as callback:
+        network = graph.Graph(callback.url, statuses=["delivered"])
+        network.moods.silent_later = {"254712345678"}
+        async with serving(network) as loopback, _client(loopback, graph.TOKEN) as client:
+            path = f"/{graph.API_VERSION}/{graph.PHONE_NUMBER_ID}/messages"
+            assert (await client.post(path, json=_MESSAGE)).status_code == 200
+            await until(lambda: 200 in network.notified)
+    status = webhook.bodies[-1]["entry"][0]["changes"][0]["value"]["statuses"][0]
+    assert (status["status"], status["errors"][0]["code"]) == ("failed", 131047)
 
 
 async def test_mattermost_is_as_lax_as_the_real_one() -> None:

@@ -1,60 +1,40 @@
 """Acknowledgements through the Graph API, and what each of its answers means for them."""
 
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from loguru import logger
 from standins import graph
 from standins.claims import ACKNOWLEDGEMENT, claim, escalation
-from standins.graph import Graph, graph_error
-from standins.loopback import Loopback, serving
-from standins.parts import START
+from standins.clouds import setting as cloud_setting
+from standins.graph import graph_error
+from standins.parts import SetClock
 
-from engine.connectors.whatsapp_cloud import WhatsAppCloud
-from engine.core.deliveries import Acknowledgement, Fault, Found, Outcome, Rejected, Sent, Unknown
-from engine.ports import Health, Received, WebhookRequest
+from engine.connectors.whatsapp_cloud import Number, WhatsAppCloud
+from engine.core.deliveries import Fault, Found, Outcome, Rejected, Sent, Unknown
+from engine.ports import Health, Received
 
 _BUSY = "WhatsApp has trouble or is asked too often"
-_TOKEN = "Meta refuses the access token or its permissions: make a new one with whatsapp_business_messaging"
-
-_BLOCKED = "Meta has blocked the account for a policy violation for now: look into WhatsApp Manager"
+_TOKEN = "Meta refuses the access token: make a new one for the system user, set access_token and restart"
+_NOT_PERMITTED = (
+    "Meta does not permit this to the access token: give the system user the WhatsApp account and the token the "
+    "permission whatsapp_business_messaging"
+)
+_BLOCKED = "Meta has blocked the account for a policy violation for now: read and answer it in WhatsApp Manager"
 _LIMITED = "WhatsApp limits this number because clients blocked or reported it: look into WhatsApp Manager"
+_MAINTENANCE = "the WhatsApp account is in maintenance mode, which Meta ends by itself: look into WhatsApp Manager"
+_LOCKED = "Meta has locked the WhatsApp account: look into WhatsApp Manager and appeal there"
+_UNNAMED = "the number's display name is not approved yet: look into WhatsApp Manager > Phone numbers"
+_UNPAID = "the WhatsApp account has a billing problem: mend its payment method in WhatsApp Manager"
 _NOT_THERE = "WhatsApp cannot deliver to this client: no WhatsApp there, or its terms not accepted"
-_TOO_LATE = "the client last wrote more than 24 hours ago, so WhatsApp takes only templates: answer by hand"
-
-
-@dataclass
-class _Setting:
-    network: Graph
-    loopback: Loopback
-    cloud: WhatsAppCloud
-
-    async def send(self, text: str = "Hello", peer: str = "to:254712345678") -> Outcome:
-        return await self.cloud.send(claim(Acknowledgement(peer, text, "wamid.A")))
-
-
-@asynccontextmanager
-async def _setting(timeout_s: float = 2) -> AsyncIterator[_Setting]:
-    network = Graph()
-    async with serving(network) as loopback:
-        cloud = WhatsAppCloud(
-            "cloud",
-            phone_number_id=graph.PHONE_NUMBER_ID,
-            api_url=loopback.url,
-            api_version=graph.API_VERSION,
-            access_token=graph.TOKEN,
-            app_secret=graph.APP_SECRET,
-            verify_token=graph.VERIFY_TOKEN,
-            timeout_s=timeout_s,
-        )
-        await cloud.start()
-        try:
-            yield _Setting(network, loopback, cloud)
-        finally:
-            await cloud.close()
+_NOT_LISTED = "the client's number is not on the list of this test account: add it in the Meta app's API Setup"
+_HASTY = "WhatsApp takes no more messages to this client for some seconds"
+_TOO_LATE = (
+    "the client last wrote more than 24 hours ago, so WhatsApp takes only a template, and this connector has none in "
+    "engine.yaml"
+)
+_LOOK = "look at it in WhatsApp Manager > Message templates and at the connector's template in engine.yaml"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +48,7 @@ async def _setting(timeout_s: float = 2) -> AsyncIterator[_Setting]:
 )
 async def test_sends_a_text_message(peer: str, receiver: str) -> None:
     """One strictly formed request carries the text to the client and our key along with it."""
-    async with _setting() as setting:
+    async with cloud_setting() as setting:
         outcome = await setting.send("Hello Jackson", peer)
         (sent,) = setting.network.sent
         assert outcome == Sent(sent["id"])
@@ -78,7 +58,7 @@ async def test_sends_a_text_message(peer: str, receiver: str) -> None:
 @pytest.mark.parametrize("peer", ["", "to:", "wa-US.1349", "+12", "wa-unknown-wamid.A", "somebody"])
 async def test_refuses_a_peer_that_whatsapp_does_not_know(peer: str) -> None:
     """An address from elsewhere without a number cannot be reached, which a person learns at once."""
-    async with _setting() as setting:
+    async with cloud_setting() as setting:
         outcome = await setting.send(peer=peer)
         assert outcome == Rejected(
             Fault.PERMANENT, "peer", "the conversation names neither a WhatsApp number nor a user id"
@@ -88,28 +68,25 @@ async def test_refuses_a_peer_that_whatsapp_does_not_know(peer: str) -> None:
 
 async def test_carries_only_acknowledgements() -> None:
     """A post for engineers never goes to a client."""
-    async with _setting() as setting:
+    async with cloud_setting() as setting:
         outcome = await setting.cloud.send(claim(escalation()))
         assert outcome == Rejected(Fault.PERMANENT, "kind", "WhatsApp cannot carry a post for engineers")
 
 
 async def test_cuts_a_text_that_is_too_long() -> None:
     """WhatsApp takes 4,096 characters; the cut shows."""
-    async with _setting() as setting:
+    async with cloud_setting() as setting:
         await setting.send("x" * 5000)
         assert setting.network.sent[0]["text"] == "x" * 4095 + "…"
 
 
 _CODES: list[tuple[int, int, Fault, str]] = [
-    *((code, 400, Fault.TRANSIENT, _BUSY) for code in (1, 2, 4, 80007, 130429, 131000, 131016, 131056)),
-    *((code, 400, Fault.MISCONFIGURED, _TOKEN) for code in (0, 3, 10, 190, 200, 299, 131005)),
-    (368, 403, Fault.MISCONFIGURED, _BLOCKED),
-    (131048, 429, Fault.MISCONFIGURED, _LIMITED),
-    (131057, 400, Fault.MISCONFIGURED, "the WhatsApp account is in maintenance mode: look into WhatsApp Manager"),
-    (131064, 400, Fault.MISCONFIGURED, "WhatsApp limits this number for now: look into WhatsApp Manager"),
-    (131031, 403, Fault.MISCONFIGURED, "Meta has locked the WhatsApp account: look into WhatsApp Manager"),
-    (131037, 400, Fault.MISCONFIGURED, "the number's display name is not approved yet: look into WhatsApp Manager"),
-    (131042, 400, Fault.MISCONFIGURED, "the WhatsApp account has a billing problem: look into WhatsApp Manager"),
+    *((code, 400, Fault.TRANSIENT, _BUSY) for code in (1, 2, 4, 80007, 130429, 131000, 131016)),
+    *((code, 400, Fault.MISCONFIGURED, _TOKEN) for code in (0, 190)),
+    *((code, 400, Fault.MISCONFIGURED, _NOT_PERMITTED) for code in (3, 10, 200, 299, 131005)),
+    (131031, 403, Fault.MISCONFIGURED, _LOCKED),
+    (131037, 400, Fault.MISCONFIGURED, _UNNAMED),
+    (131042, 400, Fault.MISCONFIGURED, _UNPAID),
     (131045, 500, Fault.TRANSIENT, _BUSY),
     (131045, 400, Fault.MISCONFIGURED, "the number is not registered for the Cloud API: register it again"),
     (100, 400, Fault.PERMANENT, "WhatsApp finds a parameter of the message invalid"),
@@ -119,28 +96,118 @@ _CODES: list[tuple[int, int, Fault, str]] = [
     (131009, 400, Fault.PERMANENT, "WhatsApp finds a value in the message invalid"),
     (131021, 400, Fault.PERMANENT, "the client's number is our own"),
     (131026, 400, Fault.PERMANENT, _NOT_THERE),
-    (131030, 400, Fault.PERMANENT, "the client's number is not on the list of this test account"),
+    (131030, 400, Fault.PERMANENT, _NOT_LISTED),
     (131047, 400, Fault.PERMANENT, _TOO_LATE),
     (131049, 400, Fault.PERMANENT, "WhatsApp did not deliver, to keep the client from too many messages"),
     (131050, 400, Fault.PERMANENT, "the client has opted out of messages from this account"),
     (131051, 400, Fault.PERMANENT, "WhatsApp does not know this type of message"),
-    (131062, 400, Fault.PERMANENT, "WhatsApp cannot reach this client by user id yet"),
-    (132001, 404, Fault.PERMANENT, "WhatsApp refuses the template"),
+    (131062, 400, Fault.PERMANENT, "WhatsApp cannot reach this client by user id, and the number is not known"),
+    (132000, 400, Fault.PERMANENT, f"the template has another number of variables: {_LOOK}"),
+    (132001, 404, Fault.PERMANENT, f"WhatsApp has no approved template of this name in this language: {_LOOK}"),
+    (132007, 400, Fault.PERMANENT, f"the template breaks a policy of WhatsApp: {_LOOK}"),
+    (132015, 400, Fault.PERMANENT, f"WhatsApp has paused the template because clients disliked it: {_LOOK}"),
+    (
+        132016,
+        400,
+        Fault.PERMANENT,
+        f"WhatsApp has disabled the template for good: write another one and {_LOOK}",
+    ),
+    (132999, 400, Fault.PERMANENT, f"WhatsApp refuses the template: {_LOOK}"),
     (137000, 400, Fault.PERMANENT, "WhatsApp does not let this account use the product"),
     (999999, 400, Fault.MISCONFIGURED, "WhatsApp refused with a code unknown here: see Meta's list of error codes"),
     (999999, 401, Fault.MISCONFIGURED, _TOKEN),
-    (999999, 403, Fault.MISCONFIGURED, _TOKEN),
+    (999999, 403, Fault.MISCONFIGURED, _NOT_PERMITTED),
     (999999, 429, Fault.TRANSIENT, _BUSY),
     (999999, 503, Fault.TRANSIENT, _BUSY),
+]
+_HELD_BACK: list[tuple[int, int, str]] = [
+    (368, 403, _BLOCKED),
+    (131048, 429, _LIMITED),
+    (131057, 400, _MAINTENANCE),
+    (131064, 400, "WhatsApp limits this number for now: look into WhatsApp Manager"),
 ]
 
 
 async def test_sorts_every_error_code() -> None:
     """Each code of Meta's list leads to asking again, to a person, or to the end, with one sentence that says why."""
-    async with _setting() as setting:
+    async with cloud_setting() as setting:
         for code, status, fault, reason in _CODES:
+            setting.clock.advance(minutes=10)
             setting.loopback.fail("POST", **graph_error(code, status))
             assert await setting.send() == Rejected(fault, str(code), reason), code
+
+
+@pytest.mark.parametrize(("code", "status", "reason"), _HELD_BACK)
+async def test_waits_while_meta_holds_the_number_back(code: int, status: int, reason: str) -> None:
+    """More messages would make it worse: for five minutes nothing is sent, and an administrator is told."""
+    async with cloud_setting() as setting:
+        setting.loopback.fail("POST", **graph_error(code, status))
+        refused = Rejected(Fault.MISCONFIGURED, str(code), reason, timedelta(minutes=5))
+        assert await setting.send() == refused
+        assert setting.cloud.health() == Health(ready=False, problem=reason)
+        setting.clock.advance(minutes=4)
+        assert await setting.send() == replace(refused, retry_after=timedelta(minutes=1))
+        assert len(setting.loopback.seen) == 1
+        setting.clock.advance(minutes=1)
+        assert isinstance(await setting.send(), Sent)
+        assert setting.cloud.health() == Health(ready=True)
+
+
+async def test_waits_as_long_as_meta_asks() -> None:
+    """A longer pause in the answer itself holds for everybody, too."""
+    async with cloud_setting() as setting:
+        setting.loopback.fail("POST", **graph_error(131048, 429, **{"retry-after": "900"}))
+        refused = Rejected(Fault.MISCONFIGURED, "131048", _LIMITED, timedelta(minutes=15))
+        assert await setting.send() == refused
+        setting.clock.advance(minutes=14)
+        assert await setting.send() == replace(refused, retry_after=timedelta(minutes=1))
+
+
+@pytest.mark.parametrize("code", [190, 10, 131031, 131042])
+async def test_asks_nobody_else_while_an_administrator_is_needed(code: int) -> None:
+    """A refused token or a locked account is the same for every client: one message tries again, the others wait."""
+    async with cloud_setting(timeout_s=2) as setting:
+        setting.loopback.fail("POST", **graph_error(code), times=2)
+        first = await setting.send()
+        assert isinstance(first, Rejected)
+        assert await setting.send(peer="to:254700000002") == replace(first, retry_after=timedelta(seconds=30))
+        setting.clock.advance(seconds=31)
+        assert await setting.send() == first
+        assert await setting.send() == replace(first, retry_after=timedelta(seconds=30))
+        assert len(setting.loopback.seen) == 2
+        setting.clock.advance(seconds=30)
+        setting.loopback.fail("POST", "cut_before")
+        assert isinstance(await setting.send(), Unknown)
+        assert await setting.send() == replace(first, retry_after=timedelta(seconds=2))
+        setting.clock.advance(seconds=2)
+        assert isinstance(await setting.send(), Sent)
+        assert isinstance(await setting.send(), Sent)
+
+
+async def test_makes_only_the_hasty_client_wait() -> None:
+    """WhatsApp takes a message to one client every six seconds; that pause is no pause for anybody else."""
+    async with cloud_setting() as setting:
+        setting.network.moods.hasty = {"254712345678"}
+        pause = Rejected(Fault.TRANSIENT, "131056", _HASTY, timedelta(seconds=6), lane_only=True)
+        assert await setting.send() == pause
+        assert isinstance(await setting.send(peer="to:254700000002"), Sent)
+        assert setting.cloud.health() == Health(ready=True)
+        setting.loopback.fail("POST", **graph_error(131056, 429, **{"retry-after": "20"}))
+        assert await setting.send() == replace(pause, retry_after=timedelta(seconds=20))
+
+
+async def test_logs_what_meta_says_is_wrong_with_the_account() -> None:
+    """Errors that belong to no message reach the administrator's log, with what to do and without Meta's own words."""
+    lines: list[str] = []
+    sink = logger.add(lines.append, format="{message}")
+    try:
+        async with cloud_setting() as setting:
+            errors = [{"code": 131042, "title": "x"}, {"code": 7, "title": "call 254712345678"}, {}, {"code": "٣"}]
+            assert setting.receive(graph.envelope({"errors": errors})) == Received()
+    finally:
+        logger.remove(sink)
+    unknown = "Meta reports: an error that is unknown here: look into WhatsApp Manager\n"
+    assert lines == [f"Meta reports: {_UNPAID}\n", unknown, unknown]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +250,7 @@ async def test_sorts_every_error_code() -> None:
 )
 async def test_judges_other_answers(answer: dict[str, object], outcome: Outcome) -> None:
     """Answers that are not Graph's never count as a yes, and as a no only where nothing can have been sent."""
-    async with _setting() as setting:
+    async with cloud_setting() as setting:
         setting.loopback.fail("POST", **answer)  # type: ignore[arg-type]  # a table's column
         assert await setting.send() == outcome
 
@@ -191,7 +258,7 @@ async def test_judges_other_answers(answer: dict[str, object], outcome: Outcome)
 @pytest.mark.parametrize("do", ["cut_before", "cut_after", "hang_before", "hang_after"])
 async def test_does_not_know_after_a_broken_exchange(do: str) -> None:
     """Whether Graph acted before the line broke nobody can tell, and it cannot be asked: statuses decide."""
-    async with _setting(timeout_s=0.2) as setting:
+    async with cloud_setting(timeout_s=0.2) as setting:
         setting.loopback.fail("POST", do)
         assert isinstance(await setting.send(), Unknown)
         assert await setting.cloud.reconcile(claim(ACKNOWLEDGEMENT)) is Found.UNDECIDED
@@ -200,21 +267,17 @@ async def test_does_not_know_after_a_broken_exchange(do: str) -> None:
 
 async def test_learns_from_a_status_what_a_cut_has_hidden() -> None:
     """The status that follows a message carries the delivery's id, which settles the doubt."""
-    async with _setting() as setting:
+    async with cloud_setting() as setting:
         setting.loopback.fail("POST", "cut_after")
         await setting.send()
         sent = setting.network.sent[0]
-        body = json.dumps(graph.status_notification(sent["id"], sent["key"], "delivered")).encode()
-        headers = {"x-hub-signature-256": graph.signature(body)}
-        received = setting.cloud.receive(WebhookRequest("POST", {}, headers, body, START))
-        assert isinstance(received, Received)
-        (receipt,) = received.receipts
+        (receipt,) = setting.receive(graph.status_notification(sent["id"], sent["key"], "delivered")).receipts
         assert (receipt.key, receipt.provider_id, receipt.status) == (f"{1:032x}", sent["id"], "delivered")
 
 
 async def test_is_certain_when_graph_cannot_be_reached() -> None:
     """A refused connection has carried nothing."""
-    async with _setting() as setting:
+    async with cloud_setting() as setting:
         await setting.loopback.close()
         outcome = await setting.send()
         assert outcome == Rejected(Fault.TRANSIENT, "connect", "the Graph API cannot be reached: no connection")
@@ -223,14 +286,16 @@ async def test_is_certain_when_graph_cannot_be_reached() -> None:
 
 async def test_says_when_an_administrator_is_needed() -> None:
     """After a refusal that is about us the connector is not ready, with one sentence, until a send succeeds."""
-    async with _setting() as setting:
+    async with cloud_setting() as setting:
         assert setting.cloud.health() == Health(ready=True)
         setting.loopback.fail("POST", **graph_error(190, 401))
         await setting.send()
         assert setting.cloud.health() == Health(ready=False, problem=_TOKEN)
+        setting.clock.advance(minutes=1)
         setting.loopback.fail("POST", **graph_error(130429, 429))
         await setting.send()
         assert setting.cloud.health() == Health(ready=False, problem=_TOKEN)
+        setting.clock.advance(minutes=1)
         await setting.send()
         assert setting.cloud.health() == Health(ready=True)
         setting.loopback.fail("POST", **graph_error(130429, 429))
@@ -240,15 +305,18 @@ async def test_says_when_an_administrator_is_needed() -> None:
 
 async def test_refuses_a_wrong_token_as_graph_does() -> None:
     """The stand-in checks the bearer token, so a send with it proves that we show it."""
-    async with _setting() as setting:
+    async with cloud_setting() as setting:
         wrong = WhatsAppCloud(
             "cloud",
-            phone_number_id=graph.PHONE_NUMBER_ID,
-            api_url=setting.loopback.url,
-            api_version=graph.API_VERSION,
-            access_token="revoked",
-            app_secret="s",
-            verify_token="v",
+            Number(
+                phone_number_id=graph.PHONE_NUMBER_ID,
+                api_url=setting.loopback.url,
+                api_version=graph.API_VERSION,
+                access_token="revoked",
+                app_secret="s",
+                verify_token="v",
+            ),
+            SetClock(),
         )
         outcome = await wrong.send(claim(ACKNOWLEDGEMENT))
         await wrong.close()

@@ -96,11 +96,15 @@ def test_trouble_pauses_with_backoff(failures: int, longest: float) -> None:
 
 @pytest.mark.parametrize(
     "outcome",
-    [Sent("r"), Rejected(Fault.PERMANENT, "131026", "not on WhatsApp")],
-    ids=["success", "refusal of one message"],
+    [
+        Sent("r"),
+        Rejected(Fault.PERMANENT, "131026", "not on WhatsApp"),
+        Rejected(Fault.TRANSIENT, "131056", "too fast for this client", timedelta(minutes=1), lane_only=True),
+    ],
+    ids=["success", "refusal of one message", "pause of one conversation"],
 )
 def test_an_answer_in_order_opens_the_destination(outcome: Outcome) -> None:
-    """The first success ends the trouble; so does a refusal of one message, which only a healthy network gives."""
+    """The first success ends the trouble; so does a refusal of one message or client, which a healthy network gives."""
     opened = learn(in_trouble(), outcome, NOW, 0.5, POLICY)
     assert opened.failures == 0
     assert allowance(opened, 0, 8, NOW) == 8

@@ -166,6 +166,22 @@ async def test_a_dead_acknowledgement_tells_the_engineers(tmp_path: Path) -> Non
     assert note.thread == "mattermost-1"
 
 
+async def test_a_client_who_must_wait_keeps_no_other_waiting(tmp_path: Path) -> None:
+    """A pause that the network asks for one client holds that client's lane, and everybody else is served at once."""
+    async with running(tmp_path) as parts:
+        pause = Rejected(Fault.TRANSIENT, "131056", "too fast", timedelta(seconds=30), lane_only=True)
+        parts.wa.outcomes.extend([pause] * 5)
+        await parts.route(1)
+        await until(lambda: len(parts.wa.sent) == 1)
+        await parts.later(seconds=20)
+        parts.wa.outcomes.clear()
+        await parts.route(2, conversation="wa-2")
+        await until(lambda: len(parts.wa.sent) == 2)
+        await parts.later(seconds=20)
+        await until(lambda: len(parts.wa.sent) == 3)
+    assert [claimed.lane for claimed in parts.wa.sent].count(parts.wa.sent[0].lane) == 2
+
+
 async def test_a_doubtful_delivery_is_looked_up_before_it_is_said_again(tmp_path: Path) -> None:
     """An unknown outcome is reconciled first; what the network has is not sent again."""
     async with running(tmp_path) as parts:

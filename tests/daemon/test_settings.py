@@ -17,6 +17,7 @@ from engine.settings import (
     HttpConnectorSettings,
     PostgresSettings,
     Settings,
+    TemplateSettings,
     WhatsAppCloudSettings,
 )
 
@@ -43,6 +44,12 @@ connectors:
     api_url: http://127.0.0.1:9999/
     api_version: v24.0
     rate_per_second: 20.5
+    read_receipts: on
+    template:
+      name: answer_later
+      language: en_GB
+      variables: ["{{client_name}}", "ticket {{ ticket_id }}", hello]
+      without_name: Customer
   desk: {type: http, reply_through: screen}
   screen: {type: console}
 mattermost:
@@ -91,6 +98,9 @@ def test_every_key_is_read(load: Load) -> None:
     assert isinstance(cloud, WhatsAppCloudSettings)
     assert (cloud.name, cloud.phone_number_id) == ("cloud", "106540352242922")
     assert (cloud.api_url, cloud.api_version) == ("http://127.0.0.1:9999", "v24.0")
+    assert cloud.read_receipts is True
+    variables = ("{{client_name}}", "ticket {{ ticket_id }}", "hello")
+    assert cloud.template == TemplateSettings("answer_later", "en_GB", variables, "Customer")
     assert [one.reveal() for one in (cloud.access_token, cloud.app_secret, cloud.verify_token)] == [
         "access-1",
         "app-2",
@@ -154,6 +164,11 @@ def test_a_cloud_connector_has_defaults_too(load: Load) -> None:
     (cloud,) = load('connectors: {cloud: {type: whatsapp-cloud, phone_number_id: "1"}}\n').connectors
     assert isinstance(cloud, WhatsAppCloudSettings)
     assert (cloud.api_url, cloud.api_version, cloud.rate_per_second) == ("https://graph.facebook.com", "v23.0", 80)
+    assert (cloud.read_receipts, cloud.template) == (False, None)
+    text = 'connectors: {cloud: {type: whatsapp-cloud, phone_number_id: "1", template: {name: later, language: sw}}}\n'
+    (cloud,) = load(text).connectors
+    assert isinstance(cloud, WhatsAppCloudSettings)
+    assert cloud.template == TemplateSettings("later", "sw", (), "Client")
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
@@ -319,6 +334,56 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
             f"connectors: {{{CLOUD}, rate_per_second: 0}}}}\n",
             '1:83  error  E904  "rate_per_second" is a number above 0',
             id="no rate",
+        ),
+        pytest.param(
+            f"connectors: {{{CLOUD}, read_receipts: sometimes}}}}\n",
+            'E904  "read_receipts" is on or off',
+            id="odd switch",
+        ),
+        pytest.param(
+            f"connectors: {{{CLOUD}, template: later}}}}\n",
+            'E903  "template" must have keys with values, e.g. key: value',
+            id="template a word",
+        ),
+        pytest.param(
+            f"connectors: {{{CLOUD}, template: {{language: en}}}}}}\n",
+            'E902  "template" lacks the key "name"',
+            id="template without a name",
+        ),
+        pytest.param(
+            f"connectors: {{{CLOUD}, template: {{name: Later!, language: en}}}}}}\n",
+            'E904  "name" must be the template\'s name in WhatsApp Manager: a-z, 0-9 and _',
+            id="odd template name",
+        ),
+        pytest.param(
+            f"connectors: {{{CLOUD}, template: {{name: later, language: English}}}}}}\n",
+            'E904  "language" must be the template\'s language at WhatsApp, e.g. en or en_GB',
+            id="odd template language",
+        ),
+        pytest.param(
+            f"connectors: {{{CLOUD}, template: {{name: later, language: en, variables: client_name}}}}}}\n",
+            'E903  "variables" must be a list of texts, e.g. [one, two]',
+            id="variables a word",
+        ),
+        pytest.param(
+            f"connectors: {{{CLOUD}, template: {{name: later, language: en, variables: [[a]]}}}}}}\n",
+            'E903  "variables" must be a list of texts, e.g. [one, two]',
+            id="variables of lists",
+        ),
+        pytest.param(
+            f"connectors: {{{CLOUD}, template: {{name: later, language: en, variables: [a, '']}}}}}}\n",
+            "E904  a variable of a template cannot be empty: WhatsApp refuses it",
+            id="empty variable",
+        ),
+        pytest.param(
+            f"connectors: {{{CLOUD}, template: {{name: later, language: en, variables: ['{{{{client_nam}}}}']}}}}}}\n",
+            "E904  there is nothing to fill {{client_nam}} with",
+            id="unknown gap",
+        ),
+        pytest.param(
+            f"connectors: {{{CLOUD}, template: {{name: later, language: en, variables: ['{{client_name}}']}}}}}}\n",
+            "E904  a variable holds a brace that is not a pair of two, such as {{client_name}}",
+            id="single braces",
         ),
         pytest.param(
             f"{LEAST}environment: prod\n",

@@ -1,5 +1,7 @@
 """Every journal: the networks' later words settle and overturn."""
 
+from dataclasses import replace
+
 import pytest
 from journal.samples import (
     DEAD,
@@ -146,3 +148,16 @@ async def test_engineers_learn_of_an_acknowledgement_that_failed_after_it_was_ta
     (note,) = await claim(journal, "mattermost", now=later(2))
     assert isinstance(note.body, FollowUp)
     assert note.body.body.startswith("Note: the acknowledgement could not be delivered (")
+
+
+async def test_engineers_learn_why_it_failed_where_the_connector_knows(journal: Journal) -> None:
+    """A connector that knows what the code means says so, and the thread repeats it."""
+    await opened(journal, acknowledgement())
+    await finish(journal, await claim_one(journal, "main"))
+    words = [replace(receipt("ack", "failed"), reason="no WhatsApp there")]
+    assert await journal.note_receipts(words, later(1), escalate_to="mattermost") == 1
+    (note,) = await claim(journal, "mattermost", now=later(2))
+    assert isinstance(note.body, FollowUp)
+    assert note.body.body == (
+        "Note: the acknowledgement could not be delivered (131026: no WhatsApp there): answer by hand."
+    )

@@ -1,11 +1,14 @@
 """Reading JSON that somebody else wrote: each accessor returns an empty value where the expected one is missing.
 
-Used by `notifications` and `contents`, so that no shape of a body can raise.
+Used by every reader of this package, so that no shape of a body can raise. Pure.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 Json = Mapping[str, object]
+# How many digits a time in seconds may have: until the year 5138.
+_LONGEST_TIME = 11
 
 
 def record(item: Json, key: str) -> Json:
@@ -20,16 +23,32 @@ def listed(item: Json, key: str) -> list[object]:
     return value if isinstance(value, list) else []
 
 
+def listed_records(items: list[object]) -> list[Json]:
+    """The objects among the items, in their order."""
+    return [item for item in items if isinstance(item, dict)]
+
+
 def text(item: Json, key: str) -> str:
     """The text under the key as it was written, but for halves of surrogate pairs, which JSON can carry and no
     database or network can: they become U+FFFD.
     """
     value = item.get(key)
-    if not isinstance(value, str):
-        return ""
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole(value) if isinstance(value, str) else ""
+
+
+def whole(written: str) -> str:
+    """The text with U+FFFD in the place of halves of surrogate pairs."""
+    return written.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def word(item: Json, key: str) -> str:
     """The text under the key, for ids and codes: without blanks around it."""
     return text(item, key).strip()
+
+
+def instant(item: Json) -> datetime | None:
+    """`timestamp`, which Meta writes as text with whole seconds."""
+    seconds = word(item, "timestamp")
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= _LONGEST_TIME):
+        return None
+    return datetime.fromtimestamp(int(seconds), tz=UTC)

@@ -1,4 +1,4 @@
-"""What Meta posts to a webhook becomes inbound messages and receipts.
+"""What Meta posts to a webhook becomes inbound messages, receipts and signals.
 
 Called by `connector` after the signature was verified. Pure. Meta batches: every entry, change, message and status is
 read on its own, so that one that cannot be read costs none of the others. Fields that nobody asked for are ignored,
@@ -8,17 +8,21 @@ because Meta adds some with each release. Source: Meta, "Webhooks payload exampl
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from engine.connectors.whatsapp_cloud.contents import SILENT, content_of
-from engine.connectors.whatsapp_cloud.fields import Json, listed, record, text, word
-from engine.core.events import Address, Client, Event, Inbound, Message, Receipt, Signal
+from engine.connectors.whatsapp_cloud.contents import content_of
+from engine.connectors.whatsapp_cloud.fields import Json, instant, listed, listed_records, record, word
+from engine.connectors.whatsapp_cloud.refusals import sentence_of
+from engine.connectors.whatsapp_cloud.senders import Party, sender_of
+from engine.connectors.whatsapp_cloud.signals import SILENT, conversation_of, echo_of, signal_of
+from engine.core.events import Address, Event, Inbound, Message, Receipt, Signal
 from engine.ports import Refused
 
 _OBJECT = "whatsapp_business_account"
 _STATUSES = frozenset({"sent", "delivered", "read", "failed"})
-# How many digits a time in seconds may have: until the year 5138.
-_LONGEST_TIME = 11
+# The fields of a webhook that are read, with the lists in each: what clients write and what becomes of our answers, and
+# what people of ours answer in the Business app.
+_LISTS = {"messages": ("messages", "statuses", "errors"), "smb_message_echoes": ("message_echoes",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,10 @@ class Notifications:
     inbounds: tuple[Inbound, ...]
     receipts: tuple[Receipt, ...]
     signals: tuple[Signal, ...]
+    # Who wrote each of the inbound messages.
+    senders: tuple[Party, ...]
+    # The codes of what Meta says is wrong with the account or the app.
+    errors: tuple[str, ...]
     # How many parts could neither be read nor kept as a message of kind `unsupported`.
     skipped: int
 
@@ -47,31 +55,52 @@ def read(connector: str, phone_number_id: str, body: bytes, received_at: datetim
     values, faults = _values(envelope["entry"])
     if faults and not values:
         return Refused(400, "must be as in Meta's notifications", faults[0])
+    # A webhook belongs to an app, which may serve several numbers.
+    ours = [value for value in values if word(record(value, "metadata"), "phone_number_id") == phone_number_id]
+    found = [_read_value(connector, value, received_at) for value in ours]
+    return Notifications(
+        inbounds=tuple(inbound for one in found for inbound in one.inbounds),
+        receipts=tuple(receipt for one in found for receipt in one.receipts),
+        signals=tuple(signal for one in found for signal in one.signals),
+        senders=tuple(sender for one in found for sender in one.senders),
+        errors=tuple(code for one in found for code in one.errors),
+        skipped=len(faults) + sum(one.skipped for one in found),
+    )
+
+
+def _read_value(connector: str, value: Json, received_at: datetime) -> Notifications:
+    """What one change brought."""
+    contacts = listed(value, "contacts")
     inbounds: list[Inbound] = []
-    receipts: list[Receipt] = []
-    skipped = len(faults)
-    for value in values:
-        if word(record(value, "metadata"), "phone_number_id") != phone_number_id:
-            continue  # a webhook belongs to an app, which may serve several numbers
-        contacts = listed(value, "contacts")
-        messages, unreadable = _records(listed(value, "messages"))
-        skipped += unreadable
-        for message in messages:
-            if word(message, "type") in SILENT:
-                continue
-            inbound = _inbound(connector, message, contacts, received_at)
-            inbounds.extend([inbound] if inbound else [])
-            skipped += inbound is None
-        statuses, unreadable = _records(listed(value, "statuses"))
-        skipped += unreadable
-        receipts.extend(filter(None, (_receipt(connector, status, received_at) for status in statuses)))
-    return Notifications(tuple(inbounds), tuple(receipts), (), skipped)
-
-
-def _records(items: list[object]) -> tuple[list[Json], int]:
-    """The objects among the items, and how many others there are."""
-    records: list[Json] = [item for item in items if isinstance(item, dict)]
-    return records, len(items) - len(records)
+    signals: list[Signal | None] = []
+    senders: list[Party] = []
+    skipped = 0
+    for message in listed_records(listed(value, "messages")):
+        if word(message, "type") in SILENT:
+            signals.append(signal_of(connector, message, contacts, received_at))
+            continue
+        sender = sender_of(message, contacts)
+        inbound = _inbound(connector, message, sender, received_at)
+        if inbound is None:
+            skipped += 1
+            continue
+        inbounds.append(inbound)
+        senders.append(sender)
+    signals.extend(
+        echo_of(connector, echo, contacts, received_at) for echo in listed_records(listed(value, "message_echoes"))
+    )
+    statuses = listed_records(listed(value, "statuses"))
+    for key in ("messages", "statuses", "message_echoes"):
+        items = listed(value, key)
+        skipped += len(items) - len(listed_records(items))
+    return Notifications(
+        inbounds=tuple(inbounds),
+        receipts=tuple(filter(None, (_receipt(connector, status, received_at) for status in statuses))),
+        signals=tuple(filter(None, signals)),
+        senders=tuple(senders),
+        errors=_codes(value),
+        skipped=skipped,
+    )
 
 
 def _values(entries: list[object]) -> tuple[list[Json], list[str]]:
@@ -81,10 +110,12 @@ def _values(entries: list[object]) -> tuple[list[Json], list[str]]:
     for path, change in _changes(entries):
         if not isinstance(change, dict):
             faults.append(path)
-        elif change.get("field", "messages") != "messages":
-            continue  # echoes of our own replies, template and account news
-        elif isinstance(change.get("value"), dict):
-            values.append(change["value"])
+            continue
+        lists = _LISTS.get(word(change, "field") or "messages")
+        if lists is None:
+            continue  # news about templates and the account, and the history of the Business app
+        if isinstance(change.get("value"), dict):
+            values.append({key: change["value"].get(key) for key in ("metadata", "contacts", *lists)})
         else:
             faults.append(f"{path}.value")
     return values, faults
@@ -100,49 +131,22 @@ def _changes(entries: list[object]) -> Iterator[tuple[str, object]]:
             yield f"entry[{number}].changes[{place}]", change
 
 
-def _inbound(connector: str, message: Json, contacts: list[object], received_at: datetime) -> Inbound | None:
+def _inbound(connector: str, message: Json, sender: Party, received_at: datetime) -> Inbound | None:
     """One message, or None when it has not even an id."""
     message_id = word(message, "id")
     if not message_id:
         return None
     content = content_of(message)
-    client, sender, peer = _sender(message, contacts)
     event = Event(
         source="whatsapp",
-        received_at=_time(message) or received_at,
-        # Without a sender there is no conversation to join, and strangers must not share one.
-        conversation_id=f"wa-{sender or 'unknown-' + message_id}",
-        client=client,
+        received_at=instant(message) or received_at,
+        conversation_id=conversation_of(sender.identity, message),
+        client=sender.client,
         message=Message(message_id, content.text, content.kind, content.attachments),
     )
+    # What is said in a group is not said to us alone: a person answers it, or nobody does.
+    peer = "" if word(message, "group_id") else sender.peer
     return Inbound(connector, event, Address(connector, peer) if peer else None)
-
-
-def _sender(message: Json, contacts: list[object]) -> tuple[Client, str, str]:
-    """Who wrote, the identity that names the conversation, and the peer that `WhatsAppCloud.send` understands.
-
-    Since 2026 a client may hide the number; then only the business-scoped user id says who it is.
-    """
-    wa_id, user_id = word(message, "from"), word(message, "from_user_id")
-    contact = _contact(contacts, wa_id, user_id)
-    wa_id = wa_id or word(contact, "wa_id")
-    user_id = user_id or word(contact, "user_id")
-    name = text(record(contact, "profile"), "name")
-    phone = f"+{wa_id}" if wa_id.isascii() and wa_id.isdigit() else None
-    peer = f"to:{wa_id}" if wa_id else f"recipient:{user_id}" if user_id else ""
-    return Client(phone, name or None), wa_id or user_id, peer
-
-
-def _contact(contacts: list[object], wa_id: str, user_id: str) -> Json:
-    """The contact card of the sender: by number, by user id, else the only one there is unless it is another's."""
-    cards, _ = _records(contacts)
-    for card in cards:
-        if (wa_id and word(card, "wa_id") == wa_id) or (user_id and word(card, "user_id") == user_id):
-            return card
-    if len(cards) != 1:
-        return {}
-    others = (wa_id and word(cards[0], "wa_id")) or (user_id and word(cards[0], "user_id"))
-    return {} if others else cards[0]
 
 
 def _receipt(connector: str, status: Json, received_at: datetime) -> Receipt | None:
@@ -150,21 +154,19 @@ def _receipt(connector: str, status: Json, received_at: datetime) -> Receipt | N
     key, what = word(status, "biz_opaque_callback_data"), word(status, "status")
     if not key or what not in _STATUSES:
         return None
-    errors = listed(status, "errors")
-    code = errors[0].get("code") if errors and isinstance(errors[0], dict) else None
+    codes = _codes(status) if what == "failed" else ()
     return Receipt(
         connector=connector,
         key=key,
         provider_id=word(status, "id"),
         status=what,
-        at=_time(status) or received_at,
-        code=str(code) if what == "failed" and isinstance(code, int | str) else None,
+        at=instant(status) or received_at,
+        code=codes[0] if codes else None,
+        reason=sentence_of(codes[0]) if codes else "",
     )
 
 
-def _time(item: Json) -> datetime | None:
-    """`timestamp`, which Meta writes as text with whole seconds."""
-    seconds = word(item, "timestamp")
-    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= _LONGEST_TIME):
-        return None
-    return datetime.fromtimestamp(int(seconds), tz=UTC)
+def _codes(item: Json) -> tuple[str, ...]:
+    """The codes of the errors that an item lists."""
+    codes = (error.get("code") for error in listed_records(listed(item, "errors")))
+    return tuple(str(code) for code in codes if isinstance(code, int | str))
