@@ -27,6 +27,8 @@ from engine.settings.values import (
     RetentionSettings,
     RetrySettings,
     Settings,
+    TwilioSettings,
+    TwilioTemplateSettings,
     WhatsAppCloudSettings,
 )
 
@@ -44,6 +46,8 @@ __all__ = [
     "RetrySettings",
     "Secret",
     "Settings",
+    "TwilioSettings",
+    "TwilioTemplateSettings",
     "WhatsAppCloudSettings",
     "control_socket",
     "journal_file",

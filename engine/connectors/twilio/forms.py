@@ -59,8 +59,3 @@ def template_form(template: Template, body: Acknowledgement) -> dict[str, str]:
     filled = {name: _GAP.sub(fill, text) for name, text in template.variables}
     variables = {"ContentVariables": json.dumps(filled, ensure_ascii=False)} if filled else {}
     return {"ContentSid": template.content_sid, **variables}
-
-
-def unknown_gaps(text: str) -> list[str]:
-    """The names in double braces that mean nothing."""
-    return [name for name in _GAP.findall(text) if name not in GAPS]
