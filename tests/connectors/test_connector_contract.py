@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from loguru import logger
-from standins import graph
+from standins import graph, twilio
 from standins import mattermost as chat
 from standins.claims import ACKNOWLEDGEMENT, PHONE, claim, escalation, follow_up, revision
 from standins.loopback import Loopback, Network, serving
@@ -15,6 +16,7 @@ from standins.parts import START, SetClock
 
 from engine.connectors.console import Console
 from engine.connectors.mattermost import Mattermost
+from engine.connectors.twilio import Account, Timing, Twilio
 from engine.connectors.whatsapp_cloud import WhatsAppCloud
 from engine.core.deliveries import Body, Found, Rejected, Sent, Unknown
 from engine.ports import Connector, Health
@@ -35,6 +37,7 @@ _PLANTED = (
     graph.APP_SECRET,
     graph.VERIFY_TOKEN,
     chat.TOKEN,
+    twilio.AUTH_TOKEN,
 )
 _FAULTS: dict[str, dict[str, Any]] = {
     "well": {},
@@ -82,6 +85,17 @@ def _cloud(loopback: Loopback) -> Connector:
     )
 
 
+def _twilio(loopback: Loopback) -> Connector:
+    return Twilio(
+        "reserve",
+        Account(twilio.ACCOUNT_SID, twilio.SENDER, loopback.url),
+        auth_token=twilio.AUTH_TOKEN,
+        webhook_url="https://support.example.org/webhooks/reserve",
+        clock=SetClock(),
+        timing=Timing(timeout_s=0.1, settling=timedelta(0)),
+    )
+
+
 def _mattermost(loopback: Loopback) -> Connector:
     return Mattermost("mattermost", url=loopback.url, token=chat.TOKEN, team=chat.TEAM, clock=SetClock(), timeout_s=0.1)
 
@@ -92,6 +106,7 @@ def _console(_: Loopback) -> Connector:
 
 _CONNECTORS: dict[str, tuple[Callable[[Loopback], Connector], Callable[[], Network]]] = {
     "whatsapp-cloud": (_cloud, graph.Graph),
+    "twilio": (_twilio, lambda: twilio.Twilio(now=SetClock().now)),
     "mattermost": (_mattermost, lambda: chat.Mattermost(now=SetClock().now)),
     "console": (_console, graph.Graph),
 }
@@ -144,7 +159,8 @@ async def test_ends_in_an_outcome_whatever_the_network_does(kind: str, fault: di
 
 async def test_delivers_when_the_network_is_well(kind: str) -> None:
     """What a connector is for arrives, and what it cannot carry is refused for good."""
-    carried = {"whatsapp-cloud": {"acknowledgement"}, "mattermost": set(_BODIES) - {"acknowledgement"}}
+    client = {"acknowledgement"}
+    carried = {"whatsapp-cloud": client, "twilio": client, "mattermost": set(_BODIES) - {"acknowledgement"}}
     async with _case(kind) as case:
         for number, (name, body) in enumerate(_BODIES.items(), start=1):
             if name == "revision":
@@ -178,7 +194,7 @@ async def test_starts_although_the_network_is_away(kind: str) -> None:
 async def test_has_the_name_of_its_configuration(kind: str) -> None:
     """Receipts, lanes and probes name the connector as engine.yaml does."""
     async with _case(kind) as case:
-        assert case.connector.name == {"whatsapp-cloud": "cloud"}.get(kind, kind)
+        assert case.connector.name == {"whatsapp-cloud": "cloud", "twilio": "reserve"}.get(kind, kind)
 
 
 def test_plants_something_that_would_show() -> None:
