@@ -1,7 +1,6 @@
 """Whether a request is Twilio's, by the vendor's own vectors and whatever a header may hold."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -107,7 +106,7 @@ def test_refuses_whatever_else_stands_there(header: str, body: bytes, query: str
 
 
 @pytest.mark.parametrize(
-    "signed", [None, "", "bm9ub25vbm9ubw==", "signé", "☃"], ids=["missing", "empty", "wrong", *"é☃"]
+    "signed", [None, "", "bm9ub25vbm9ubw==", "signé", "☃"], ids=["missing", "empty", "wrong", "latin", "beyond latin"]
 )
 def test_refuses_a_request_that_nobody_signed(signed: str | None) -> None:
     """A missing, wrong or odd header is 401, not an exception."""
@@ -132,10 +131,8 @@ def test_takes_no_json_message() -> None:
     """A genuine body that is no form brings no message, which the sender is told."""
     body = b"{}"
     query = f"bodySHA256={hashlib.sha256(body).hexdigest()}"
-    headers = {
-        "content-type": "application/json",
-        "x-twilio-signature": signature(twilio.AUTH_TOKEN, f"{_URL}?{query}", ()),
-    }
+    signed = signature(twilio.AUTH_TOKEN, f"{_URL}?{query}", ())
+    headers = {"content-type": "application/json", "x-twilio-signature": signed}
     request = WebhookRequest("POST", {}, headers, body, START, query)
     assert connector().receive(request) == Refused(400, "is missing", "MessageSid")
 
@@ -156,5 +153,4 @@ def test_needs_a_token() -> None:
     """With an empty token anybody could sign."""
     account = Account(twilio.ACCOUNT_SID, twilio.SENDER, "https://api.twilio.com")
     with pytest.raises(ConfigurationError, match="connector reserve: the auth token is empty"):
-        Twilio("reserve", account, auth_token="", webhook_url=_URL, clock=SetClock(datetime(2026, 1, 1, tzinfo=UTC)))
-    assert timedelta(0) == SetClock().jumped
+        Twilio("reserve", account, auth_token="", webhook_url=_URL, clock=SetClock())
