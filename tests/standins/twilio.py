@@ -99,7 +99,8 @@ class Twilio(Network):
         text = form.get("Body") or f"{form['ContentSid']} {form.get('ContentVariables', '')}"
         message = self._add(form["To"], SENDER, text, "outbound-api", "queued" if self.waiting else "sent")
         callback = form.get("StatusCallback", "")
-        self.sent.append({"id": message["sid"], "peer": form["To"], "text": text, "callback": callback, "form": form})
+        peer = form["To"].removeprefix("whatsapp:+")
+        self.sent.append({"id": message["sid"], "peer": peer, "text": text, "callback": callback, "form": form})
         for status in self.statuses:
             self._start(callback, status_form(message["sid"], status, form["To"]))
         return Answer(201, message)

@@ -67,14 +67,17 @@ class Timing:
     timeout_s: float = 10
     # How long a request without an answer may take until the list shows what became of it.
     settling: timedelta = timedelta(seconds=3)
-    # Twilio gives a webhook 15 seconds, twice.
-    grace: timedelta = timedelta(seconds=45)
+    # Twilio gives a webhook 15 seconds, at most twice.
+    grace: timedelta = timedelta(seconds=35)
     # The pause between two back-fills; zero: none.
     backfill_every: timedelta = timedelta(minutes=5)
 
 
 class Twilio:
     """One WhatsApp sender of a Twilio account."""
+
+    # Each node may ask for the list: what two of them find the journal takes once.
+    exclusive = False
 
     def __init__(
         self,
