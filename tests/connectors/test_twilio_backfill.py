@@ -269,27 +269,30 @@ async def test_keeps_a_message_that_the_list_does_not_show() -> None:
 
 
 async def test_answers_an_old_message_by_template() -> None:
-    """A message that was found after more than a day is answered as WhatsApp takes it."""
+    """A day is counted from when the client wrote, by our clock, and not from when that was found."""
     async with _setting() as setting:
+        setting.network.now = lambda: setting.clock.now() - timedelta(hours=2)
         setting.network.arrive("SM1", "Hello")
-        setting.clock.advance(hours=30)
+        setting.clock.advance(hours=20)
         async with setting.listening():
             await setting.passes()
-        body = Acknowledgement(CLIENT, "Hello", "SM1")
-        assert isinstance(await setting.connector.send(claim(body, now=setting.clock.now())), Sent)
-        assert "ContentSid" in setting.network.sent[0]["form"]
+        claimed = claim(Acknowledgement(CLIENT, "Hello", "SM1"), now=setting.clock.now())
+        assert isinstance(await setting.connector.send(claimed), Sent)
+        setting.clock.advance(hours=4)
+        assert isinstance(await setting.connector.send(claimed), Sent)
+        assert ["ContentSid" in sent["form"] for sent in setting.network.sent] == [False, True]
 
 
 async def test_forgets_old_messages_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory does not grow with the years."""
-    monkeypatch.setattr("engine.connectors.twilio.backfills._MOST_LATE", 1)
+    monkeypatch.setattr("engine.connectors.twilio.backfills._MEMORY", 1)
     async with _setting() as setting:
         for number in range(3):
             setting.network.arrive(f"SM{number}", "Hello")
         setting.clock.advance(hours=30)
         async with setting.listening():
             await setting.passes()
-        assert list(setting.connector._backfill.late) == ["SM2"]
+        assert list(setting.connector._backfill._written) == ["SM2"]
 
 
 async def test_never_looks_when_it_is_turned_off() -> None:

@@ -90,7 +90,7 @@ class Twilio(Network):
         return Answer(answer.status, answer.body, {**answer.headers, "date": format_datetime(self.now(), usegmt=True)})
 
     def _take(self, request: Request) -> Answer:
-        form = dict(parse_qsl(request.body.decode(), keep_blank_values=True, strict_parsing=True))
+        form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
         code = 20001 if request.headers.get("content-type") != FORM else _fault(form)
         if code is None and form["To"] in self.shut and "Body" in form:
             code = 63016
@@ -176,6 +176,10 @@ class Twilio(Network):
             status = 0
         self.notified.append(status)
         return status
+
+    async def close(self) -> None:
+        """Drop the connections to callbacks."""
+        await self._http.aclose()
 
 
 def signature(url: str, fields: Mapping[str, str], token: str = AUTH_TOKEN) -> str:

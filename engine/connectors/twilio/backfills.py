@@ -31,12 +31,10 @@ _REACH = timedelta(hours=48)
 _OVERLAP = timedelta(minutes=5)
 # The pause after a pass that failed.
 _RETRY = timedelta(seconds=30)
-# WhatsApp takes free text for 24 hours after the client's last message; what is nearly as old is answered by template.
-WINDOW = timedelta(hours=24) - timedelta(minutes=10)
 # How many messages are made durable together.
 _BATCH = 100
 _MOST_PAGES = 500
-_MOST_LATE = 10_000
+_MEMORY = 10_000
 _NO_LIST = Rejected(Fault.TRANSIENT, "list", "Twilio's list of messages cannot be read")
 _NOT_FOUND = 404
 
@@ -68,8 +66,8 @@ class Backfill:
         self._grace = grace
         # Why the newest pass failed, one sentence; empty when it went well.
         self.problem = ""
-        # The ids of messages that were too old for a free answer when they were found.
-        self.late: dict[str, None] = {}
+        # When the messages were written that were found here, by our clock.
+        self._written: dict[str, datetime] = {}
 
     async def run(self, accept: Accept, every: timedelta) -> None:
         """Take in what was missed until cancelled; `every` is the pause between two passes, zero: never look."""
@@ -85,6 +83,10 @@ class Backfill:
                 pause = min(every, self._grace) if looked.young else every
             await asyncio.sleep(pause.total_seconds())
 
+    def written_at(self, message_id: str) -> datetime | None:
+        """When a message was written that was found here, by our clock; None for any other."""
+        return self._written.get(message_id)
+
     async def _look(self, since: datetime, accept: Accept) -> Pass | None:
         """One pass; None when it did not take in everything."""
         found = await self._listed(since)
@@ -95,11 +97,10 @@ class Backfill:
         ours = [one for one in messages if one.inbound and one.receiver == self._sender]
         # The newest come first, and those of one second in the same way.
         ripe = sorted((one for one in reversed(ours) if one.created_at <= asked_at - self._grace), key=_created)
-        for one in ripe:
-            if asked_at - one.created_at > WINDOW:
-                self.late[one.sid] = None
-        for sid in list(islice(self.late, max(0, len(self.late) - _MOST_LATE))):
-            del self.late[sid]
+        ahead = asked_at - self._clock.now()
+        self._written |= {one.sid: one.created_at - ahead for one in ripe}
+        for sid in list(islice(self._written, max(0, len(self._written) - _MEMORY))):
+            del self._written[sid]
         for start in range(0, len(ripe), _BATCH):
             inbounds: list[Inbound] = []
             for one in ripe[start : start + _BATCH]:

@@ -17,7 +17,7 @@ from loguru import logger
 from engine.connectors.credentials import require
 from engine.connectors.exchanges import UNREACHABLE, Reply, Session
 from engine.connectors.twilio import listings, notifications
-from engine.connectors.twilio.backfills import WINDOW, Accept, Backfill
+from engine.connectors.twilio.backfills import Accept, Backfill
 from engine.connectors.twilio.forms import Template, cut, receiver, template_form, text_form
 from engine.connectors.twilio.listings import Listed
 from engine.connectors.twilio.refusals import WINDOW_CLOSED, refusal
@@ -42,6 +42,8 @@ _MOST_FIELDS: Final = 500
 _DELIVERY: Final = "delivery"
 # Twilio tells times in whole seconds, its own clock included.
 _ROUNDING = timedelta(seconds=2)
+# WhatsApp takes free text for 24 hours after the client's last message; what is nearly as old is answered by template.
+_WINDOW = timedelta(hours=24) - timedelta(minutes=10)
 # How far back a message of ours is looked for.
 _MOST_PAGES = 10
 # How many deliveries and messages are remembered.
@@ -66,7 +68,7 @@ class Timing:
     # Bounds one exchange.
     timeout_s: float = 10
     # How long a request without an answer may take until the list shows what became of it.
-    settling: timedelta = timedelta(seconds=3)
+    settling: timedelta = timedelta(seconds=5)
     # Twilio gives a webhook 15 seconds, at most twice.
     grace: timedelta = timedelta(seconds=35)
     # The pause between two back-fills; zero: none.
@@ -170,8 +172,8 @@ class Twilio:
         return outcome
 
     def _is_late(self, claimed: Claimed, body: Acknowledgement) -> bool:
-        old = self._clock.now() - claimed.accepted_at >= WINDOW
-        return old or body.message_id in self._backfill.late or claimed.id in self._shut
+        written_at = self._backfill.written_at(body.message_id) or claimed.accepted_at
+        return self._clock.now() - written_at >= _WINDOW or claimed.id in self._shut
 
     async def _say(self, claimed: Claimed, client: str, content: dict[str, str]) -> Outcome:
         callback = f"{self._webhook_url}?{_DELIVERY}={quote(claimed.id, safe='')}"
