@@ -168,7 +168,7 @@ async def test_asks_for_everything_again_after_an_outage(fault: dict[str, Any]) 
         await setting.passes()
         assert setting.connector.health() == Health(ready=True)
         setting.loopback.fail("GET", **fault, times=-1)
-        await setting.passes()
+        await setting.passes(2)
         assert not setting.connector.health().ready
         setting.network.arrive("SM1", "during the outage")
         setting.clock.advance(hours=30)
@@ -177,6 +177,20 @@ async def test_asks_for_everything_again_after_an_outage(fault: dict[str, Any]) 
         await setting.passes()
         assert setting.journal.ids() == ["SM1"]
         assert setting.connector.health() == Health(ready=True)
+
+
+async def test_says_at_once_what_an_administrator_must_mend() -> None:
+    """A failure may be chance, and a second one is not; a wrong token never is."""
+    hourly = timedelta(hours=1)
+    async with _setting(every=hourly) as setting, setting.listening():
+        setting.loopback.fail("GET", **twilio_error(20500, 500))
+        await until(lambda: bool(setting.connector._backfill._failures))
+        assert setting.connector.health() == Health(ready=True)
+    async with _setting(every=hourly) as setting, setting.listening():
+        setting.loopback.fail("GET", **twilio_error(20003, 401))
+        await until(lambda: not setting.connector.health().ready)
+        problem = "Twilio refuses the account SID or the auth token: compare both with the Twilio console"
+        assert setting.connector.health().problem == problem
 
 
 async def test_offers_again_what_the_journal_could_not_take() -> None:

@@ -79,7 +79,9 @@ async def _setting(template: Template | None = None, timeout_s: float = 2) -> As
             await setting.connector.close()
 
 
-@pytest.mark.parametrize("peer", [CLIENT, "to:254712345678", "+254712345678", "wa-254712345678"])
+@pytest.mark.parametrize(
+    "peer", [CLIENT, "to:254712345678", "+254712345678", "wa-254712345678", "254712345678@s.whatsapp.net"]
+)
 async def test_sends_a_text_message(peer: str) -> None:
     """One strictly formed request carries the text to the client, and where its status goes to."""
     async with _setting() as setting:

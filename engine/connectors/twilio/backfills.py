@@ -64,8 +64,8 @@ class Backfill:
         self._sender = sender
         self._clock = clock
         self._grace = grace
-        # Why the newest pass failed, one sentence; empty when it went well.
-        self.problem = ""
+        # Why passes failed since the last one that went well.
+        self._failures: list[Rejected] = []
         # When the messages were written that were found here, by our clock.
         self._written: dict[str, datetime] = {}
 
@@ -114,13 +114,21 @@ class Backfill:
             except JournalUnavailable as unavailable:
                 logger.bind(connector=self._connector).warning("missed messages wait: {}", unavailable)
                 return None
-        self.problem = ""
+        self._failures.clear()
         return Pass(asked_at, young=len(ripe) < len(ours))
 
+    def problem(self) -> str:
+        """Why the list cannot be read, one sentence; empty when all is well. A single failure may be chance."""
+        newest = self._failures[-1] if self._failures else None
+        lasting = newest is not None and (len(self._failures) > 1 or newest.fault is Fault.MISCONFIGURED)
+        return newest.reason if newest is not None and lasting else ""
+
     def _fail(self, failure: Rejected) -> None:
-        if failure.reason != self.problem:
+        before = self._failures[-1].reason if self._failures else ""
+        if failure.reason != before:
             logger.bind(connector=self._connector, code=failure.code).warning("no back-fill: {}", failure.reason)
-        self.problem = failure.reason
+        # Two are enough to tell that it lasts.
+        self._failures = [*self._failures[-1:], failure]
 
     async def _listed(self, since: datetime) -> tuple[datetime, list[Listed]] | Rejected:
         """Twilio's time, and every message to us since then."""

@@ -178,8 +178,10 @@ class Twilio:
     async def _say(self, claimed: Claimed, client: str, content: dict[str, str]) -> Outcome:
         callback = f"{self._webhook_url}?{_DELIVERY}={quote(claimed.id, safe='')}"
         form = {"From": self._sender, "To": client, "StatusCallback": callback, **content}
-        answer = await self._session.exchange("POST", f"{self._path}/Messages.json", form=form)
-        _remember(self._tried, claimed.id, value=self._clock.elapsed())
+        try:
+            answer = await self._session.exchange("POST", f"{self._path}/Messages.json", form=form)
+        finally:
+            _remember(self._tried, claimed.id, value=self._clock.elapsed())
         outcome = _outcome(answer) if isinstance(answer, Reply) else answer
         if isinstance(outcome, Sent):
             _remember(self._known, outcome.receipt, value=claimed.id)
@@ -241,7 +243,7 @@ class Twilio:
 
     def health(self) -> Health:
         """Not ready after a refusal that is about us, or while Twilio cannot be reached, until an exchange succeeds."""
-        problem = self._problem or self._backfill.problem
+        problem = self._problem or self._backfill.problem()
         return Health(not problem, problem)
 
     def _note(self, outcome: Outcome, delivery: str) -> None:

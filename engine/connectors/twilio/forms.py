@@ -13,8 +13,8 @@ from engine.core.deliveries import Acknowledgement
 
 # Twilio's limit for the body of a message.
 LONGEST_TEXT = 1600
-# A number as this connector, other connectors and conversation ids write it.
-_NUMBER = re.compile(r"(?:whatsapp:\+|to:|\+|wa-)([0-9]{5,20})", re.ASCII)
+# A number as this connector, the other ways into WhatsApp and conversation ids write it.
+_NUMBER = re.compile(r"(?:whatsapp:|to:)?(?:\+|wa-)?([0-9]{5,20})(?:@s\.whatsapp\.net)?", re.ASCII)
 _GAP = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}", re.ASCII)
 # What a template may say; WhatsApp refuses an empty variable.
 GAPS = {"client_name": "Client", "ticket_id": "-"}
