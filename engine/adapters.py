@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import assert_never
 
+from engine.connectors import twilio
 from engine.connectors.console import Console
 from engine.connectors.http import HttpConnector
 from engine.connectors.mattermost import Mattermost
+from engine.connectors.twilio import Account, Timing, Twilio
 from engine.connectors.whatsapp_cloud import Number, Template, WhatsAppCloud
 from engine.core.deliveries import Claimed, DeliveryKind, Policy
 from engine.journal.journals import Store
@@ -18,7 +20,14 @@ from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
 from engine.ports import Clock, Connector, Listener, Webhook
 from engine.relay import Destination
-from engine.settings import ConsoleSettings, HttpConnectorSettings, Settings, WhatsAppCloudSettings, journal_file
+from engine.settings import (
+    ConsoleSettings,
+    HttpConnectorSettings,
+    Settings,
+    TwilioSettings,
+    WhatsAppCloudSettings,
+    journal_file,
+)
 
 # The name under which the engineers' posts are delivered; on a console while Mattermost is not configured.
 ESCALATE_TO = "mattermost"
@@ -56,6 +65,9 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
             case WhatsAppCloudSettings():
                 cloud = WhatsAppCloud(chosen.name, _number(chosen), clock)
                 made.destinations[chosen.name] = made.webhooks[chosen.name] = cloud
+            case TwilioSettings():
+                sender = _twilio(chosen, clock)
+                made.destinations[chosen.name] = made.webhooks[chosen.name] = made.listeners[chosen.name] = sender
             case HttpConnectorSettings():
                 made.events[chosen.name] = HttpConnector(chosen.name, chosen.token.reveal(), chosen.reply_through)
             case ConsoleSettings():
@@ -80,6 +92,19 @@ def _number(chosen: WhatsAppCloudSettings) -> Number:
         verify_token=chosen.verify_token.reveal(),
         template=None if chosen.template is None else Template(**asdict(chosen.template)),
         read_receipts=chosen.read_receipts,
+    )
+
+
+def _twilio(chosen: TwilioSettings, clock: Clock) -> Twilio:
+    template = chosen.template
+    return Twilio(
+        chosen.name,
+        Account(chosen.account_sid, chosen.sender, chosen.api_url),
+        auth_token=chosen.auth_token.reveal(),
+        webhook_url=chosen.webhook_url,
+        clock=clock,
+        template=twilio.Template(template.content_sid, template.variables) if template else None,
+        timing=Timing(backfill_every=chosen.backfill_every),
     )
 
 

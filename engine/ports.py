@@ -329,6 +329,8 @@ class WebhookRequest:
     body: bytes
     # For events that carry no time of their own; aware.
     received_at: datetime
+    # What stands after the question mark, as it was written, for signatures over the whole URL.
+    query_string: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,8 +340,9 @@ class Received:
     inbounds: tuple[Inbound, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     signals: tuple[Signal, ...] = ()
-    # The body of the answer as text/plain; empty: a JSON summary.
+    # The body of the answer; empty: a JSON summary.
     answer: str = ""
+    answer_type: str = "text/plain"
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ async def _receive(connector: Webhook, request: WebhookRequest, accept: Accept) 
             seconds = max(1, math.ceil(unavailable.retry_after.total_seconds()))
             return _error(503, "nothing can be accepted now, try again later", headers={"retry-after": str(seconds)})
     if received.answer:
-        return PlainTextResponse(received.answer)
+        return Response(received.answer, media_type=received.answer_type)
     duplicates = sum(one.duplicate for one in accepted)
     return JSONResponse({"accepted": len(accepted) - duplicates, "duplicates": duplicates})
 
@@ -152,6 +152,7 @@ def _request(request: Request, body: bytes, clock: Clock) -> WebhookRequest:
         headers=dict(request.headers),
         body=body,
         received_at=clock.now(),
+        query_string=request.url.query,
     )
 
 

@@ -81,12 +81,13 @@ Exchange = Reply | Rejected | Unknown
 
 
 class Session:
-    """Connections to one network, with one bearer token. Keeps no cookies and follows no redirects, so that nothing
-    but the token says who we are and nobody else ever receives it.
+    """Connections to one network, with one bearer token or password. Keeps no cookies and follows no redirects, so that
+    nothing else says who we are and nobody else ever receives it.
     """
 
-    def __init__(self, network: str, url: str, token: str, timeout_s: float) -> None:
-        """`network` names it in reasons; `timeout_s` bounds one exchange from the connection to the last byte.
+    def __init__(self, network: str, url: str, token: str, timeout_s: float, *, user: str = "") -> None:
+        """`network` names it in reasons; `timeout_s` bounds one exchange from the connection to the last byte. With a
+        `user` the token is that user's password (RFC 7617).
 
         Raises ConfigurationError when the URL or the token cannot be one.
         """
@@ -101,6 +102,7 @@ class Session:
         self._network = network
         self._base = base
         self._token = token
+        self._user = user
         self._timeout_s = timeout_s
         self._client: httpx.AsyncClient | None = None
 
@@ -109,7 +111,8 @@ class Session:
         if self._client is None:
             self._client = httpx.AsyncClient(
                 base_url=self._base,
-                headers={"Authorization": f"Bearer {self._token}"},
+                headers=None if self._user else {"Authorization": f"Bearer {self._token}"},
+                auth=httpx.BasicAuth(self._user, self._token) if self._user else None,
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 timeout=httpx.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s / 2)),
                 verify=_trust() if self._base.scheme == "https" else False,
@@ -118,6 +121,10 @@ class Session:
             )
         return self._client
 
+    def address(self, path: str) -> str:
+        """The whole URL of a path that is relative to the network's."""
+        return str(self._base.join(path.lstrip("/")))
+
     async def close(self) -> None:
         """Drop the connections. Idempotent."""
         client, self._client = self._client, None
@@ -125,12 +132,20 @@ class Session:
             await client.aclose()
 
     async def exchange(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, payload: object = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        payload: object = None,
+        form: Mapping[str, str] | None = None,
     ) -> Exchange:
-        """Send one request and read its answer; `path` is relative to the URL. Never raises for what a network does."""
+        """Send one request and read its answer; `path` is relative to the URL. The body is `payload` as JSON, or
+        `form` as a page's form would send it. Never raises for what a network does.
+        """
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await self.open().request(method, path.lstrip("/"), params=query, json=payload)
+                answer = await self.open().request(method, path.lstrip("/"), params=query, json=payload, data=form)
         except TimeoutError:
             return Unknown(f"{self._network} did not answer within {self._timeout_s:g} s")
         except httpx.HTTPError as error:

@@ -28,6 +28,8 @@ from engine.settings.values import (
     RetrySettings,
     Settings,
     TemplateSettings,
+    TwilioSettings,
+    TwilioTemplateSettings,
     WhatsAppCloudSettings,
 )
 
@@ -46,6 +48,8 @@ __all__ = [
     "Secret",
     "Settings",
     "TemplateSettings",
+    "TwilioSettings",
+    "TwilioTemplateSettings",
     "WhatsAppCloudSettings",
     "control_socket",
     "journal_file",

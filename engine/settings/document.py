@@ -29,6 +29,8 @@ from engine.settings.values import (
     RetentionSettings,
     RetrySettings,
     Settings,
+    TwilioSettings,
+    TwilioTemplateSettings,
     WhatsAppCloudSettings,
     secrets_of,
 )
@@ -55,7 +57,7 @@ _LISTEN = TcpEndpoint("127.0.0.1", 8080)
 _MATTERMOST = "mattermost"
 # A name is a part of URLs, of secrets' names and of metrics.
 _CONNECTOR_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
-_LATER_TYPES = ("whatsapp-web", "twilio")
+_LATER_TYPES = ("whatsapp-web",)
 _LATER_ONCALL = ("schedule", "pagerduty", "jsm")
 _CONNECTOR_KEYS = {
     "whatsapp-cloud": (
@@ -67,6 +69,7 @@ _CONNECTOR_KEYS = {
         "read_receipts",
         "template",
     ),
+    "twilio": ("type", "account_sid", "from", "api_url", "rate_per_second", "template", "backfill_every"),
     "http": ("type", "reply_through"),
     "console": ("type",),
 }
@@ -79,15 +82,28 @@ _API_URL = "https://graph.facebook.com"
 _API_VERSION = "v23.0"
 # Meta's limit for one number (the vendor's page on throughput).
 _CLOUD_PER_SECOND = 80.0
+_ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII)
+_CONTENT_SID = re.compile(r"HX[0-9a-fA-F]{32}", re.ASCII)
+_SENDER = re.compile(r"whatsapp:\+[0-9]{5,15}", re.ASCII)
+_TWILIO_URL = "https://api.twilio.com"
+# Twilio's limit for one WhatsApp sender (the vendor's page on throughput).
+_TWILIO_PER_SECOND = 80.0
+_BACKFILL_EVERY = timedelta(minutes=5)
+_GAP = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+# What a template's variable can be filled with.
+TEMPLATE_GAPS = ("client_name", "ticket_id")
 
 
 def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
     """The settings in the file's tree. Worth nothing when a fault was added or `vault.check` raises."""
     top = Section.of("", node, faults).only(*_KEYS)
     environment = Environment(top.choice("environment", tuple(Environment), Environment.DEVELOPMENT))
-    connectors = _connectors(top, vault)
+    http = _http(top, base)
+    connectors = _connectors(top, vault, http.public_url)
     limits = top.part("limits").only("open_deliveries", "body_bytes", "mattermost_per_second")
-    rates = [(one.name, one.rate_per_second) for one in connectors if isinstance(one, WhatsAppCloudSettings)]
+    rates = [
+        (one.name, one.rate_per_second) for one in connectors if isinstance(one, WhatsAppCloudSettings | TwilioSettings)
+    ]
     rates.append((_MATTERMOST, limits.rate("mattermost_per_second", 5.0)))
     retention = top.part("retention").only("text", "metadata")
     return Settings(
@@ -98,7 +114,7 @@ def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
         journal=_journal(top, vault),
         node=top.matching("node", _NODE_NAME, "lower-case letters, digits, dots and dashes, e.g. support-1")
         or socket.gethostname().lower(),
-        http=_http(top, base),
+        http=http,
         acknowledge=top.switch("acknowledge", default=True),
         connectors=connectors,
         mattermost=_mattermost(top, environment, vault),
@@ -179,16 +195,21 @@ def _http(top: Section, base: Path) -> HttpSettings:
     return HttpSettings(listen, http.url("public_url"))
 
 
-def _connectors(top: Section, vault: Vault) -> tuple[ConnectorSettings, ...]:
+def _connectors(top: Section, vault: Vault, public_url: str | None) -> tuple[ConnectorSettings, ...]:
     top.expect("connectors")
     sections = top.part("connectors")
     found = [
         connector
         for name in sections.entries
-        if _is_connector_name(sections, name) and (connector := _connector(sections.part(name), vault)) is not None
+        if _is_connector_name(sections, name)
+        and (connector := _connector(sections.part(name), vault, public_url)) is not None
     ]
     if top.has("connectors") and not sections.entries and not sections.broken:
         top.fault("connectors", MISSING, "no connector is configured", "e.g. desk: {type: http}")
+    for one in found:
+        if isinstance(one, TwilioSettings) and public_url is None:
+            message = f'"{one.name}" needs http.public_url, the address that Twilio posts to and signs'
+            sections.key_fault(one.name, MISSING, message, "e.g. http: {public_url: https://support.example.org}")
     _check_replies(sections, found)
     _check_secret_names(sections, found)
     return tuple(found)
@@ -205,7 +226,7 @@ def _is_connector_name(sections: Section, name: str) -> bool:
     return True
 
 
-def _connector(section: Section, vault: Vault) -> ConnectorSettings | None:
+def _connector(section: Section, vault: Vault, public_url: str | None) -> ConnectorSettings | None:
     section.expect("type")
     name, kind = section.name, section.text("type")
     if kind not in _CONNECTOR_KEYS:
@@ -218,6 +239,8 @@ def _connector(section: Section, vault: Vault) -> ConnectorSettings | None:
         return ConsoleSettings(name)
     if kind == "http":
         return HttpConnectorSettings(name, section.text("reply_through"), vault.take(_secret(name, "token")))
+    if kind == "twilio":
+        return _twilio(section, vault, public_url)
     section.expect("phone_number_id")
     return WhatsAppCloudSettings(
         name=name,
@@ -231,6 +254,33 @@ def _connector(section: Section, vault: Vault) -> ConnectorSettings | None:
         app_secret=vault.take(_secret(name, "app_secret")),
         verify_token=vault.take(_secret(name, "verify_token")),
     )
+
+
+def _twilio(section: Section, vault: Vault, public_url: str | None) -> TwilioSettings:
+    section.expect("account_sid", "from")
+    return TwilioSettings(
+        name=section.name,
+        account_sid=section.matching("account_sid", _ACCOUNT_SID, "AC and 32 hexadecimal digits") or "",
+        sender=section.matching("from", _SENDER, "our WhatsApp sender, e.g. whatsapp:+14155238886") or "",
+        api_url=section.url("api_url") or _TWILIO_URL,
+        webhook_url=f"{public_url}/webhooks/{section.name}",
+        rate_per_second=section.rate("rate_per_second", _TWILIO_PER_SECOND),
+        template=_twilio_template(section.part("template")) if section.has("template") else None,
+        backfill_every=section.span("backfill_every", _BACKFILL_EVERY),
+        auth_token=vault.take(_secret(section.name, "auth_token")),
+    )
+
+
+def _twilio_template(section: Section) -> TwilioTemplateSettings:
+    section.only("content_sid", "variables").expect("content_sid")
+    gaps = section.part("variables")
+    variables = tuple((name, gaps.text(name) or "") for name in gaps.entries)
+    for name, text in variables:
+        for gap in _GAP.findall(text):
+            if gap not in TEMPLATE_GAPS:
+                gaps.fault(name, VALUE, f"nothing fills {{{{{gap}}}}} in a variable", suggest(gap, TEMPLATE_GAPS))
+    content_sid = section.matching("content_sid", _CONTENT_SID, "HX and 32 hexadecimal digits") or ""
+    return TwilioTemplateSettings(content_sid, variables)
 
 
 def _refuse_type(section: Section, kind: str) -> None:
@@ -253,7 +303,9 @@ def _check_replies(sections: Section, connectors: list[ConnectorSettings]) -> No
             continue
         section = sections.part(one.name)
         if one.reply_through in sections.entries:
-            message = f'"{one.reply_through}" cannot send: a reply goes through a whatsapp-cloud or console connector'
+            message = (
+                f'"{one.reply_through}" cannot send: a reply goes through a whatsapp-cloud, twilio or console connector'
+            )
             section.fault("reply_through", NAME, message)
         else:
             message = f'no connector is named "{one.reply_through}"'

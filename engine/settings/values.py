@@ -77,6 +77,35 @@ class WhatsAppCloudSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TwilioTemplateSettings:
+    """A text that WhatsApp has approved, for clients who wrote more than 24 hours ago."""
+
+    content_sid: str
+    # (the variable's name in the template, a text with {{client_name}} or {{ticket_id}} in it)
+    variables: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioSettings:
+    """A WhatsApp sender at Twilio."""
+
+    name: str
+    account_sid: str
+    # whatsapp:+…
+    sender: str
+    # Without a slash at the end.
+    api_url: str
+    # Where Twilio posts to.
+    webhook_url: str
+    rate_per_second: float
+    # None: a client who wrote too long ago is answered by hand.
+    template: TwilioTemplateSettings | None
+    # The pause between two looks for messages that no webhook brought; zero: none.
+    backfill_every: timedelta
+    auth_token: Secret
+
+
+@dataclass(frozen=True, slots=True)
 class HttpConnectorSettings:
     """Events that another program posts."""
 
@@ -93,7 +122,7 @@ class ConsoleSettings:
     name: str
 
 
-ConnectorSettings = WhatsAppCloudSettings | HttpConnectorSettings | ConsoleSettings
+ConnectorSettings = WhatsAppCloudSettings | TwilioSettings | HttpConnectorSettings | ConsoleSettings
 
 
 def secrets_of(connector: ConnectorSettings) -> tuple[Secret, ...]:
@@ -101,6 +130,8 @@ def secrets_of(connector: ConnectorSettings) -> tuple[Secret, ...]:
     match connector:
         case WhatsAppCloudSettings():
             return (connector.access_token, connector.app_secret, connector.verify_token)
+        case TwilioSettings():
+            return (connector.auth_token,)
         case HttpConnectorSettings():
             return (connector.token,)
         case ConsoleSettings():

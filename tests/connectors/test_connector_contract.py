@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from loguru import logger
-from standins import graph
+from standins import graph, twilio
 from standins import mattermost as chat
 from standins.claims import ACKNOWLEDGEMENT, PHONE, claim, escalation, follow_up, revision
 from standins.loopback import Loopback, Network, serving
@@ -15,6 +16,7 @@ from standins.parts import START, SetClock
 
 from engine.connectors.console import Console
 from engine.connectors.mattermost import Mattermost
+from engine.connectors.twilio import Account, Timing, Twilio
 from engine.connectors.whatsapp_cloud import Number, Template, WhatsAppCloud
 from engine.core.deliveries import Body, Found, Rejected, Sent, Unknown
 from engine.ports import Connector, Health
@@ -35,6 +37,7 @@ _PLANTED = (
     graph.APP_SECRET,
     graph.VERIFY_TOKEN,
     chat.TOKEN,
+    twilio.AUTH_TOKEN,
 )
 _FAULTS: dict[str, dict[str, Any]] = {
     "well": {},
@@ -98,6 +101,17 @@ def _silent_client() -> graph.Graph:
     return network
 
 
+def _twilio(loopback: Loopback) -> Connector:
+    return Twilio(
+        "reserve",
+        Account(twilio.ACCOUNT_SID, twilio.SENDER, loopback.url),
+        auth_token=twilio.AUTH_TOKEN,
+        webhook_url="https://support.example.org/webhooks/reserve",
+        clock=SetClock(),
+        timing=Timing(timeout_s=0.1, settling=timedelta(0)),
+    )
+
+
 def _mattermost(loopback: Loopback) -> Connector:
     return Mattermost("mattermost", url=loopback.url, token=chat.TOKEN, team=chat.TEAM, clock=SetClock(), timeout_s=0.1)
 
@@ -109,6 +123,7 @@ def _console(_: Loopback) -> Connector:
 _CONNECTORS: dict[str, tuple[Callable[[Loopback], Connector], Callable[[], Network]]] = {
     "whatsapp-cloud": (_cloud, graph.Graph),
     "whatsapp-cloud-template": (_cloud_with_all, _silent_client),
+    "twilio": (_twilio, lambda: twilio.Twilio(now=SetClock().now)),
     "mattermost": (_mattermost, lambda: chat.Mattermost(now=SetClock().now)),
     "console": (_console, graph.Graph),
 }
@@ -162,7 +177,8 @@ async def test_ends_in_an_outcome_whatever_the_network_does(kind: str, fault: di
 
 async def test_delivers_when_the_network_is_well(kind: str) -> None:
     """What a connector is for arrives, and what it cannot carry is refused for good."""
-    carried = {name: {"acknowledgement"} for name in _CLOUDS} | {"mattermost": set(_BODIES) - {"acknowledgement"}}
+    client = {"acknowledgement"}
+    carried = dict.fromkeys((*_CLOUDS, "twilio"), client) | {"mattermost": set(_BODIES) - client}
     async with _case(kind) as case:
         for number, (name, body) in enumerate(_BODIES.items(), start=1):
             if name == "revision":
@@ -196,7 +212,8 @@ async def test_starts_although_the_network_is_away(kind: str) -> None:
 async def test_has_the_name_of_its_configuration(kind: str) -> None:
     """Receipts, lanes and probes name the connector as engine.yaml does."""
     async with _case(kind) as case:
-        assert case.connector.name == ("cloud" if kind in _CLOUDS else kind)
+        named = dict.fromkeys(_CLOUDS, "cloud") | {"twilio": "reserve"}
+        assert case.connector.name == named.get(kind, kind)
 
 
 def test_plants_something_that_would_show() -> None:

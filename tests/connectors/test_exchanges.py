@@ -68,6 +68,23 @@ async def test_keeps_no_cookies_and_shows_only_its_token() -> None:
         assert loopback.headers["authorization"] == "Bearer token"
 
 
+async def test_shows_a_user_and_a_password() -> None:
+    """A network that wants both gets them as RFC 7617 writes them, and a form as a page would send it."""
+    async with serving(_Echo()) as loopback:
+        session = Session("the network", loopback.url, "secret", 2, user="me")
+        await session.exchange("POST", "a", form={"ü": "a b"})
+        await session.close()
+        assert loopback.headers["authorization"] == "Basic bWU6c2VjcmV0"
+        assert loopback.headers["content-type"] == "application/x-www-form-urlencoded"
+        assert loopback.headers["content-length"] == str(len("%C3%BC=a+b"))
+
+
+def test_tells_the_whole_address_of_a_path() -> None:
+    """A path is relative to the URL, whatever it begins with."""
+    session = Session("the network", "https://api.example.org/base", "token", 2)
+    assert {session.address(path) for path in ("a/b", "/a/b")} == {"https://api.example.org/base/a/b"}
+
+
 async def test_follows_no_redirect() -> None:
     """Another host never receives the token or the text."""
     async with serving(_Echo()) as loopback:

@@ -5,16 +5,18 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from journal.samples import DECISION, NOTHING
 from loguru import logger
-from standins import graph
+from standins import graph, twilio
 from standins.parts import START, SetClock
 from standins.serving import serving
 
 from engine.connectors.http import HttpConnector
+from engine.connectors.twilio import Account, Twilio
 from engine.connectors.whatsapp_cloud import Number, WhatsAppCloud
 from engine.core.errors import JournalUnavailable
 from engine.core.events import Message
@@ -27,6 +29,7 @@ from engine.server import Readiness, build
 
 TOKEN = "the-token-of-the-desk"
 PHONE = "254712345678"
+_PUBLIC = "https://support.example.org/webhooks/way"
 WORDS = "my trunk is down zebra-crossing"
 
 
@@ -52,6 +55,8 @@ class Way:
     proof: str
     # Requests that bring nothing of a client's.
     silent: tuple[tuple[dict[str, str], bytes], ...] = field(default=())
+    # Whether a client's number can be hidden there.
+    hides: bool = True
 
 
 def _desk_requests(written: tuple[Written, ...]) -> list[tuple[dict[str, str], bytes]]:
@@ -101,6 +106,24 @@ def _cloud() -> Webhook:
     return WhatsAppCloud("way", number, SetClock())
 
 
+def _twilio() -> Webhook:
+    account = Account(twilio.ACCOUNT_SID, twilio.SENDER, "http://127.0.0.1:9")
+    return Twilio("way", account, auth_token=twilio.AUTH_TOKEN, webhook_url=_PUBLIC, clock=SetClock())
+
+
+def _form(fields: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
+    signature = twilio.signature(_PUBLIC, fields)
+    return {"x-twilio-signature": signature, "content-type": twilio.FORM}, urlencode(fields).encode()
+
+
+def _twilio_requests(written: tuple[Written, ...]) -> list[tuple[dict[str, str], bytes]]:
+    """One in each request; the number is always told."""
+    return [
+        _form(twilio.message_form(one.message_id, one.text, f"whatsapp:+{one.phone or PHONE}", one.name))
+        for one in written
+    ]
+
+
 WAYS = {
     "http": Way(lambda: HttpConnector("way", TOKEN, "cloud"), _desk_requests, "/webhooks/way", "authorization"),
     "whatsapp-cloud": Way(
@@ -112,6 +135,14 @@ WAYS = {
             _signed(graph.status_notification("wamid.1", "key", "delivered")),
             _signed(graph.envelope({"messages": []})),
         ),
+    ),
+    "twilio": Way(
+        _twilio,
+        _twilio_requests,
+        "/webhooks/way",
+        "x-twilio-signature",
+        silent=(_form(twilio.status_form("SM" + "1" * 32, "delivered")),),
+        hides=False,
     ),
 }
 
@@ -209,6 +240,7 @@ async def test_a_client_may_have_no_name_or_number(daemon: Daemon, phone: str | 
     assert set(await daemon.post(Written("m1", phone=phone, name=name))) == {200}
     (waiting,) = await daemon.journal.unrouted(10)
     client = waiting.inbound.event.client
+    phone = phone if daemon.way.hides else PHONE
     assert (client.phone, client.display_name or None) == (phone and f"+{phone}", name or None)
     assert waiting.inbound.reply is not None
 

@@ -115,6 +115,15 @@ async def test_a_verification_is_answered_in_plain_text(site: Site, method: str)
     assert site.desk.taken == []
 
 
+async def test_an_answer_has_the_type_that_a_network_wants(site: Site) -> None:
+    """One that would send plain text on to the client gets a document; its query is handed on as it was written."""
+    site.cloud.answer = Received(answer="<Response/>", answer_type="text/xml")
+    answer = await site.http.post("/webhooks/cloud?delivery=a%2Bb&x", content=b"a=1")
+    assert (answer.status_code, answer.text) == (200, "<Response/>")
+    assert answer.headers["content-type"] == "text/xml; charset=utf-8"
+    assert site.cloud.requests[0].query_string == "delivery=a%2Bb&x"
+
+
 async def test_receipts_alone_are_accepted_too(site: Site) -> None:
     """A network's later word reaches the journal although there is no message in it."""
     receipt = Receipt("cloud", "k1", "p1", "delivered", START)

@@ -241,7 +241,7 @@ engine.yaml:4:14  error  E904  "acknowledge" is on or off
       |              ^^^^^
 engine.yaml:6:16  error  E905  connectors of type whatsapp-web come in a later version
     6 |   main: {type: whatsapp-web}
-      |                ^^^^^^^^^^^^ now: whatsapp-cloud, http, console
+      |                ^^^^^^^^^^^^ now: whatsapp-cloud, twilio, http, console
 engine.yaml:7:50  error  E904  "phone_number_id" must be the number's id at Meta, digits only
     7 |   cloud: {type: whatsapp-cloud, phone_number_id: "x1", rate: 3}
       |                                                  ^^^^
@@ -286,9 +286,9 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
             id="odd type",
         ),
         pytest.param(
-            "connectors: {a: {type: twilio}}\n",
-            "1:24  error  E905  connectors of type twilio come in a later version",
-            id="twilio",
+            "connectors: {a: {type: whatsapp-web}}\n",
+            "1:24  error  E905  connectors of type whatsapp-web come in a later version",
+            id="whatsapp-web",
         ),
         pytest.param(
             "connectors: {mattermost: {type: console}}\n",
@@ -302,7 +302,7 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
         ),
         pytest.param(
             "connectors: {a: {type: http, reply_through: b}, b: {type: http}}\n",
-            '1:45  error  E906  "b" cannot send: a reply goes through a whatsapp-cloud or console connector',
+            '1:45  error  E906  "b" cannot send: a reply goes through a whatsapp-cloud, twilio or console connector',
             id="reply through http",
         ),
         pytest.param(

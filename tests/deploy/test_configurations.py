@@ -8,7 +8,7 @@ import pytest
 
 from engine import cli
 from engine.metrics import Metrics
-from engine.settings import ConsoleSettings, Settings, load
+from engine.settings import ConsoleSettings, Settings, TwilioSettings, load
 
 _DEPLOY = Path(__file__).parents[2] / "deploy"
 _PAGES = sorted(_DEPLOY.glob("*.md"))
@@ -54,6 +54,17 @@ def test_the_engine_listens_where_the_proxies_look_for_it() -> None:
         *re.findall(r"reverse_proxy (\S+) ", (_DEPLOY / "Caddyfile").read_text()),
     }
     assert listens == behind == {"127.0.0.1:8080"}
+
+
+def test_the_example_for_twilio_works(tmp_path: Path) -> None:
+    """What stands in the instructions can be copied into engine.yaml, and needs the secret that they name."""
+    text = (_DEPLOY / "README.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?type: twilio.*?)```", text, re.DOTALL)
+    (tmp_path / "engine.yaml").write_text(example)
+    (secret,) = set(re.findall(r"LoadCredential=(reserve_\w+):", text))
+    (reserve,) = load(tmp_path / "engine.yaml", {f"ENGINE_{secret.upper()}": "secret"}).connectors
+    assert isinstance(reserve, TwilioSettings)
+    assert reserve.webhook_url in text
 
 
 def test_production_prints_no_client_text() -> None:

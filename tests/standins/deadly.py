@@ -24,6 +24,7 @@ import httpx
 from standins.graph import Graph, signature
 from standins.loopback import Answer, Loopback, Network, Request
 from standins.mattermost import Mattermost
+from standins.twilio import Twilio
 
 # The channels of the starter rules that the stand-in does not have by itself.
 CHANNELS = ("support-voip", "support-network", "support-billing", "support-accounts", "sales-requests")
@@ -92,6 +93,8 @@ def make(name: str) -> Network:
     """The network of that name, ready for the starter rules."""
     if name == "graph":
         return PatientGraph()
+    if name == "twilio":
+        return Twilio()
     mattermost = Mattermost()
     for channel in CHANNELS:
         mattermost.add_channel(channel)
@@ -116,7 +119,7 @@ async def serve(loopback: Loopback) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("network", choices=("graph", "mattermost"))
+    parser.add_argument("network", choices=("graph", "mattermost", "twilio"))
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args()
     with suppress(KeyboardInterrupt):

@@ -1,0 +1,6 @@
+"""WhatsApp through Twilio: webhooks and a back-fill in, the REST API out."""
+
+from engine.connectors.twilio.connector import Account, Timing, Twilio
+from engine.connectors.twilio.forms import Template
+
+__all__ = ["Account", "Template", "Timing", "Twilio"]
