@@ -435,6 +435,21 @@ _DELIVERED = Receipt("cloud", "k1", "wamid.X", "delivered", _SENT_AT.replace(sec
         pytest.param(
             "k1", "failed", 999999, (replace(_DELIVERED, status="failed", code="999999"),), id="failed for new reasons"
         ),
+        pytest.param(
+            "k1",
+            "failed",
+            131047,
+            (
+                replace(
+                    _DELIVERED,
+                    status="failed",
+                    code="131047",
+                    reason="the client last wrote more than 24 hours ago, so WhatsApp takes only a template, and this "
+                    "connector has none in engine.yaml",
+                ),
+            ),
+            id="failed for want of a template",
+        ),
         pytest.param("k1", "failed", None, (replace(_DELIVERED, status="failed"),), id="failed without a reason"),
         pytest.param("k1", "sent", 1, (replace(_DELIVERED, status="sent"),), id="sent"),
         pytest.param(None, "delivered", None, (), id="not ours"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from standins.clients import SEED, Meta
-from standins.graph import message_notification, text_message
+from standins.graph import message_notification, status_notification, text_message
 from standins.processes import Site, wait_until
 
 pytestmark = pytest.mark.system
@@ -76,3 +76,25 @@ async def test_engineers_learn_that_a_silent_client_needs_a_template(build: Call
     assert site.posts()[1]["message"] == _TOO_LATE
     assert site.posts()[1]["root_id"] == site.posts()[0]["id"]
     assert site.sent() == []
+
+
+async def test_a_reported_failure_settles_what_nobody_knew_the_end_of(build: Callable[..., Site]) -> None:
+    """The answer to a send is cut off, and then its failure is reported twice, and that it was sent: the client is not
+    written to again, and the thread says once, with Meta's reason, that somebody must answer.
+    """
+    site = build(in_doubt_wait="60s")
+    site.graph.order(silent_later=["254712345670"])
+    site.graph.fail("POST /v23.0/.*", "cut_after")
+    _plant(site)
+    site.start()
+    async with Meta(site) as meta:
+        await meta.deliver(_message(0, fresh=True))
+        await asyncio.to_thread(wait_until, lambda: len(site.posts()) == 2 and site.is_idle(), "the note is there")
+        (sent,) = site.sent()
+        failed = status_notification(sent["id"], sent["key"], "failed", 131047)
+        for notification in (failed, status_notification(sent["id"], sent["key"], "sent"), failed):
+            await meta.deliver(notification)
+    assert site.posts()[1]["message"] == _TOO_LATE
+    listed = json.loads(site.command("deliveries", "list", "--format", "json").stdout)
+    states = {delivery["state"] for delivery in listed if delivery["kind"] == "acknowledgement"}
+    assert (states, len(site.sent()), len(site.posts())) == ({"dead"}, 1, 2)

@@ -45,6 +45,7 @@ from engine.core.deliveries import (
     Sent,
     Unknown,
 )
+from engine.core.events import Receipt
 from engine.ports import Clock, Health, Received, Refused, WebhookRequest
 
 # Meta's limit for the body of a text message.
@@ -85,7 +86,7 @@ class WhatsAppCloud:
         if isinstance(found, Refused):
             return found
         self._learn(found)
-        return Received(found.inbounds, found.receipts, found.signals)
+        return Received(found.inbounds, tuple(map(self._explained, found.receipts)), found.signals)
 
     def _learn(self, found: Notifications) -> None:
         if found.skipped:
@@ -98,6 +99,10 @@ class WhatsAppCloud:
         for receipt in found.receipts:
             if remedy_of(receipt.code) is Remedy.TEMPLATE:
                 self._clients.learn_too_late(receipt.key, receipt.at)
+
+    def _explained(self, receipt: Receipt) -> Receipt:
+        missing = self._number.template is None and remedy_of(receipt.code) is Remedy.TEMPLATE
+        return replace(receipt, reason=NO_TEMPLATE) if missing else receipt
 
     def _verify(self, request: WebhookRequest) -> Received | Refused:
         token = request.query.get("hub.verify_token", "").encode("utf-8", "backslashreplace")
