@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 
 from engine.connectors.twilio.notifications import WHATSAPP
-from engine.core.peers import digits_of
 from engine.core.deliveries import Acknowledgement
+from engine.core.peers import digits_of
 
 # Twilio's limit for the body of a message.
 LONGEST_TEXT = 1600

@@ -8,7 +8,6 @@ first, and with the same key.
 """
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -46,12 +45,11 @@ from engine.core.deliveries import (
     Unknown,
 )
 from engine.core.events import Receipt
+from engine.core.peers import digits_of
 from engine.ports import Clock, Health, Received, Refused, WebhookRequest
 
 # Meta's limit for the body of a text message.
 _LONGEST_TEXT: Final = 4096
-# A number as other connectors and conversation ids write it.
-_NUMBER = re.compile(r"(?:\+|wa-)?([0-9]{5,20})")
 # How long an acknowledgement waits at most for the blue ticks and "typing…" to be shown before it.
 _COURTESY_S = 1.0
 # What Meta's own message ids begin with; only such a message can be marked as read.
@@ -229,8 +227,8 @@ def _receiver(peer: str) -> dict[str, str] | None:
     field, _, value = peer.partition(":")
     if field in {"to", "recipient"} and value:
         return {field: value}
-    number = _NUMBER.fullmatch(peer)
-    return {"to": number[1]} if number else None
+    digits = digits_of(peer)
+    return {"to": digits} if digits else None
 
 
 def _text_content(text: str) -> Mapping[str, object]:
