@@ -368,7 +368,9 @@ class Engine:
         """Write down elsewhere how far the audit goes, so that nobody can rewrite it unnoticed."""
         while True:
             try:
-                logger.info("the audit ends at {}", (await self._journal.audit_head()).chain)
+                head = await self._journal.audit_head()
+                if head.rows:
+                    logger.info("the audit ends at {}", head.chain)
             except JournalUnavailable as error:
                 logger.error("the end of the audit is not known: {}", error)
             await asyncio.sleep(_NOTE_AUDIT_S)

@@ -131,7 +131,7 @@ async def _receive(connector: Webhook, request: WebhookRequest, accept: Accept) 
     if isinstance(received, Refused):
         return _error(received.status, received.reason, received.field)
     accepted: tuple[Accepted, ...] = ()
-    if received.inbounds or received.receipts:
+    if received.inbounds or received.receipts or received.signals:
         try:
             accepted = await accept(received)
         except JournalUnavailable as unavailable:

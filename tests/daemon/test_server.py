@@ -19,7 +19,7 @@ from standins.serving import ANY_PORT, serving
 
 from engine.core.endpoints import Endpoint, TcpEndpoint, UnixEndpoint
 from engine.core.errors import ConfigurationError, EngineError, JournalUnavailable, Overloaded, PermissionRefused
-from engine.core.events import Receipt
+from engine.core.events import Receipt, Signal
 from engine.core.records import Accepted
 from engine.metrics import Metrics
 from engine.ports import Received, Refused, WebhookRequest
@@ -122,6 +122,15 @@ async def test_an_answer_has_the_type_that_a_network_wants(site: Site) -> None:
     assert (answer.status_code, answer.text) == (200, "<Response/>")
     assert answer.headers["content-type"] == "text/xml; charset=utf-8"
     assert site.cloud.requests[0].query_string == "delivery=a%2Bb&x"
+
+
+async def test_signals_alone_are_accepted_too(site: Site) -> None:
+    """What a person did by hand reaches the journal although no client wrote."""
+    site.cloud.answer = Received(signals=(Signal("cloud", "wa-1", "human_reply", "s1", START),))
+    site.desk.accepted = ()
+    answer = await site.http.post("/webhooks/cloud", content=b"{}")
+    assert answer.json() == {"accepted": 0, "duplicates": 0}
+    assert site.desk.taken == [site.cloud.answer]
 
 
 async def test_receipts_alone_are_accepted_too(site: Site) -> None:
