@@ -13,9 +13,8 @@ A connection that is lost, or that ends at a server which is no longer the prima
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from time import monotonic, sleep
 from typing import LiteralString, TypeVar
 
 import psycopg
@@ -25,6 +24,7 @@ from psycopg import conninfo
 from engine.core.chains import AuditValues
 from engine.core.contracts import Json
 from engine.core.errors import ConfigurationError, EngineError, JournalUnavailable, UsageError
+from engine.journal import requirements
 from engine.journal.backups import ITS_OWN_BACKUPS
 from engine.journal.dialects import ANSWERS, REFUSALS, STATEMENTS, STEPS, storable
 from engine.journal.statements import Database, Row, Value
@@ -50,22 +50,12 @@ _SESSION = (
 )
 # An index over many rows takes its time, and so do a copy and a check.
 _PATIENT = ("SET LOCAL statement_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0")
-# Without these a commit that was confirmed can be lost.
-_DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
-# Values of synchronous_commit that wait for the server's own disk at least.
-_SAFE = {"on", "remote_apply"}
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Two keys in the space of advisory locks, made of the schema's name, so that engines in two schemas of one database
 # do not wait for each other.
 _WRITE_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('support-engine-write:' || current_schema(), 0))"
 # What stands in the schema; of other schemas in the search path the engine makes no use.
 _TABLES = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
-_NAME_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('support-engine-node:' || current_schema() || ':' || %s, 0))"
-# How long the server may take to notice that the earlier life of this node is over.
-_NAME_S = 6.0
-_NAME_POLL_S = 0.1
-# By how much the clocks of a node and of the database may differ: the margin of a lease among nodes.
-_AGREED = timedelta(seconds=20)
 
 
 def _refusal(error: psycopg.Error) -> JournalUnavailable | None:
@@ -129,11 +119,11 @@ class _Session:
             connection = psycopg.connect(self._address, autocommit=True, prepare_threshold=0)
             try:
                 connection.execute(_SESSION, prepare=False)
-                _check_durability(connection)
+                requirements.check_durability(connection)
                 if self._now is not None:
-                    _check_clock(connection, self._now)
+                    requirements.check_clock(connection, self._now)
                 if self._node is not None:
-                    _take_name(connection, self._node)
+                    requirements.take_name(connection, self._node)
             except BaseException:
                 connection.close()
                 raise
@@ -361,40 +351,6 @@ class PostgresStore:
             session.commit()
         finally:
             session.close()
-
-
-def _check_durability(connection: psycopg.Connection[Row]) -> None:
-    for name in _DURABLE:
-        (value,) = connection.execute("SELECT current_setting(%s)", (name,)).fetchall()[0]
-        if value not in _SAFE:
-            raise ConfigurationError(
-                f"PostgreSQL runs with {name} = {value}, so that a message could be lost after it was accepted; "
-                f"set {name} = on for this server, database and user"
-            )
-
-
-def _check_clock(connection: psycopg.Connection[Row], now: Callable[[], datetime]) -> None:
-    """Leases are dated by each node's clock: where two differ by more than a lease allows for, one node takes for
-    given up what the other is sending.
-    """
-    ((there,),) = connection.execute("SELECT clock_timestamp()").fetchall()
-    apart = abs(there - now())
-    if apart > _AGREED:
-        raise ConfigurationError(
-            f"the clocks of this machine and of the database differ by {round(apart.total_seconds())} s; "
-            "let both be kept right (chrony or systemd-timesyncd), then start again"
-        )
-
-
-def _take_name(connection: psycopg.Connection[Row], node: str) -> None:
-    until = monotonic() + _NAME_S
-    while not connection.execute(_NAME_LOCK, (node,)).fetchall()[0][0]:
-        if monotonic() > until:
-            raise ConfigurationError(
-                f'another daemon on this database calls itself "{node}"; give each one its own name (`node:` in '
-                "engine.yaml)"
-            )
-        sleep(_NAME_POLL_S)
 
 
 def _migrate(session: _Session) -> None:
