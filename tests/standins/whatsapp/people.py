@@ -60,6 +60,8 @@ class Person:
         self.device = Device()
         # Every message of the account that could be read, oldest first, each once.
         self.replies: list[Reply] = []
+        # Every ciphertext of hers, oldest first.
+        self.carried: list[Encrypted] = []
         # Why others could not.
         self.unread: list[str] = []
         # How many of `replies` were handed out by `reply`.
@@ -121,6 +123,7 @@ class Person:
             **self._also_known(),
             **attributes,
         }
+        self.carried.append(encrypted)
         await self._carrier.deliver(Node("message", stanza, (_enc(encrypted),)))
         return str(stanza["id"])
 

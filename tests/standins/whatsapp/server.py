@@ -24,7 +24,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 
 Found = TypeVar("Found")
 
-_PATIENCE_S = 15.0
+_PATIENCE_S = 5.0
 _TESTS = Path(__file__).parents[2]
 
 
@@ -76,11 +76,8 @@ class Service:
     @property
     def environ(self) -> dict[str, str]:
         """The environment for a process with neonize in it, complete."""
-        path = [
-            str(Path(__file__).parent / "patched"),
-            *filter(None, [os.environ.get("PYTHONPATH")]),
-            str(_TESTS.parent),
-        ]
+        inherited = filter(None, [os.environ.get("PYTHONPATH")])
+        path = [str(Path(__file__).parent / "patched"), *inherited, str(_TESTS), str(_TESTS.parent)]
         return {
             **os.environ,
             "ENGINE_TEST_WHATSAPP_KEY": tables.certificate_key().hex(),
@@ -118,10 +115,8 @@ class Service:
                     await self._change.wait()
                 return found
         except TimeoutError:
-            tags = [f"{node.tag} {dict(node.attributes)}" for node in self.stanzas[-20:]]
-            raise AssertionError(
-                f"{what} did not come within {patience_s} s; the client's last stanzas: {tags}"
-            ) from None
+            last = [f"{node.tag} {dict(node.attributes)}" for node in self.stanzas[-20:]]
+            raise AssertionError(f"{what} did not come in {patience_s} s; the client wrote last: {last}") from None
 
     async def receipted(self, message_id: str) -> None:
         """Wait until the client has receipted a message."""
