@@ -184,9 +184,7 @@ async def test_a_repeated_ciphertext_counts_once_and_a_new_one_twice(
 
 
 @pytest.mark.parametrize("code", [400, 429, 463, 479])
-async def test_an_acknowledgement_may_carry_an_error(
-    service: Service, ana: Person, client: Neonize, code: int
-) -> None:
+async def test_an_acknowledgement_may_carry_an_error(service: Service, ana: Person, client: Neonize, code: int) -> None:
     """The send fails with the code, the client gets nothing, and the next one succeeds."""
     service.acknowledging.error = code
     failed = await client.do("send", to=_PHONE, text="refused")

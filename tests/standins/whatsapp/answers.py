@@ -73,11 +73,12 @@ def _users(usync: Node, people: Mapping[str, Known], account: Account | None) ->
 
 def _user(user: Node, asked: set[str], people: Mapping[str, Known], account: Account | None) -> Node:
     number = user.child("contact")
-    jid = user.jid("jid") if number is None else Jid(f"{number.data.decode().lstrip('+')}@{SERVER}")
+    jid = user.jid("jid") if number is None else _by_number(number.data.decode())
     known = people.get(jid.bare())
     parts = []
     if "contact" in asked:
-        parts.append(Node("contact", {"type": "in" if known else "out"}))
+        asked_for = None if number is None else number.data
+        parts.append(Node("contact", {"type": "in" if known else "out"}, asked_for))
     if "devices" in asked and known:
         own = account is not None and jid.user in (account.phone, account.lid)
         devices = tuple(Node("device", {"id": number}) for number in ((0, DEVICE) if own else (0,)))
@@ -85,3 +86,8 @@ def _user(user: Node, asked: set[str], people: Mapping[str, Known], account: Acc
     if "lid" in asked and known:
         parts.append(Node("lid", {"val": known.lid_jid}))
     return Node("user", {"jid": jid}, tuple(parts))
+
+
+def _by_number(text: str) -> Jid:
+    """The address for a number as the client asks for it: with a plus, or at an old server."""
+    return Jid(f"{text.lstrip('+').partition('@')[0]}@{SERVER}")

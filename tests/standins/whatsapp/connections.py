@@ -3,7 +3,7 @@
 import asyncio
 
 from standins.whatsapp import binary, protobuf
-from standins.whatsapp.binary import Node
+from standins.whatsapp.binary import Jid, Node
 from standins.whatsapp.curves import KeyPair
 from standins.whatsapp.noise import Greeted, Handshake
 from websockets.asyncio.server import ServerConnection
@@ -12,6 +12,8 @@ from websockets.exceptions import ConnectionClosed
 _PROLOGUE = b"WA"
 _PROLOGUE_SIZE = 4
 _LENGTH_SIZE = 3
+# The name of the question whose answer ends a connection.
+LAST_QUESTION = "last-1"
 # Fields of a ClientPayload.
 _USERNAME, _PAIRING = 1, 19
 
@@ -72,6 +74,16 @@ class Connection:
         """
         assert self._greeted is not None
         return binary.decode(self._greeted.incoming.decrypt(await self._frame()))
+
+    async def end(self, node: Node) -> None:
+        """Say why the connection ends, and ask something: a client that answers has read the reason.
+
+        Whoever receives the answer closes; a client that saw the end first would take it for a fault of the network.
+        """
+        self.open = False
+        await self.send(node)
+        ping = {"id": LAST_QUESTION, "from": Jid("s.whatsapp.net"), "type": "get", "xmlns": "urn:xmpp:ping"}
+        await self.send(Node("iq", ping, (Node("ping"),)))
 
     async def close(self) -> None:
         """Close it, without a word to the client's protocol."""

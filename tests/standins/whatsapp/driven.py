@@ -33,7 +33,7 @@ class Neonize:
 
     async def event(self, name: str, times: int = 1, **fields: Any) -> Event:
         """Wait for an event of that name with those fields, the first or a later one."""
-        found = await self.until(
+        found: list[Event] = await self.until(
             lambda: [one for one in self.named(name) if fields.items() <= one.items()][times - 1 :],
             f"{name} {fields or ''}",
         )

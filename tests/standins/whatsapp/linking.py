@@ -61,8 +61,7 @@ async def confirm(connection: Connection, identity: bytes, secret: bytes) -> Acc
 
 async def restart(connection: Connection) -> None:
     """Have the client log in."""
-    await connection.send(Node("stream:error", {"code": _RESTART}))
-    await connection.close()
+    await connection.end(Node("stream:error", {"code": _RESTART}))
 
 
 def _order(name: str, content: Node) -> Node:

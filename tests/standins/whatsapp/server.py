@@ -12,7 +12,7 @@ from typing import TypeVar
 from standins.whatsapp import answers, linking, tables
 from standins.whatsapp.binary import Attribute, Node
 from standins.whatsapp.certificates import HOST, write_certificates
-from standins.whatsapp.connections import Connection, Gone
+from standins.whatsapp.connections import LAST_QUESTION, Connection, Gone
 from standins.whatsapp.curves import KeyPair
 from standins.whatsapp.messages import Reply
 from standins.whatsapp.moments import now_s
@@ -152,8 +152,9 @@ class Service:
         await self._end(Node("stream:error", {"code": 401}, (Node("conflict", {"type": "device_removed"}),)))
 
     async def fail(self, reason: int, **attributes: Attribute) -> None:
-        """Close the account's connection for a reason: 402 banned (with code, expire), 403 locked, 405 outdated."""
-        await self._end(failure(reason, **attributes))
+        """Cut the connection and refuse the next logins: 402 banned (with code, expire), 403 locked, 405 outdated."""
+        self.refusal = failure(reason, **attributes)
+        await self.drop()
 
     async def refuse_connections(self) -> None:
         """Vanish: connections are cut, and refused from now on."""
@@ -221,10 +222,8 @@ class Service:
         self._change = asyncio.Event()
 
     async def _end(self, node: Node) -> None:
-        current = self._current
-        assert current is not None, "the client is not connected"
-        await current.send(node)
-        await current.close()
+        assert self._current is not None, "the client is not connected"
+        await self._current.end(node)
 
     async def _converse(self, websocket: ServerConnection) -> None:
         connection = Connection(websocket)
@@ -243,8 +242,7 @@ class Service:
 
     async def _log_in(self, connection: Connection) -> None:
         if self.refusal is not None:
-            await connection.send(self.refusal)
-            await connection.close()
+            await connection.end(self.refusal)
             return
         waiting = tuple(self.unreceipted.values())
         success: dict[str, Attribute] = {"t": now_s(), "lid": self.linked.lid_jid, "creation": 1, "props": 1}
@@ -263,6 +261,8 @@ class Service:
                 await self._answer(connection, node)
             case "iq" if node.get("id") == linking.CONFIRMATION:
                 await linking.restart(connection)
+            case "iq" if node.get("id") == LAST_QUESTION:
+                await connection.close()
             case "receipt" if node.get("type") != "retry":
                 for item in (node, *node.walk()):
                     self.unreceipted.pop(item.get("id"), None)
