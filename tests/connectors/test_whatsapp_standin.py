@@ -318,3 +318,16 @@ async def test_a_device_is_linked_by_its_qr_code(service: Service, ana: Person, 
         await client.event("Message", id=await ana.write("hello"))
         await client.do("send", to=_PHONE, text="hello to you")
         assert (await ana.reply()).text == "hello to you"
+
+
+async def test_a_device_is_linked_by_the_characters_it_shows(service: Service, ana: Person, tmp_path: Path) -> None:
+    """They are typed on the phone, and everything else is as with a QR code."""
+    service.blank(tmp_path / "new.db")
+    async with neonize(service, tmp_path / "new.db") as client:
+        await client.event("QR")
+        shown = await client.do("pair", to="628999000111")
+        await service.enter(shown["code"])
+        await client.event("Connected")
+        assert (await client.do("me"))["me"] == service.linked.phone
+        await client.event("Message", id=await ana.write("hello"))
+

@@ -16,6 +16,7 @@ from standins.whatsapp.connections import LAST_QUESTION, Connection, Gone
 from standins.whatsapp.curves import KeyPair
 from standins.whatsapp.messages import Reply
 from standins.whatsapp.moments import now_s
+from standins.whatsapp.pairing_codes import TAG, CodeLink
 from standins.whatsapp.people import OwnPhone, Person, Shown
 from standins.whatsapp.proxy import Proxy
 from standins.whatsapp.sessions import Encrypted
@@ -51,6 +52,7 @@ class Service:
         self._change = asyncio.Event()
         self._people: dict[str, Person] = {}
         self._held: list[Node] = []
+        self._code_link: CodeLink | None = None
         self.account: Account | None = None
         self.phone = self._acquainted(OwnPhone(self, PHONE, LID, "Support", Shown.PHONE))
         # Every connection whose handshake succeeded, oldest first.
@@ -137,6 +139,11 @@ class Service:
         connection = next(one for one in reversed(self.connections) if not one.is_login)
         self.account = await linking.scan(connection, code)
         return self.account
+
+    async def enter(self, code: str) -> None:
+        """Type on a phone the characters that the client showed: link the client to the account."""
+        assert self._code_link is not None, "no client asked for a code"
+        await self._code_link.enter(code)
 
     async def drop(self) -> None:
         """Cut the connection, as a network does."""
@@ -276,9 +283,15 @@ class Service:
             return
         # The last question of a login.
         connection.ready |= question.get("xmlns") == "passive"
+        step = question.child(TAG)
         content = answers.answer(question, self._people, self.account)
+        if step is not None and step.get("stage") == "companion_hello":
+            self._code_link = CodeLink(connection, step)
+            content = self._code_link.reference()
         head: dict[str, Attribute] = {"id": question.get("id"), "from": answers.SERVER, "type": "result"}
         await connection.send(Node("iq", {**head, "t": now_s()}, content))
+        if step is not None and step.get("stage") == "companion_finish" and self._code_link is not None:
+            self.account = await linking.confirm(connection, *self._code_link.finish(step))
 
     async def _take_message(self, connection: Connection, message: Node) -> None:
         head: dict[str, Attribute] = {"id": message.get("id"), "class": "message", "from": message.jid("to")}
