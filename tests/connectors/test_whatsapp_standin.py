@@ -1,10 +1,12 @@
 """The stand-in for WhatsApp Web, proven by the unmodified neonize that talks to it."""
 
+import http.client
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from standins.whatsapp import Person, Service, Shown, failure, messages, running
+from standins.whatsapp import Person, Service, Shown, failure, messages, running, tables
+from standins.whatsapp.background import in_background
 from standins.whatsapp.binary import Node
 from standins.whatsapp.driven import Neonize, neonize
 
@@ -149,6 +151,7 @@ async def test_what_cannot_be_decrypted_is_told(service: Service, ana: Person, c
         lambda: [node for node in service.stanzas if node.get("type") == "retry" and node.get("id") == unreadable],
         "the request to send it again",
     )
+    assert (await client.event("Message", id=await ana.write("again", id=unreadable)))["text"] == "again"
 
 
 async def test_the_own_phone_groups_and_status_are_told_apart(service: Service, ana: Person, client: Neonize) -> None:
@@ -331,3 +334,115 @@ async def test_a_device_is_linked_by_the_characters_it_shows(service: Service, a
         assert (await client.do("me"))["me"] == service.linked.phone
         await client.event("Message", id=await ana.write("hello"))
 
+
+async def test_wrong_characters_link_nothing(service: Service, tmp_path: Path) -> None:
+    """The phone and the client find no common key."""
+    service.blank(tmp_path / "new.db")
+    async with neonize(service, tmp_path / "new.db") as client:
+        await client.event("QR")
+        await client.do("pair", to="628999000111")
+        await service.enter("1111-1111")
+        await service.until(lambda: service.wrong_codes, "the wrong characters")
+        assert client.named("PairStatus") == []
+
+
+async def test_quotations_edits_and_reactions_of_ours_can_be_read(ana: Person, client: Neonize) -> None:
+    """Each is a message that names another."""
+    written = await ana.write("the line is down")
+    await client.event("Message", id=written)
+    quoted = await client.do("reply", text="which line?", about=written)
+    reply = await ana.reply()
+    assert (reply.text, reply.quoted_id) == ("which line?", written)
+    await client.do("edit", to=ana.jid, text="which of the lines?", about=quoted["id"])
+    edit = await ana.reply()
+    assert (edit.text, edit.edited_id) == ("which of the lines?", quoted["id"])
+    await client.do("react", to=ana.jid, text="👀", about=written)
+    assert (await ana.reply()).reaction == ("👀", written)
+
+
+async def test_typing_and_reading_are_seen(service: Service, ana: Person, client: Neonize) -> None:
+    """The client's application shows both."""
+    written = await ana.write("hello")
+    await client.event("Message", id=written)
+    await client.do("typing", to=ana.jid)
+    await service.until(lambda: service.typed(ana), "the typing")
+    await client.do("read", to=ana.jid, about=written)
+    await service.until(lambda: written in service.read(), "the receipt for reading")
+
+
+async def test_a_burst_arrives_whole_and_in_order(service: Service, ana: Person, client: Neonize) -> None:
+    """Three hundred messages without a pause."""
+    written = [await ana.write(f"message {number}") for number in range(300)]
+    await client.event("Message", id=written[-1])
+    assert [one["id"] for one in client.named("Message")] == written
+    for message_id in written:
+        await service.receipted(message_id)
+
+
+async def test_what_was_written_to_a_killed_client_comes_again(service: Service, ana: Person, tmp_path: Path) -> None:
+    """Whatever it has not receipted before SIGKILL, the next process on the store gets."""
+    store = tmp_path / "wa.db"
+    async with neonize(service, store) as client:
+        await service.online()
+        await client.event("Message", id=await ana.write("before"))
+        client.kill()
+    missed = await ana.write("meanwhile")
+    async with neonize(service, store) as client:
+        assert (await client.event("Message", id=missed))["text"] == "meanwhile"
+
+
+async def test_an_ordered_end_leaves_nothing_open(service: Service, client: Neonize) -> None:
+    """`stop` ends the connection and the call that made it."""
+    await client.do("stop")
+    assert (await client.event("ended"))["error"] == ""
+
+
+async def test_a_key_that_is_not_in_the_library_ends_the_process_with_a_sentence(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A neonize that the stand-in does not know is found out at its import, before it dials anybody."""
+    monkeypatch.setattr(tables, "certificate_key", lambda: bytes(range(100, 132)))
+    async with neonize(service, tmp_path / "wa.db") as client:
+        with pytest.raises(AssertionError, match="stands 0 times in neonize's library, not once: the stand-in"):
+            await client.event("Connected")
+
+
+def test_missing_tables_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence names the folder, the script that fetches them and the variable that names another place."""
+    monkeypatch.setenv(tables.VARIABLE, str(tmp_path))
+    with pytest.raises(AssertionError, match=r"baileys is not in .*: run deploy/test.sh .* set ENGINE_TEST_BAILEYS"):
+        tables.tables.__wrapped__()
+
+
+def test_the_proxy_leads_nowhere_else(tmp_path: Path) -> None:
+    """Another host is refused and noted, so that no test reaches the real one; the service runs in a thread here."""
+    with in_background(tmp_path) as background:
+        port = int(background.service.proxy_url.rpartition(":")[2])
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5)
+        connection.set_tunnel("mmg.whatsapp.net", 443)
+        with pytest.raises(OSError, match="403"):
+            connection.connect()
+        assert background.look(background.service.elsewhere) == ["mmg.whatsapp.net:443"]
+
+
+@pytest.mark.timeout(300)
+async def test_pings_without_an_answer_are_told(service: Service, client: Neonize, pytestconfig: pytest.Config) -> None:
+    """The connection stands and nothing comes: the client tells after some 37 seconds."""
+    if not pytestconfig.getoption("--long"):
+        pytest.skip("takes 40 seconds: --long runs it")
+    service.silent.add("w:p")
+    await client.event("KeepAliveTimeout", patience_s=60)
+
+
+@pytest.mark.timeout(300)
+async def test_a_lost_acknowledgement_is_an_error_in_the_end(
+    service: Service, ana: Person, client: Neonize, pytestconfig: pytest.Config
+) -> None:
+    """The message was read, and the client cannot know: it gives up after 75 seconds."""
+    if not pytestconfig.getoption("--long"):
+        pytest.skip("takes 75 seconds: --long runs it")
+    service.acknowledging.when = "lost"
+    await client.begin("send", to=_PHONE, text="heard by her alone")
+    assert (await ana.reply()).text == "heard by her alone"
+    failed = await client.event("failed", of="send", patience_s=100)
+    assert "timed out waiting for message send response" in failed["error"]

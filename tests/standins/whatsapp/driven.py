@@ -31,11 +31,12 @@ class Neonize:
         # Every line that it told, oldest first.
         self.events: list[Event] = []
 
-    async def event(self, name: str, times: int = 1, **fields: Any) -> Event:
+    async def event(self, name: str, times: int = 1, patience_s: float = _PATIENCE_S, **fields: Any) -> Event:
         """Wait for an event of that name with those fields, the first or a later one."""
         found: list[Event] = await self.until(
             lambda: [one for one in self.named(name) if fields.items() <= one.items()][times - 1 :],
             f"{name} {fields or ''}",
+            patience_s,
         )
         return found[0]
 
@@ -43,10 +44,10 @@ class Neonize:
         """Every event of that name so far."""
         return [one for one in self.events if one["event"] == name]
 
-    async def until(self, condition: Callable[[], Any], what: str) -> Any:
+    async def until(self, condition: Callable[[], Any], what: str, patience_s: float = _PATIENCE_S) -> Any:
         """Wait until the condition, looked at after each event, is true; what it then is."""
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 while not (found := condition()) and not self._reader.done():
                     await self._change.wait()
         except TimeoutError:

@@ -66,6 +66,8 @@ class Service:
         self.silent: set[str] = set()
         # What the next logins get instead of success.
         self.refusal: Node | None = None
+        # How often wrong characters were typed on a phone.
+        self.wrong_codes = 0
         # How many codes a client that wants to be linked may show.
         self.codes = 6
 
@@ -127,6 +129,21 @@ class Service:
     def sent(self) -> list[Node]:
         """The stanzas of the account's messages, also of those that were sent again."""
         return [node for node in self.stanzas if node.tag == "message"]
+
+    def typed(self, person: Person) -> bool:
+        """Whether the account was seen typing to that person."""
+        return any(
+            node.tag == "chatstate" and node.jid("to").bare() in (person.jid, person.lid_jid) for node in self.stanzas
+        )
+
+    def read(self) -> set[str]:
+        """The ids of the messages that the account has read."""
+        receipts = [node for node in self.stanzas if node.tag == "receipt" and node.get("type") == "read"]
+        return {part.get("id") for receipt in receipts for part in receipt.walk()}
+
+    def elsewhere(self) -> list[str]:
+        """The other places that the client wanted to reach, in vain."""
+        return list(self._proxy.refused)
 
     async def release(self) -> None:
         """Send the acknowledgements that were held."""
@@ -291,7 +308,11 @@ class Service:
         head: dict[str, Attribute] = {"id": question.get("id"), "from": answers.SERVER, "type": "result"}
         await connection.send(Node("iq", {**head, "t": now_s()}, content))
         if step is not None and step.get("stage") == "companion_finish" and self._code_link is not None:
-            self.account = await linking.confirm(connection, *self._code_link.finish(step))
+            finished = self._code_link.finish(step)
+            if finished is None:
+                self.wrong_codes += 1
+            else:
+                self.account = await linking.confirm(connection, *finished)
 
     async def _take_message(self, connection: Connection, message: Node) -> None:
         head: dict[str, Attribute] = {"id": message.get("id"), "class": "message", "from": message.jid("to")}
