@@ -65,8 +65,8 @@ async def test_we_write_first(service: Service, ana: Person, client: Neonize) ->
     assert ana.unread == []
 
 
-async def test_answers_in_any_order_can_be_read(service: Service, ana: Person, client: Neonize) -> None:
-    """Several conversations and several messages in each keep their keys apart."""
+async def test_conversations_keep_their_keys_apart(service: Service, ana: Person, client: Neonize) -> None:
+    """Two clients in turn, and two answers to each of their messages."""
     ben = service.person("628222222222", "55511111111", "Ben")
     for number in range(3):
         for person in (ana, ben):
@@ -105,10 +105,10 @@ async def test_a_sender_without_a_name_and_an_old_message(ana: Person, client: N
     assert (message["name"], message["at_ms"]) == ("", 1_700_000_000_000)
 
 
-@pytest.mark.parametrize(
-    ("content", "kind", "words"),
-    [
-        (messages.quotation("that one", "A1", "which?", f"{_PHONE}@s.whatsapp.net"), "extendedTextMessage", "that one"),
+async def test_contents_of_every_kind_arrive(ana: Person, client: Neonize) -> None:
+    """Wrapped ones arrive unwrapped."""
+    for content, kind, words in (
+        (messages.quotation("that one", "A1", "which?", ana.jid), "extendedTextMessage", "that one"),
         (messages.image("a screenshot"), "imageMessage", ""),
         (messages.document("the log", "pbx.log"), "documentMessage", ""),
         (messages.voice(3), "audioMessage", ""),
@@ -118,17 +118,11 @@ async def test_a_sender_without_a_name_and_an_old_message(ana: Person, client: N
         (messages.disappearing(messages.text("soon gone")), "conversation", "soon gone"),
         (messages.once(messages.image("look")), "imageMessage", ""),
         (messages.timer(86_400), "protocolMessage", ""),
+        (messages.text("\u2028 and \0"), "conversation", "\u2028 and \0"),
         (b"", "", ""),
-    ],
-    ids=["quotation", "image", "document", "voice", "location", "contact", "sticker", "disappearing", "once", "timer",
-         "empty"],
-)  # fmt: skip
-async def test_contents_of_every_kind_arrive(
-    ana: Person, client: Neonize, content: bytes, kind: str, words: str
-) -> None:
-    """Wrapped ones arrive unwrapped."""
-    message = await client.event("Message", id=await ana.post(content))
-    assert (message["kind"], message["text"]) == (kind, words)
+    ):
+        message = await client.event("Message", id=await ana.post(content))
+        assert (message["kind"], message["text"]) == (kind, words)
 
 
 async def test_edits_revocations_and_reactions_name_their_message(ana: Person, client: Neonize) -> None:
@@ -250,6 +244,16 @@ async def test_a_service_that_is_away_comes_back(service: Service, ana: Person, 
     missed = await ana.write("meanwhile")
     await service.accept_connections()
     await client.event("Message", id=missed)
+
+
+async def test_a_service_that_never_answers_lets_the_client_wait(service: Service, tmp_path: Path) -> None:
+    """The dialled connection stands, and nothing comes on it."""
+    service.ignore_connections()
+    async with neonize(service, tmp_path / "wa.db") as client:
+        await service.ignored()
+        assert client.events == []
+        await service.accept_connections()
+        assert "dial" in (await client.event("ended"))["error"]
 
 
 async def test_another_device_takes_over(service: Service, client: Neonize) -> None:

@@ -14,7 +14,7 @@ from standins.whatsapp.server import Service
 
 Event = dict[str, Any]
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 20.0
 # A line may hold a long message.
 _LINE_LIMIT = 1 << 20
 

@@ -25,7 +25,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 
 Found = TypeVar("Found")
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 20.0
 _TESTS = Path(__file__).parents[2]
 
 
@@ -48,7 +48,7 @@ class Service:
         write_certificates(self._authority, self._leaf)
         self._root = KeyPair.random()
         self._server: Server | None = None
-        self._proxy = Proxy(HOST)
+        self._proxy = Proxy(HOST, self._changed)
         self._change = asyncio.Event()
         self._people: dict[str, Person] = {}
         self._held: list[Node] = []
@@ -180,12 +180,22 @@ class Service:
         self.refusal = failure(reason, **attributes)
         await self.drop()
 
+    def ignore_connections(self) -> None:
+        """Let the next connections hang: they are made, and nothing ever comes; until they are accepted again."""
+        self._proxy.mute = True
+
+    async def ignored(self) -> None:
+        """Wait until a connection hangs."""
+        await self.until(lambda: self._proxy.unanswered, "a connection to ignore")
+
     async def refuse_connections(self) -> None:
         """Vanish: connections are cut, and refused from now on."""
         await self._proxy.close()
 
     async def accept_connections(self) -> None:
         """Come back on the same port."""
+        self._proxy.mute = False
+        await self._proxy.close()
         await self._proxy.open(self._port)
 
     # What people and the stand-in's other parts are for
@@ -268,16 +278,19 @@ class Service:
         if self.refusal is not None:
             await connection.end(self.refusal)
             return
-        waiting = tuple(self.unreceipted.values())
         success: dict[str, Attribute] = {"t": now_s(), "lid": self.linked.lid_jid, "creation": 1, "props": 1}
         await connection.send(Node("success", {**success, "companion_enc_static": "x", "location": "x"}))
-        connection.logged_in = True
-        if waiting:
-            counts = {"count": len(waiting), "message": len(waiting), "receipt": 0, "notification": 0, "appdata": 0}
+        if waiting := len(self.unreceipted):
+            counts = {"count": waiting, "message": waiting, "receipt": 0, "notification": 0, "appdata": 0}
             await connection.send(Node("ib", {"from": answers.SERVER}, (Node("offline_preview", counts),)))
-            for message in waiting:
+        brought: set[str] = set()
+        # More may be written meanwhile; whatever comes after the last look is brought at once, and none overtakes.
+        while rest := [message for name, message in self.unreceipted.items() if name not in brought]:
+            for message in rest:
+                brought.add(message.get("id"))
                 await connection.send(Node("message", {**message.attributes, "offline": "1"}, message.content))
-        await connection.send(Node("ib", {"from": answers.SERVER}, (Node("offline", {"count": len(waiting)}),)))
+        connection.logged_in = True
+        await connection.send(Node("ib", {"from": answers.SERVER}, (Node("offline", {"count": len(brought)}),)))
 
     async def _take(self, connection: Connection, node: Node) -> None:
         match node.tag:
