@@ -65,6 +65,18 @@ async def test_we_write_first(service: Service, ana: Person, client: Neonize) ->
     assert ana.unread == []
 
 
+async def test_a_conversation_may_begin_with_a_one_time_key(service: Service, ana: Person, client: Neonize) -> None:
+    """The client leaves keys at the service, and more when it hears that few are left; each is used once."""
+    service.hands_out_one_time_keys = True
+    left = len(service.one_time_keys)
+    assert (await client.event("Message", id=await ana.write("hello")))["text"] == "hello"
+    assert len(service.one_time_keys) == left - 1
+    await client.do("send", to=_PHONE, text="hello to you")
+    assert (await ana.reply()).text == "hello to you"
+    await service.use_up_one_time_keys()
+    await service.until(lambda: service.one_time_keys, "more keys")
+
+
 async def test_conversations_keep_their_keys_apart(service: Service, ana: Person, client: Neonize) -> None:
     """Two clients in turn, and two answers to each of their messages."""
     ben = service.person("628222222222", "55511111111", "Ben")

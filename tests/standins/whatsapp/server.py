@@ -19,7 +19,7 @@ from standins.whatsapp.moments import now_s
 from standins.whatsapp.pairing_codes import TAG, CodeLink
 from standins.whatsapp.people import OwnPhone, Person, Shown
 from standins.whatsapp.proxy import Proxy
-from standins.whatsapp.sessions import Encrypted
+from standins.whatsapp.sessions import Encrypted, OneTimeKey
 from standins.whatsapp.store import LID, PHONE, Account, write_blank, write_paired
 from websockets.asyncio.server import Server, ServerConnection, serve
 
@@ -66,6 +66,9 @@ class Service:
         self.silent: set[str] = set()
         # What the next logins get instead of success.
         self.refusal: Node | None = None
+        # Keys that the client has left for people who write to it first, and whether those get them.
+        self.one_time_keys: list[OneTimeKey] = []
+        self.hands_out_one_time_keys = False
         # How often wrong characters were typed on a phone.
         self.wrong_codes = 0
         # How many codes a client that wants to be linked may show.
@@ -145,6 +148,12 @@ class Service:
         """The other places that the client wanted to reach, in vain."""
         return list(self._proxy.refused)
 
+    async def use_up_one_time_keys(self) -> None:
+        """Let strangers take every key that is left, and tell the client."""
+        self.one_time_keys.clear()
+        head: dict[str, Attribute] = {"id": "few-1", "from": answers.SERVER, "type": "encrypt", "t": now_s()}
+        await self.send(Node("notification", head, (Node("count", {"value": 0}),)))
+
     async def release(self) -> None:
         """Send the acknowledgements that were held."""
         held, self._held = self._held, []
@@ -204,6 +213,10 @@ class Service:
     def linked(self) -> Account:
         assert self.account is not None, "no device is linked to the account: `paired` or `link` comes first"
         return self.account
+
+    def one_time_key(self) -> OneTimeKey | None:
+        """Use up one of the keys that the client has left here, if people are to use them and there is any."""
+        return self.one_time_keys.pop(0) if self.hands_out_one_time_keys and self.one_time_keys else None
 
     async def deliver(self, message: Node) -> None:
         """Bring a message, and again after a reconnection until it is receipted."""
@@ -313,8 +326,10 @@ class Service:
             return
         # The last question of a login.
         connection.ready |= question.get("xmlns") == "passive"
+        if question.get("xmlns") == "encrypt" and (left := question.child("list")) is not None:
+            self.one_time_keys += answers.one_time_keys(left)
         step = question.child(TAG)
-        content = answers.answer(question, self._people, self.account)
+        content = answers.answer(question, self._people, self.account, len(self.one_time_keys))
         if step is not None and step.get("stage") == "companion_hello":
             self._code_link = CodeLink(connection, step)
             content = self._code_link.reference()
