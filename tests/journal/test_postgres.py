@@ -113,7 +113,7 @@ async def test_a_user_without_a_schema_is_told_what_to_grant(node: Node) -> None
 
 async def test_a_name_that_lives_is_refused(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two daemons of one name would break each other's leases."""
-    monkeypatch.setattr("engine.journal.postgres._NAME_S", 0.2)
+    monkeypatch.setattr("engine.journal.requirements._NAME_S", 0.2)
     await node("a")
     with pytest.raises(ConfigurationError, match='another daemon on this database calls itself "a"'):
         await node("a")
