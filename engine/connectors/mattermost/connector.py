@@ -35,6 +35,7 @@ from engine.core.deliveries import (
     Fault,
     FollowUp,
     Found,
+    Media,
     Outcome,
     Reconciled,
     Rejected,
@@ -151,6 +152,8 @@ class Mattermost:
         match claimed.body:
             case Acknowledgement():
                 return Rejected(Fault.PERMANENT, "kind", "Mattermost cannot carry an acknowledgement to a client")
+            case Media():
+                return Rejected(Fault.PERMANENT, "kind", "files go by a destination of their own")
             case Revision(escalation=escalation):
                 return await self._edit(claimed, escalation)
             case Escalation() | FollowUp() | Copy() as body:
