@@ -115,6 +115,16 @@ class OnCallSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """The files that clients send."""
+
+    # Whether they are fetched for the engineers.
+    fetch: bool
+    # The largest one.
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class RetentionSettings:
     """How long the journal keeps things."""
 
@@ -173,6 +183,7 @@ class Settings:
     mattermost: MattermostSettings | None
     oncall: OnCallSettings
     manners: Manners
+    media: MediaSettings
     retention: RetentionSettings
     limits: Limits
     retry: RetrySettings

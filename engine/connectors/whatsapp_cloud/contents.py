@@ -65,7 +65,10 @@ def _media(kind: str) -> Callable[[Json], Content | None]:
             return None
         voice = kind == "audio" and part.get("voice") is True
         attachment = Attachment(
-            "voice" if voice else kind, word(part, "mime_type") or None, text(part, "filename") or None
+            "voice" if voice else kind,
+            word(part, "mime_type") or None,
+            text(part, "filename") or None,
+            reference=word(part, "id") or None,
         )
         return Content(text(part, "caption"), (attachment,))
 
