@@ -91,32 +91,34 @@ _MESSAGES = {
     "image": (
         "image",
         {"caption": "this error", "mime_type": "image/jpeg", "id": "1"},
-        Message("wamid.A", "this error", attachments=(Attachment("image", "image/jpeg"),)),
+        Message("wamid.A", "this error", attachments=(Attachment("image", "image/jpeg", reference="1"),)),
     ),
     "video": (
         "video",
         {"mime_type": "video/mp4", "id": "1"},
-        Message("wamid.A", "", attachments=(Attachment("video", "video/mp4"),)),
+        Message("wamid.A", "", attachments=(Attachment("video", "video/mp4", reference="1"),)),
     ),
     "document": (
         "document",
         {"caption": "the invoice", "filename": "May.pdf", "mime_type": "application/pdf", "id": "1"},
-        Message("wamid.A", "the invoice", attachments=(Attachment("document", "application/pdf", "May.pdf"),)),
+        Message(
+            "wamid.A", "the invoice", attachments=(Attachment("document", "application/pdf", "May.pdf", reference="1"),)
+        ),
     ),
     "audio": (
         "audio",
         {"mime_type": "audio/mpeg", "id": "1"},
-        Message("wamid.A", "", attachments=(Attachment("audio", "audio/mpeg"),)),
+        Message("wamid.A", "", attachments=(Attachment("audio", "audio/mpeg", reference="1"),)),
     ),
     "voice": (
         "audio",
         {"mime_type": "audio/ogg", "id": "1", "voice": True},
-        Message("wamid.A", "", attachments=(Attachment("voice", "audio/ogg"),)),
+        Message("wamid.A", "", attachments=(Attachment("voice", "audio/ogg", reference="1"),)),
     ),
     "sticker": (
         "sticker",
         {"mime_type": "image/webp", "id": "1"},
-        Message("wamid.A", "", attachments=(Attachment("sticker", "image/webp"),)),
+        Message("wamid.A", "", attachments=(Attachment("sticker", "image/webp", reference="1"),)),
     ),
     "location": (
         "location",
