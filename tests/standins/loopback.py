@@ -164,10 +164,9 @@ class Loopback:
             return True
         if fault.do.startswith(("half", "unmeasured")):
             written = _written(answer)
+            unmeasured = re.sub(rb"content-length: \d+\r\n", b"", written, count=1)
             half = written[: len(written) - len(written) // 2]
-            writer.write(
-                half if fault.do.startswith("half") else re.sub(rb"content-length: \d+\r\n", b"", written, count=1)
-            )
+            writer.write(half if fault.do.startswith("half") else unmeasured)
             await writer.drain()
         if fault.do.startswith("hang"):
             await asyncio.Event().wait()
