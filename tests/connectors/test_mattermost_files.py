@@ -88,7 +88,6 @@ async def _setting(max_bytes: int = 5000, timeout_s: float = 2, **switches: Any)
             yield setting
         finally:
             await files.close()
-            await posts.close()
 
 
 def _instead(why: str, told: str = "") -> str:

@@ -48,9 +48,10 @@ class Files:
         """Nothing to open: connections are made when they are needed."""
 
     async def close(self) -> None:
-        """Drop the sources' connections. Idempotent."""
+        """Drop all connections that were used. Idempotent."""
         for source in self._sources.values():
             await source.close()
+        await self._mattermost.close()
 
     async def send(self, claimed: Claimed) -> Outcome:
         """Fetch a file and reply with it, or with the reason why there is none."""
