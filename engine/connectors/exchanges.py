@@ -179,16 +179,17 @@ class Session:
             return broken(self._network, error)
 
     def _own(self, address: str, hosts: Sequence[str]) -> httpx.URL | None:
-        try:
-            url = self._base.join(address)
-        except httpx.InvalidURL:
-            return None
         base = self._base
+        try:
+            url = base.join(address)
+            host = url.host
+        except (httpx.InvalidURL, ValueError):  # ValueError: a host that is no name in Unicode either
+            return None
         if url.userinfo:
             return None
-        if (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port):
+        if (url.scheme, host, url.port) == (base.scheme, base.host, base.port):
             return url
-        known = any(url.host == host or url.host.endswith(f".{host}") for host in hosts)
+        known = any(host == own or host.endswith(f".{own}") for own in hosts)
         return url if known and url.scheme == "https" and url.port is None else None
 
 

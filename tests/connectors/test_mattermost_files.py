@@ -71,7 +71,7 @@ class _Setting:
 
 
 @asynccontextmanager
-async def _setting(max_bytes: int = 5000, timeout_s: float = 2, **switches: Any) -> AsyncIterator[_Setting]:
+async def _setting(max_bytes: int = 5000, timeout_s: float = 5, **switches: Any) -> AsyncIterator[_Setting]:
     clock, source = SetClock(), _Source()
     server = standin.Mattermost(now=clock.now, switches=standin.Switches(**switches))
     async with serving(server) as loopback:
@@ -174,7 +174,7 @@ async def test_asks_again_for_what_may_yet_come_and_not_forever() -> None:
 
 async def test_a_source_that_does_not_come_back_is_left() -> None:
     """The attempt ends before its lease does."""
-    async with _setting(timeout_s=0.2) as setting:
+    async with _setting(timeout_s=1) as setting:
         setting.source.hangs = True
         assert await setting.send() == Rejected(Fault.TRANSIENT, "no-answer", "the file did not come in time")
 
@@ -203,7 +203,7 @@ async def test_a_source_that_does_not_come_back_is_left() -> None:
 )
 async def test_a_server_that_does_not_take_the_file(fault: dict[str, Any], said: str | None) -> None:
     """Refused for good: the reply says so. In trouble: again later; an upload without a post is shown to nobody."""
-    async with _setting(timeout_s=0.3) as setting:
+    async with _setting(timeout_s=1 if fault.get("do") == "hang_after" else 5) as setting:
         setting.loopback.fail(_UPLOAD, **fault)
         outcome = await setting.send()
         if said is None:
@@ -252,7 +252,7 @@ async def test_a_channel_that_is_gone_is_an_administrators_matter() -> None:
 @pytest.mark.parametrize("do", ["cut_after", "hang_after"])
 async def test_says_it_once_when_the_answer_is_lost(do: str) -> None:
     """The reply is found by its delivery, however long ago it was; without one it is said again."""
-    async with _setting(timeout_s=0.3) as setting:
+    async with _setting(timeout_s=1 if do == "hang_after" else 5) as setting:
         setting.loopback.fail(_POST, do)
         assert isinstance(await setting.send(), Unknown)
         setting.clock.advance(minutes=5)
@@ -273,7 +273,7 @@ async def test_does_not_trust_in_the_servers_memory_of_keys() -> None:
 
 async def test_a_server_that_is_slow_with_the_first_question_ends_the_attempt() -> None:
     """Before anything was said that is certain."""
-    async with _setting(timeout_s=0.3) as setting:
+    async with _setting(timeout_s=1) as setting:
         setting.posts.server._bot = None
         setting.loopback.fail("GET /api/v4/users/me", "hang_before")
         outcome = await setting.send()

@@ -8,7 +8,7 @@ a file whose post never came about stays on the server, where nobody sees it.
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, assert_never
 
 from loguru import logger
 
@@ -71,6 +71,8 @@ class Files:
                 outcome = await self._mattermost.attach(claimed, taken, ())
             case str():
                 outcome = await self._mattermost.attach(claimed, media.caption(body), (taken,))
+            case _:
+                assert_never(taken)
         if outcome == Sent(""):
             logger.bind(delivery=claimed.id, ticket=claimed.ticket_id).warning("the thread of a file is gone")
         return outcome
