@@ -11,14 +11,15 @@ from typing import assert_never
 from engine.connectors import twilio
 from engine.connectors.console import Console
 from engine.connectors.http import HttpConnector
-from engine.connectors.mattermost import Mattermost
+from engine.connectors.mattermost import Files, Mattermost
 from engine.connectors.twilio import Account, Timing, Twilio
-from engine.connectors.whatsapp_cloud import Number, Template, WhatsAppCloud
+from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
+from engine.core import media
 from engine.core.deliveries import Claimed, DeliveryKind, Policy
 from engine.journal.journals import Store
 from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
-from engine.ports import Clock, Connector, Listener, Webhook
+from engine.ports import Clock, Connector, Listener, MediaSource, Webhook
 from engine.relay import Destination
 from engine.settings import (
     ConsoleSettings,
@@ -35,6 +36,12 @@ ESCALATE_TO = "mattermost"
 _ACKNOWLEDGE_WITHIN = timedelta(hours=24)
 # How many deliveries may be under way to one destination.
 _AT_ONCE = 16
+# The clients' files. Each under way is in memory, and costs several requests to a server that counts them.
+FILES = media.carrier(ESCALATE_TO)
+_FILES_AT_ONCE = 2
+_REQUESTS_OF_A_FILE = 4
+# A file whose post never came about is given up after so long.
+_ATTACH_WITHIN = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class Connectors:
     webhooks: dict[str, Webhook] = field(default_factory=dict)
     events: dict[str, Webhook] = field(default_factory=dict)
     listeners: dict[str, Listener] = field(default_factory=dict)
+    # Where the files of clients are, by the connector that they came by; empty unless they are to be fetched.
+    media: dict[str, MediaSource] = field(default_factory=dict)
 
 
 def store(settings: Settings, clock: Clock) -> Store:
@@ -65,6 +74,12 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
             case WhatsAppCloudSettings():
                 cloud = WhatsAppCloud(chosen.name, _number(chosen), clock)
                 made.destinations[chosen.name] = made.webhooks[chosen.name] = cloud
+                if settings.media.fetch:
+                    made.media[chosen.name] = CloudMedia(
+                        api_url=chosen.api_url,
+                        api_version=chosen.api_version,
+                        access_token=chosen.access_token.reveal(),
+                    )
             case TwilioSettings():
                 sender = _twilio(chosen, clock)
                 made.destinations[chosen.name] = made.webhooks[chosen.name] = made.listeners[chosen.name] = sender
@@ -75,10 +90,13 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
             case _:
                 assert_never(chosen)
     if (chat := settings.mattermost) is None:
-        made.destinations[ESCALATE_TO] = Console(ESCALATE_TO, show)
+        made.destinations[ESCALATE_TO], made.destinations[FILES] = Console(ESCALATE_TO, show), Console(FILES, show)
     else:
         token = chat.token.reveal()
-        made.destinations[ESCALATE_TO] = Mattermost(ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock)
+        posts = Mattermost(ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock)
+        made.destinations[ESCALATE_TO] = posts
+        # Also while files are not fetched: what was ordered before is answered in its thread.
+        made.destinations[FILES] = Files(posts, made.media, max_bytes=settings.media.max_bytes, clock=clock)
     return made
 
 
@@ -112,12 +130,17 @@ def destination(connector: Connector, settings: Settings, is_open: Callable[[], 
     """How a connector's deliveries are treated; `is_open`: they may leave from this node."""
     retry = settings.retry
     policy = Policy(base=retry.base, cap=retry.cap, in_doubt=retry.in_doubt, in_doubt_wait=retry.in_doubt_wait)
-    acknowledgements = replace(policy, give_up_after=_ACKNOWLEDGE_WITHIN)
+    policies = {
+        DeliveryKind.ACKNOWLEDGEMENT: replace(policy, give_up_after=_ACKNOWLEDGE_WITHIN),
+        DeliveryKind.MEDIA: replace(policy, give_up_after=_ATTACH_WITHIN),
+    }
+    files = connector.name == FILES
+    rate = settings.limits.per_second(ESCALATE_TO) / _REQUESTS_OF_A_FILE if files else None
     return Destination(
         connector,
-        per_second=settings.limits.per_second(connector.name),
-        at_once=_AT_ONCE,
-        policies={DeliveryKind.ACKNOWLEDGEMENT: acknowledgements},
+        per_second=rate or settings.limits.per_second(connector.name),
+        at_once=_FILES_AT_ONCE if files else _AT_ONCE,
+        policies=policies,
         default_policy=policy,
         is_open=is_open,
     )

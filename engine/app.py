@@ -115,7 +115,7 @@ class Engine:
         )
         override = settings.mattermost.channel_override if settings.mattermost else None
         oncall = StaticOnCall(settings.oncall.mention)
-        routing = Routing(ESCALATE_TO, override, oncall, self._switch.paused, settings.manners)
+        routing = Routing(ESCALATE_TO, override, oncall, self._switch.paused, settings.manners, made.media)
         self._pipeline = Pipeline(
             self._journal,
             self._reloader.current,

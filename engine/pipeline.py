@@ -6,7 +6,7 @@ decides nothing itself and talks to no network.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import perf_counter
@@ -92,6 +92,8 @@ class Routing:
     oncall: OnCall
     paused: Callable[[], bool]
     manners: Manners = field(default_factory=Manners)
+    # The connectors whose clients' files are fetched.
+    media_of: Collection[str] = ()
 
 
 class Pipeline:
@@ -208,6 +210,7 @@ class Pipeline:
             held=message.held_until is not None and now < message.held_until,
             quiet=manners.quiet_at(now),
             late_after=manners.late_after,
+            fetch_media=message.inbound.connector in self._routing.media_of,
             mention=self._routing.oncall.mention(),
             escalate_to=self._routing.escalate_to,
             channel_override=self._routing.channel_override,

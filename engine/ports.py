@@ -19,10 +19,13 @@ from engine.core.deliveries import (
     NewDelivery,
     Outcome,
     Reconciled,
+    Rejected,
     Settlement,
+    Unknown,
 )
 from engine.core.events import Inbound, Receipt, Signal
 from engine.core.incidents import Incident, IncidentStatus
+from engine.core.media import Fetched
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
 from engine.core.publications import NodeReport, Publication, Published
@@ -383,6 +386,23 @@ class Listener(Protocol):
         JournalUnavailable (Overloaded included) while that cannot be done: the same is offered again after a pause, and
         nothing else is taken meanwhile.
         """
+        ...
+
+
+class MediaSource(Protocol):
+    """Where a network keeps the files that clients sent by one connector."""
+
+    async def fetch(self, reference: str, limit: int) -> Fetched | Rejected | Unknown:
+        """The file behind an attachment's reference, read no further than `limit` bytes. Asking changes nothing there.
+
+        What is larger is refused with the code `too-large`, what the network no longer has with `gone`. Nothing of a
+        file is opened, and our token goes to the network's own hosts alone. Never raises for anything that a network
+        can do.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close within five seconds. Idempotent."""
         ...
 
 

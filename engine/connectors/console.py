@@ -15,6 +15,7 @@ from engine.core.deliveries import (
     Fault,
     FollowUp,
     Found,
+    Media,
     Outcome,
     Reconciled,
     Rejected,
@@ -68,14 +69,15 @@ def shown(body: Body) -> str:
             return f"WhatsApp → {mask_phone(body.peer)}: {body.text}"
         case Escalation():
             return f"Mattermost ~{body.channel}: {_post(body)}"
-        case FollowUp(ticket_id=""):
-            return f"Mattermost ~{body.channel}: {plain(body.body)}"
         case FollowUp():
-            return f"Mattermost ~{body.channel}, in the thread of {body.ticket_id}: {plain(body.body)}"
+            where = f", in the thread of {body.ticket_id}" if body.ticket_id else ""
+            return f"Mattermost ~{body.channel}{where}: {plain(body.body)}"
         case Revision():
             return f"Mattermost ~{body.escalation.channel}, the post now reads: {_post(body.escalation)}"
         case Copy():
             return f"Mattermost ~{body.escalation.channel}, a copy: {_post(body.escalation)}"
+        case Media():
+            return f"Mattermost ~{body.channel}, in the thread of {body.ticket_id}: a file of kind {body.kind}"
         case _:
             assert_never(body)
 

@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -74,6 +74,15 @@ class Reply:
         except (ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file, read to its end and no further than allowed."""
+
+    content: bytes
+    # Lower case, without parameters; empty when the network did not tell.
+    media_type: str
 
 
 # What comes of an exchange.
@@ -150,14 +159,79 @@ class Session:
             return Unknown(f"{self._network} did not answer within {self._timeout_s:g} s")
         except httpx.HTTPError as error:
             return broken(self._network, error)
-        date = _instant(answer.headers.get("Date", ""))
-        return Reply(
-            status=answer.status_code,
-            body=answer.content,
-            retry_after=retry_after(answer.headers.get("Retry-After", ""), date),
-            date=date,
-            request_id=answer.headers.get("X-Request-Id", "")[:64],
-        )
+        return _reply(answer, answer.content)
+
+    async def upload(self, path: str, form: Mapping[str, str], field: str, file: tuple[str, bytes, str]) -> Exchange:
+        """Send a file (name, content, type) as a page's form would (RFC 7578); otherwise as `exchange`."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self.open().post(path.lstrip("/"), data=dict(form), files={field: file})
+        except TimeoutError:
+            return Unknown(f"{self._network} did not take the file within {self._timeout_s:g} s")
+        except httpx.HTTPError as error:
+            return broken(self._network, error)
+        return _reply(answer, answer.content)
+
+    async def download(self, address: str, limit: int, hosts: Sequence[str] = ()) -> Download | Exchange:
+        """Read a file of at most `limit` bytes; a longer one is `too-large` as soon as that shows.
+
+        The token is shown, so the address must be at the network's own origin, or by https at one of `hosts` or below
+        it. An answer outside 2xx comes back without its body. As a file says how it is packed and unpacked it may have
+        any size, it is only taken as it is.
+        """
+        url = self._own(address, hosts)
+        if url is None:
+            return Rejected(Fault.PERMANENT, "host", f"{self._network} points to a host that is not its own")
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self.open().stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer,
+            ):
+                return await _content(answer, limit, self._network) if answer.is_success else _reply(answer, b"")
+        except TimeoutError:
+            return Unknown(f"{self._network} did not give the file within {self._timeout_s:g} s")
+        except httpx.HTTPError as error:
+            return broken(self._network, error)
+
+    def _own(self, address: str, hosts: Sequence[str]) -> httpx.URL | None:
+        base = self._base
+        try:
+            url = base.join(address)
+            host = url.host
+        except (httpx.InvalidURL, ValueError):  # ValueError: a host that is no name in Unicode either
+            return None
+        if url.userinfo:
+            return None
+        if (url.scheme, host, url.port) == (base.scheme, base.host, base.port):
+            return url
+        known = any(host == own or host.endswith(f".{own}") for own in hosts)
+        return url if known and url.scheme == "https" and url.port is None else None
+
+
+async def _content(answer: httpx.Response, limit: int, network: str) -> Download | Rejected:
+    too_large = Rejected(Fault.PERMANENT, "too-large", f"the file is larger than {limit} bytes")
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return Rejected(Fault.TRANSIENT, "packed", f"{network} packs the file although it was asked not to")
+    told = answer.headers.get("Content-Length", "")
+    if told.isascii() and told.isdigit() and int(told[:18]) > limit:
+        return too_large
+    read = bytearray()
+    async for chunk in answer.aiter_raw():
+        read += chunk
+        if len(read) > limit:
+            return too_large
+    return Download(bytes(read), answer.headers.get("Content-Type", "").partition(";")[0].strip().lower())
+
+
+def _reply(answer: httpx.Response, body: bytes) -> Reply:
+    date = _instant(answer.headers.get("Date", ""))
+    return Reply(
+        status=answer.status_code,
+        body=body,
+        retry_after=retry_after(answer.headers.get("Retry-After", ""), date),
+        date=date,
+        request_id=answer.headers.get("X-Request-Id", "")[:64],
+    )
 
 
 def broken(network: str, error: httpx.HTTPError) -> Rejected | Unknown:

@@ -25,7 +25,17 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError, PydanticSerializationError
 
 from engine.core.decisions import Decision, NotMatched
-from engine.core.deliveries import Acknowledgement, Body, Copy, DeliveryKind, Escalation, FollowUp, Revision, kind_of
+from engine.core.deliveries import (
+    Acknowledgement,
+    Body,
+    Copy,
+    DeliveryKind,
+    Escalation,
+    FollowUp,
+    Media,
+    Revision,
+    kind_of,
+)
 from engine.core.errors import InvalidEvent
 from engine.core.events import Attachment, Client, Event, Inbound, Message
 from engine.core.incidents import Incident
@@ -249,6 +259,7 @@ _BODIES: Mapping[DeliveryKind, TypeAdapter[Any]] = {
     DeliveryKind.FOLLOW_UP: TypeAdapter(FollowUp),
     DeliveryKind.REVISION: TypeAdapter(Revision),
     DeliveryKind.COPY: TypeAdapter(Copy),
+    DeliveryKind.MEDIA: TypeAdapter(Media),
 }
 
 
@@ -271,6 +282,13 @@ def load_body(kind: DeliveryKind, written: str) -> Body:
     """The inverse of `dump_body`."""
     loaded: Body = _BODIES[kind].validate_json(written)
     return loaded
+
+
+def shown_body(written: str) -> Json:
+    """The delivery row's text as operators see it: where a network keeps a file is shown to nobody."""
+    body: Json = json.loads(written)
+    body.pop("reference", None)
+    return body
 
 
 def _dump(adapter: TypeAdapter[Any], value: Any) -> str:

@@ -26,6 +26,8 @@ class DeliveryKind(StrEnum):
     REVISION = "revision"
     # The root post once more, for the readers of a further channel.
     COPY = "copy"
+    # A file of the client's, in the post's thread.
+    MEDIA = "media"
 
 
 class DeliveryState(StrEnum):
@@ -100,7 +102,27 @@ class Copy:
     escalation: Escalation
 
 
-Body = Acknowledgement | Escalation | FollowUp | Revision | Copy
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A file that came with a message, for the thread of the incident's post. The file itself is never kept: it is
+    fetched from the client's network when the delivery is due.
+    """
+
+    channel: str
+    team: str | None
+    ticket_id: str
+    # The connector that the message came by.
+    connector: str
+    # Where the network keeps it, in that connector's own terms.
+    reference: str
+    # As in `events.Attachment`, and as the network told them.
+    kind: str
+    name: str | None = None
+    media_type: str | None = None
+    size_bytes: int | None = None
+
+
+Body = Acknowledgement | Escalation | FollowUp | Revision | Copy | Media
 
 
 def kind_of(body: Body) -> DeliveryKind:
@@ -116,6 +138,8 @@ def kind_of(body: Body) -> DeliveryKind:
             return DeliveryKind.REVISION
         case Copy():
             return DeliveryKind.COPY
+        case Media():
+            return DeliveryKind.MEDIA
         case _:
             assert_never(body)
 
@@ -340,6 +364,8 @@ def with_ticket(body: Body, ticket_id: str) -> Body:
             return Revision(_escalation_with_ticket(body.escalation, ticket_id))
         case Copy():
             return Copy(_escalation_with_ticket(body.escalation, ticket_id))
+        case Media():
+            return replace(body, ticket_id=ticket_id)
         case _:
             assert_never(body)
 

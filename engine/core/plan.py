@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from engine.core import variables
+from engine.core import media, variables
 from engine.core.decisions import Decision
 from engine.core.deliveries import (
     Acknowledgement,
@@ -19,6 +19,7 @@ from engine.core.deliveries import (
     Copy,
     Escalation,
     FollowUp,
+    Media,
     NewDelivery,
     Revision,
     kind_of,
@@ -82,6 +83,8 @@ class Circumstances:
     quiet: bool = field(default=False, kw_only=True)
     # A message that was sent so long before it was accepted is late; None: none ever is.
     late_after: timedelta | None = field(default=None, kw_only=True)
+    # The files of this conversation are fetched for the thread.
+    fetch_media: bool = field(default=False, kw_only=True)
     # How the post calls whoever is on call, e.g. "@oncall".
     mention: str
     # The connector that reaches the engineers, e.g. "mattermost".
@@ -166,7 +169,8 @@ def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: 
     after = _opened(step) if before is None else _joined(step, before)
     shown = _variables(step)
     posts = _posts(step, after, shown)
-    bodies = (*_acknowledgements(step, after, shown), *posts, *_copies(step, after, shown, posts))
+    copies = _copies(step, after, shown, posts)
+    bodies: tuple[Body, ...] = (*_acknowledgements(step, after, shown), *posts, *copies, *_files(step, after))
     if before is not None:
         bodies = tuple(with_ticket(body, before.ticket_id) for body in bodies)
     key = message_key(inbound)
@@ -207,10 +211,16 @@ def message_key(inbound: Inbound) -> str:
 
 
 def delivery_id(key: str, body: Body) -> str:
-    """The same for the same message, kind and, of copies, channel, so that planning a message twice can never say
-    anything twice.
+    """The same for the same message, kind and, of copies, channel, or, of files, file, so that planning a message twice
+    can never say anything twice.
     """
-    where = f"-{body.escalation.channel}" if isinstance(body, Copy) else ""
+    match body:
+        case Copy(escalation=escalation):
+            where = f"-{escalation.channel}"
+        case Media():
+            where = f"-{media.digest(body)}"
+        case _:
+            where = ""
     return f"{key}-{kind_of(body)}{where}"
 
 
@@ -393,6 +403,16 @@ def _copies(
         yield Copy(Escalation(channel, team, title, text, after.tags, after.priority, after.ticket_id))
 
 
+def _files(step: _Step, after: Incident) -> Iterator[Media]:
+    """What is fetched for the thread: nothing while there is none."""
+    if not step.circumstances.fetch_media or not after.escalated:
+        return
+    channel, team = after.mattermost_channel, after.mattermost_team
+    for one in media.wanted(step.inbound.event.message):
+        facts = one.kind, one.name, one.media_type, one.size_bytes
+        yield Media(channel, team, after.ticket_id, step.inbound.connector, one.reference or "", *facts)
+
+
 def _mention(step: _Step) -> str:
     return step.decision.mention or step.circumstances.mention
 
@@ -415,6 +435,9 @@ def _delivery(step: _Step, key: str, body: Body) -> NewDelivery:
     elif isinstance(body, Copy):
         # Apart from the thread and from each other, so that a channel nobody let us into holds nothing up.
         lane = f"copy:{body.escalation.channel}:{conversation}"
+    elif isinstance(body, Media):
+        # Apart from the thread, so that a slow download holds no reply up.
+        lane, destination = f"media:{conversation}", media.carrier(circumstances.escalate_to)
     else:
         lane = f"escalate:{conversation}"
     return NewDelivery(delivery_id(key, body), lane, destination, body, circumstances.accepted_at)

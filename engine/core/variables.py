@@ -72,14 +72,15 @@ def _attachment(attachment: Attachment) -> str:
     facts = (
         clean_line(attachment.media_type or "", NAME_LIMIT),
         "" if attachment.seconds is None else f"{attachment.seconds} s",
-        "" if attachment.size_bytes is None else _size(attachment.size_bytes),
+        "" if attachment.size_bytes is None else size(attachment.size_bytes),
     )
     told = ", ".join(filter(None, facts))
     kind = clean_line(attachment.kind, NAME_LIMIT)
     return quote(" ".join(filter(None, (kind, named, f"({told})" if told else ""))))
 
 
-def _size(size_bytes: int) -> str:
+def size(size_bytes: int) -> str:
+    """A number of bytes as people say it, e.g. "1.2 MB"."""
     return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= _MEGABYTE else f"{max(1, round(size_bytes / 1e3))} kB"
 
 

@@ -177,7 +177,7 @@ def _told(database: Database, one: _Conversation) -> Json:
                 "destination": destination,
                 "createdAt": _written(created_at),
                 "sentAt": _written(sent_at),
-                "body": None if body is None else json.loads(body),
+                "body": None if body is None else contracts.shown_body(body),
                 "error": error,
             }
             for delivery_id, _, _, kind, state, destination, _, body, created_at, sent_at, error in _deliveries(

@@ -24,6 +24,7 @@ from engine.settings.values import (
     HttpSettings,
     Limits,
     MattermostSettings,
+    MediaSettings,
     OnCallSettings,
     PostgresSettings,
     RetentionSettings,
@@ -48,6 +49,7 @@ _KEYS = (
     "mattermost",
     "oncall",
     "manners",
+    "media",
     "retention",
     "limits",
     "retry",
@@ -80,6 +82,8 @@ _DIGITS = re.compile(r"[0-9]{1,32}", re.ASCII)
 _VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}", re.ASCII)
 _API_URL = "https://graph.facebook.com"
 _API_VERSION = "v23.0"
+# WhatsApp's limit for a document.
+_MOST_MEDIA_BYTES = 100 * 1024 * 1024
 # Meta's limit for one number (the vendor's page on throughput).
 _CLOUD_PER_SECOND = 80.0
 _ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII)
@@ -120,6 +124,7 @@ def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
         mattermost=_mattermost(top, environment, vault),
         oncall=_oncall(top),
         manners=_manners(top),
+        media=_media(top),
         retention=RetentionSettings(
             text=retention.span("text", timedelta(days=30)), metadata=retention.span("metadata", timedelta(days=400))
         ),
@@ -178,6 +183,14 @@ def _manners(top: Section) -> Manners:
         hold=section.span("hold", usual.hold),
         quiet_hours=quiet_hours,
     )
+
+
+def _media(top: Section) -> MediaSettings:
+    section = top.part("media").only("fetch", "max_bytes")
+    fetch, max_bytes = section.switch("fetch", default=False), section.size("max_bytes", 10 * 1024 * 1024)
+    if max_bytes > _MOST_MEDIA_BYTES:
+        section.fault("max_bytes", VALUE, '"max_bytes" is at most 100 MiB: a file is in memory while it is under way')
+    return MediaSettings(fetch, max_bytes)
 
 
 def _http(top: Section, base: Path) -> HttpSettings:

@@ -163,6 +163,16 @@ class OnCallSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """The files that clients send."""
+
+    # Whether they are fetched for the engineers.
+    fetch: bool
+    # The largest one.
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class RetentionSettings:
     """How long the journal keeps things."""
 
@@ -221,6 +231,7 @@ class Settings:
     mattermost: MattermostSettings | None
     oncall: OnCallSettings
     manners: Manners
+    media: MediaSettings
     retention: RetentionSettings
     limits: Limits
     retry: RetrySettings

@@ -10,14 +10,14 @@ import pytest
 from loguru import logger
 from standins import graph, twilio
 from standins import mattermost as chat
-from standins.claims import ACKNOWLEDGEMENT, PHONE, claim, escalation, follow_up, revision
-from standins.loopback import Loopback, Network, serving
+from standins.claims import ACKNOWLEDGEMENT, PHONE, claim, escalation, follow_up, media, revision
+from standins.loopback import Answer, Loopback, Network, Request, serving
 from standins.parts import START, SetClock
 
 from engine.connectors.console import Console
-from engine.connectors.mattermost import Mattermost
+from engine.connectors.mattermost import Files, Mattermost
 from engine.connectors.twilio import Account, Timing, Twilio
-from engine.connectors.whatsapp_cloud import Number, Template, WhatsAppCloud
+from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
 from engine.core.deliveries import Body, Found, Rejected, Sent, Unknown
 from engine.ports import Connector, Health
 
@@ -26,6 +26,7 @@ _BODIES: dict[str, Body] = {
     "escalation": escalation(f"call me at {PHONE}"),
     "follow-up": follow_up(f"call me at {PHONE}"),
     "revision": revision(),
+    "media": media("document", name="Jackson and the 3CX.pdf"),
 }
 # What must stand in no log line and no reason: the client's number, name and words, the network's id, our secrets.
 _PLANTED = (
@@ -116,6 +117,25 @@ def _mattermost(loopback: Loopback) -> Connector:
     return Mattermost("mattermost", url=loopback.url, token=chat.TOKEN, team=chat.TEAM, clock=SetClock(), timeout_s=0.1)
 
 
+def _files(loopback: Loopback) -> Connector:
+    clock = SetClock()
+    source = CloudMedia(api_url=loopback.url, api_version=graph.API_VERSION, access_token=graph.TOKEN, timeout_s=0.1)
+    posts = Mattermost("mattermost", url=loopback.url, token=chat.TOKEN, team=chat.TEAM, clock=clock, timeout_s=0.1)
+    return Files(posts, {"cloud": source}, max_bytes=1000, clock=clock, timeout_s=0.1)
+
+
+class _Both(chat.Mattermost):
+    """Mattermost, and the client's network with one file at the same address."""
+
+    graph = graph.Graph()
+    graph.files["1234567890"] = b"%PDF", "application/pdf"
+
+    async def answer(self, request: Request) -> Answer:
+        if request.path.startswith("/api/"):
+            return await super().answer(request)
+        return await self.graph.answer(request)
+
+
 def _console(_: Loopback) -> Connector:
     return Console("console", lambda _claimed: None)
 
@@ -125,6 +145,7 @@ _CONNECTORS: dict[str, tuple[Callable[[Loopback], Connector], Callable[[], Netwo
     "whatsapp-cloud-template": (_cloud_with_all, _silent_client),
     "twilio": (_twilio, lambda: twilio.Twilio(now=SetClock().now)),
     "mattermost": (_mattermost, lambda: chat.Mattermost(now=SetClock().now)),
+    "files": (_files, lambda: _Both(now=SetClock().now)),
     "console": (_console, graph.Graph),
 }
 _CLOUDS = {name for name in _CONNECTORS if name.startswith("whatsapp-cloud")}
@@ -178,12 +199,14 @@ async def test_ends_in_an_outcome_whatever_the_network_does(kind: str, fault: di
 async def test_delivers_when_the_network_is_well(kind: str) -> None:
     """What a connector is for arrives, and what it cannot carry is refused for good."""
     client = {"acknowledgement"}
-    carried = dict.fromkeys((*_CLOUDS, "twilio"), client) | {"mattermost": set(_BODIES) - client}
+    carried = dict.fromkeys((*_CLOUDS, "twilio"), client)
+    carried |= {"mattermost": set(_BODIES) - client - {"media"}, "files": {"media"}}
     async with _case(kind) as case:
         for number, (name, body) in enumerate(_BODIES.items(), start=1):
             if name == "revision":
                 continue
-            outcome = await case.connector.send(claim(body, number=number))
+            thread = "p1" if name == "media" else None
+            outcome = await case.connector.send(claim(body, number=number, thread=thread))
             assert isinstance(outcome, Sent) == (name in carried.get(kind, set(_BODIES))), name
 
 
@@ -212,7 +235,7 @@ async def test_starts_although_the_network_is_away(kind: str) -> None:
 async def test_has_the_name_of_its_configuration(kind: str) -> None:
     """Receipts, lanes and probes name the connector as engine.yaml does."""
     async with _case(kind) as case:
-        named = dict.fromkeys(_CLOUDS, "cloud") | {"twilio": "reserve"}
+        named = dict.fromkeys(_CLOUDS, "cloud") | {"twilio": "reserve", "files": "mattermost.files"}
         assert case.connector.name == named.get(kind, kind)
 
 

@@ -1,7 +1,7 @@
 """What the console prints."""
 
 import pytest
-from standins.claims import ACKNOWLEDGEMENT, claim, copy, escalation, follow_up, revision
+from standins.claims import ACKNOWLEDGEMENT, claim, copy, escalation, follow_up, media, revision
 
 from engine.connectors.console import Console, shown
 from engine.core.deliveries import Body, Claimed, Fault, Found, Rejected, Sent
@@ -43,6 +43,11 @@ _POST = (
             + _POST.replace("\n", "\nCopy of OC-2026-0001 in ~dev-support-escalations\n", 1)
             + "OC-2026-0001 high whatsapp client-support 3cx",
             id="copy",
+        ),
+        pytest.param(
+            media(),
+            "Mattermost ~dev-support-escalations, in the thread of OC-2026-0001: a file of kind voice",
+            id="media",
         ),
     ],
 )

@@ -9,7 +9,7 @@ from standins.conversations import message
 
 from engine.core.contracts import dump_body, dump_inbound, load_body, load_inbound
 from engine.core.decisions import Priority
-from engine.core.deliveries import Acknowledgement, Body, Copy, Escalation, FollowUp, Revision, kind_of
+from engine.core.deliveries import Acknowledgement, Body, Copy, Escalation, FollowUp, Media, Revision, kind_of
 from engine.core.events import Address, Attachment, Client, Event, Inbound, Message
 from engine.core.quotes import TICKET, quote
 
@@ -46,6 +46,7 @@ _BODIES = st.one_of(
     st.builds(FollowUp, _STORED, _OPTIONAL, _STORED, _STORED),
     st.builds(Revision, _ESCALATIONS),
     st.builds(Copy, _ESCALATIONS),
+    st.builds(Media, _STORED, _OPTIONAL, *[_STORED] * 4, _OPTIONAL, _OPTIONAL, st.none() | st.integers(0, 2**40)),
 )
 
 

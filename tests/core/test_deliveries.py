@@ -20,6 +20,7 @@ from engine.core.deliveries import (
     FollowUp,
     Found,
     InDoubt,
+    Media,
     NewDelivery,
     Outcome,
     Policy,
@@ -349,6 +350,12 @@ def test_nobody_is_told_of_any_other_end(claimed: Claimed, settlement: Settlemen
             DeliveryKind.COPY,
             Copy(replace(ESCALATION, body="Copy of OC-2026-0007", ticket_id="OC-2026-0007")),
             id="copy",
+        ),
+        pytest.param(
+            Media("c", None, TICKET, "main", "r", "voice"),
+            DeliveryKind.MEDIA,
+            Media("c", None, "OC-2026-0007", "main", "r", "voice"),
+            id="media",
         ),
     ],
 )

@@ -15,6 +15,7 @@ from engine.settings import (
     ConsoleSettings,
     Environment,
     HttpConnectorSettings,
+    MediaSettings,
     PostgresSettings,
     Settings,
     TemplateSettings,
@@ -56,6 +57,7 @@ mattermost:
   {url: https://chat.example.org/chat/, team: support, channel_override: dev-support-escalations,
    operations_channel: ops}
 oncall: {source: static, mention: "@voip-oncall"}
+media: {fetch: on, max_bytes: 4 MiB}
 manners: {late_after: 30m, hold: 1h, quiet_hours: "22:00-07:00", timezone: Africa/Nairobi}
 retention: {text: 7d, metadata: 52w}
 limits: {open_deliveries: 500, body_bytes: 512 KiB, mattermost_per_second: 2}
@@ -118,6 +120,7 @@ def test_every_key_is_read(load: Load) -> None:
     assert read.manners == Manners(
         timedelta(minutes=30), timedelta(hours=1), parse_quiet_hours("22:00-07:00", "Africa/Nairobi")
     )
+    assert read.media == MediaSettings(fetch=True, max_bytes=4 * 1024 * 1024)
     assert (read.retention.text, read.retention.metadata) == (timedelta(days=7), timedelta(weeks=52))
     assert (read.limits.open_deliveries, read.limits.body_bytes) == (500, 512 * 1024)
     assert [read.limits.per_second(name) for name in ("cloud", "mattermost", "screen")] == [20.5, 2, 10_000]
@@ -138,6 +141,7 @@ def test_everything_but_connectors_has_a_default(load: Load) -> None:
     assert read.acknowledge is True
     assert read.mattermost is None
     assert read.oncall.mention == "@oncall"
+    assert read.media == MediaSettings(fetch=False, max_bytes=10 * 1024 * 1024)
     assert read.manners == Manners()
     assert (read.retention.text, read.retention.metadata) == (timedelta(days=30), timedelta(days=400))
     assert (read.limits.open_deliveries, read.limits.body_bytes) == (100_000, 3 * 1024 * 1024)
@@ -446,6 +450,12 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
             f"{LEAST}limits: {{body_bytes: 3 GB}}\n",
             '2:22  error  E904  "body_bytes" is a size such as 3145728, 512 KiB or 3 MiB',
             id="size",
+        ),
+        pytest.param(f"{LEAST}media: {{fetch: yes please}}\n", '2:16  error  E904  "fetch" is on or off', id="fetch"),
+        pytest.param(
+            f"{LEAST}media: {{max_bytes: 101 MiB}}\n",
+            '2:20  error  E904  "max_bytes" is at most 100 MiB: a file is in memory while it is under way',
+            id="largest file",
         ),
         pytest.param(
             f"{LEAST}retry: {{in_doubt: ask}}\n",

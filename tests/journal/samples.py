@@ -14,6 +14,7 @@ from engine.core.deliveries import (
     DeliveryState,
     Escalation,
     FollowUp,
+    Media,
     NewDelivery,
     Revision,
     Settlement,
@@ -108,6 +109,11 @@ def revision(delivery_id: str = "edit", conversation: str = "wa-1") -> NewDelive
 def copy(delivery_id: str = "copy", conversation: str = "wa-1", channel: str = "noc") -> NewDelivery:
     body = Copy(replace(escalation_body(), channel=channel))
     return NewDelivery(delivery_id, f"copy:{channel}:main:{conversation}", "mattermost", body, NOW)
+
+
+def media(delivery_id: str = "file", conversation: str = "wa-1") -> NewDelivery:
+    body = Media("support", None, TICKET, "main", "reference-1", "document", "Jackson's plan.pdf", "application/pdf", 9)
+    return NewDelivery(delivery_id, f"media:main:{conversation}", "mattermost.files", body, NOW)
 
 
 def opening(

@@ -23,6 +23,7 @@ from journal.samples import (
     inbound,
     joined,
     later,
+    media,
     opened,
     receipt,
     states,
@@ -36,6 +37,7 @@ from engine.core.deliveries import (
     Escalation,
     FollowUp,
     Settlement,
+    with_ticket,
 )
 from engine.core.errors import JournalUnavailable
 from engine.core.plan import AuditEntry
@@ -195,6 +197,20 @@ async def test_thread_is_the_receipt_of_the_sent_post(journal: Journal) -> None:
     await finish(journal, post, Settlement(DeliveryState.SENT, receipt="root-1"))
     await finish(journal, dead, DEAD)
     assert [(one.id, one.thread) for one in await claim(journal)] == [("reply", "root-1"), ("orphan", None)]
+
+
+async def test_a_file_knows_its_thread_and_is_in_nobodys_way(journal: Journal) -> None:
+    """It waits on a lane of its own, for a destination of its own, and is claimed with the root post once that is sent,
+    while replies go on.
+    """
+    await opened(journal, escalation(), media(), follow_up())
+    first = await claim_one(journal, "mattermost.files")
+    assert (first.id, first.thread, first.body) == ("file", None, with_ticket(media().body, "OC-2026-0001"))
+    await finish(journal, first, Settlement(DeliveryState.QUEUED, due_at=later(2), error="no-post: not there yet"))
+    await finish(journal, await claim_one(journal), Settlement(DeliveryState.SENT, receipt="root-1"))
+    assert (await claim_one(journal)).id == "reply"
+    assert (await claim_one(journal, "mattermost.files", now=later(2))).thread == "root-1"
+    assert await journal.next_due("mattermost.files", (DeliveryKind.COPY,)) is None
 
 
 # Finishing

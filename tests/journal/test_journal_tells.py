@@ -24,6 +24,7 @@ from journal.samples import (
     joined,
     joining,
     later,
+    media,
     opened,
     opening,
     receipt,
@@ -186,6 +187,16 @@ async def test_an_incident_is_shown_with_its_history(journal: Journal) -> None:
         ("decided", ticket),
     ]
     assert await journal.incident("OC-1999-0001") is None
+
+
+async def test_where_a_file_is_kept_is_shown_to_nobody(journal: Journal) -> None:
+    """Neither to an operator nor to the client whose data it is: the reference opens a door at the network."""
+    await opened(journal, escalation(), media())
+    shown = await journal.delivery("file")
+    assert shown is not None
+    assert shown.body is not None
+    assert (shown.body["name"], shown.body["ticket_id"]) == ("Jackson's plan.pdf", "OC-2026-0001")
+    assert "reference-1" not in f"{shown.body}{await journal.client(None, ('main', 'wa-1'), whole=True)}"
 
 
 async def test_a_delivery_is_shown_with_its_history(journal: Journal) -> None:

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from standins.parts import START
 
 from engine.core.decisions import Priority
-from engine.core.deliveries import Acknowledgement, Body, Claimed, Copy, Escalation, FollowUp, Revision
+from engine.core.deliveries import Acknowledgement, Body, Claimed, Copy, Escalation, FollowUp, Media, Revision
 from engine.core.quotes import quote
 
 PHONE = "+254712345678"
@@ -51,6 +52,11 @@ def copy(channel: str = "noc", team: str | None = None) -> Copy:
     post = escalation()
     body = f"Copy of OC-2026-0001 in ~{CHANNEL}\n{post.body}"
     return Copy(replace(post, channel=channel, team=team, body=body))
+
+
+def media(kind: str = "voice", **details: Any) -> Media:
+    """A file for the thread, which the connector `cloud` can fetch."""
+    return replace(Media(CHANNEL, None, "OC-2026-0001", "cloud", "1234567890", kind, media_type="audio/ogg"), **details)
 
 
 def claim(

@@ -29,6 +29,7 @@ API_VERSION = "v23.0"
 _FIELDS = {"messaging_product", "to", "recipient", "type", "text", "template", "context", "biz_opaque_callback_data"}
 _LONGEST_TEXT = 4096
 _LONGEST_KEY = 512
+_FILES = "/whatsapp_business/attachments/"
 
 
 def graph_error(code: int, status: int = 400, **headers: str) -> dict[str, Any]:
@@ -64,6 +65,10 @@ class Graph(Network):
         self.moods = Moods()
         # The ids of the messages that were marked as read, each with whether "typing…" was shown.
         self.read: list[tuple[str, bool]] = []
+        # What clients sent, by media id: content and type.
+        self.files: dict[str, tuple[bytes, str]] = {}
+        # Where the files are said to be; empty: here.
+        self.files_at = ""
         # The HTTP status of each attempt to notify; 0 for no answer.
         self.notified: list[int] = []
         # Pauses between attempts to notify; Meta's are longer and reach seven days.
@@ -73,13 +78,16 @@ class Graph(Network):
     async def answer(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
             return _refused(190, 401)
+        if request.method == "GET":
+            return self._file(request)
         if (request.method, request.path) != ("POST", f"/{API_VERSION}/{PHONE_NUMBER_ID}/messages"):
             return _refused(100, 404)
         message = request.json()
         if isinstance(message, dict) and "status" in message:
             return self._mark(message)
-        if not _well_formed(message):
-            return _refused(100)
+        return self._take(message) if _well_formed(message) else _refused(100)
+
+    def _take(self, message: Mapping[str, Any]) -> Answer:
         peer = message.get("to") or message["recipient"]
         if (code := self._refusal(peer, message)) is not None:
             return _refused(code)
@@ -133,15 +141,31 @@ class Graph(Network):
             return 132001
         return None if wanted == len(given) else 132000
 
+    def _file(self, request: Request) -> Answer:
+        """Where a file is, or the file itself."""
+        place = request.path.removeprefix(f"/{API_VERSION}/")
+        found = self.files.get(request.query.get("mid", "") if request.path == _FILES else place)
+        if found is None:
+            return _refused(100) if request.path != _FILES else Answer(404, "Not Found")
+        content, media_type = found
+        if request.path == _FILES:
+            return Answer(body=content, headers={"content-type": media_type})
+        url = f"{self.files_at or 'http://' + request.headers['host']}{_FILES}?mid={place}&ext=1&hash=x"
+        details = {"mime_type": media_type, "sha256": hashlib.sha256(content).hexdigest(), "file_size": len(content)}
+        return Answer(body={"messaging_product": "whatsapp", "url": url, "id": place, **details})
+
     def recorded(self) -> Any:
         return {"sent": self.sent, "notified": self.notified, "read": self.read}
 
     async def control(self, order: Mapping[str, Any]) -> Any:
-        """`{"callback_url": …}`, `{"statuses": […]}`, `{"notify": {envelope}}` (in the background), and the moods:
-        `{"silent": [peers]}`, `{"templates": {"name/language": 2}}`, …
+        """`{"callback_url": …}`, `{"statuses": […]}`, `{"notify": {envelope}}` (in the background), `{"file": {"id": …,
+        "content": base64, "type": …}}`, and the moods: `{"silent": [peers]}`, `{"templates": {"name/language": 2}}`, …
         """
         for name in {one.name for one in fields(Moods)} & set(order):
             setattr(self.moods, name, order[name] if name == "templates" else set(order[name]))
+        if "file" in order:
+            file = order["file"]
+            self.files[file["id"]] = base64.b64decode(file["content"]), file["type"]
         self.callback_url = order.get("callback_url", self.callback_url)
         self.statuses = tuple(order.get("statuses", self.statuses))
         if "notify" in order:
@@ -188,6 +212,11 @@ def envelope(
 def text_message(message_id: str, text: str, wa_id: str = "254712345678", at: int = 1770891330) -> dict[str, Any]:
     """A text message as `messages[]` holds it."""
     return {"from": wa_id, "id": message_id, "timestamp": str(at), "type": "text", "text": {"body": text}}
+
+
+def media_message(message_id: str, kind: str, part: Mapping[str, Any], wa_id: str = "254712345678") -> dict[str, Any]:
+    """A message with a file as `messages[]` holds it."""
+    return {"from": wa_id, "id": message_id, "timestamp": "1770891330", "type": kind, kind: dict(part)}
 
 
 def message_notification(message: Mapping[str, Any], name: str | None = "Jackson") -> dict[str, Any]:

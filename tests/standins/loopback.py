@@ -7,8 +7,9 @@ A stand-in is a Network: a request in, an answer out. `Loopback` serves it, in t
 
 `on` is a regular expression for method and path. `do` is `answer` (with `status`, `body`, `headers`), `cut_before`,
 `cut_after`, `hang_before` or `hang_after`, before or after it took effect, `late_after`: the answer comes after
-`pace_s`, or `drip_after`: it comes a byte at a time, each after `pace_s`, so that no silence is ever long. `times`
-defaults to 1; -1: until cleared.
+`pace_s`, `drip_after`: it comes a byte at a time, each after `pace_s`, so that no silence is ever long, `half_after`:
+its second half never comes, or `unmeasured_after`: it does not say how long it is. `times` defaults to 1; -1: until
+cleared.
 Control: GET /_recorded, POST /_faults (one or a list), DELETE /_faults, POST /_control (the network's own switches).
 """
 
@@ -161,6 +162,12 @@ class Loopback:
         if fault.do.startswith("drip"):
             await _drip(writer, answer, fault.pace_s)
             return True
+        if fault.do.startswith(("half", "unmeasured")):
+            written = _written(answer)
+            unmeasured = re.sub(rb"content-length: \d+\r\n", b"", written, count=1)
+            half = written[: len(written) - len(written) // 2]
+            writer.write(half if fault.do.startswith("half") else unmeasured)
+            await writer.drain()
         if fault.do.startswith("hang"):
             await asyncio.Event().wait()
         return False

@@ -6,11 +6,13 @@ priority labels, threads, edits that notify nobody, and whom each post would cal
 `python -m standins.mattermost --port 0`.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email import message_from_bytes
 from email.utils import format_datetime
 from typing import Any
 
@@ -50,6 +52,10 @@ class Switches:
     old_release: bool = False
     # Posts that are older can no longer be edited.
     edits: bool = True
+    # Whether files are taken, by the public configuration and by the channel's permissions, and up to which size.
+    files: bool = True
+    uploads: bool = True
+    largest_file: int = 100 * 1024 * 1024
     token: str = TOKEN
     # Test seconds that have passed beyond the real ones.
     offset_s: float = 0
@@ -63,6 +69,8 @@ class Mattermost(Network):
     switches: Switches = field(default_factory=Switches)
     channels: dict[str, Channel] = field(default_factory=dict)
     posts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # What was uploaded, with the post that shows it.
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
     # Who was called, as (user, post id).
     notifications: list[tuple[str, str]] = field(default_factory=list)
     # By what people listen to.
@@ -99,7 +107,11 @@ class Mattermost(Network):
         return Answer(answer.status, body, headers)
 
     def recorded(self) -> Any:
-        return {"posts": list(self.posts.values()), "notifications": self.notifications}
+        return {
+            "posts": list(self.posts.values()),
+            "files": list(self.files.values()),
+            "notifications": self.notifications,
+        }
 
     async def control(self, order: Mapping[str, Any]) -> Any:
         """`{"set": {switch: value}}`, `{"channel": {"name": …, "member": false}}`."""
@@ -140,13 +152,20 @@ class Mattermost(Network):
         match request.method, path:
             case "POST", ["posts"]:
                 return self._create(request)
+            case "POST", ["files"]:
+                return self._upload(request)
             case "PUT", ["posts", post_id, "patch"]:
                 return self._patch(post_id, request)
         return None
 
     def _config(self) -> Answer:
         promised = {"PostPriority": "true" if self.switches.labels_promised else "false"}
-        return Answer(body={"MaxPostSize": str(_LONGEST_MESSAGE)} | ({} if self.switches.old_release else promised))
+        files = {
+            "EnableFileAttachments": "true" if self.switches.files else "false",
+            "MaxFileSize": str(self.switches.largest_file),
+        }
+        told = {"MaxPostSize": str(_LONGEST_MESSAGE), **files}
+        return Answer(body=told | ({} if self.switches.old_release else promised))
 
     def _ping(self, *, detailed: bool) -> Answer:
         if not detailed:
@@ -200,6 +219,33 @@ class Mattermost(Network):
             self._keys[key] = (post["id"], self._seconds())
         return Answer(201, post | {"pending_post_id": key})
 
+    def _upload(self, request: Request) -> Answer:
+        """Keep what one form brings; a post shows it later, or nobody sees it."""
+        if not self.switches.files:
+            return _error(501, "api.file.attachments.disabled.app_error")
+        kind = request.headers.get("content-type", "")
+        form = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.body)
+        parts: Any = form.get_payload()
+        values = {part.get_param("name", header="content-disposition"): part for part in parts}
+        channel_id = _content(values.get("channel_id")).decode()
+        channel = next((c for c in self.channels.values() if c.id == channel_id), None)
+        if channel is None or not channel.member or not self.switches.uploads:
+            return _error(403, "api.context.permissions.app_error")
+        content = _content(values["files"])
+        if len(content) > self.switches.largest_file:
+            return _error(413, "api.file.upload_file.too_large_detailed.app_error")
+        file_id = _identity("f", len(self.files) + 1)
+        self.files[file_id] = {
+            "id": file_id,
+            "name": values["files"].get_filename(),
+            "mime_type": values["files"].get_content_type(),
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "channel_id": channel_id,
+            "post_id": "",
+        }
+        return Answer(201, {"file_infos": [self.files[file_id]], "client_ids": []})
+
     def _refusal(self, wanted: Mapping[str, Any]) -> Answer | None:
         channel = next((c for c in self.channels.values() if c.id == wanted.get("channel_id")), None)
         if channel is None or not channel.member:
@@ -241,6 +287,11 @@ class Mattermost(Network):
             "props": {**(props if isinstance(props, dict) else {}), "from_bot": "true"},
             "metadata": {} if self.switches.old_release else wanted.get("metadata") or {},
         }
+        for file_id in wanted.get("file_ids") or ():
+            file = self.files.get(file_id)
+            if file and not file["post_id"] and file["channel_id"] == wanted["channel_id"]:
+                file["post_id"] = post_id
+                post.setdefault("file_ids", []).append(file_id)
         self.posts[post_id] = post
         self.notifications += [(user, post_id) for user in sorted(notified(post["message"], self.keywords))]
         return post
@@ -263,6 +314,12 @@ def foreign_post(server: Mattermost, key: str, channel_id: str) -> None:
     """Another account posts with the same key."""
     wanted = {"channel_id": channel_id, "message": "not ours", "pending_post_id": key, "user_id_of_test": "somebody"}
     server._create(Request("POST", "/api/v4/posts", {}, {}, json.dumps(wanted).encode()))
+
+
+def _content(part: Any) -> bytes:
+    """What one field of a form holds."""
+    found = part.get_payload(decode=True) if part is not None else b""
+    return found if isinstance(found, bytes) else b""
 
 
 def _identity(kind: str, number: int) -> str:

@@ -35,6 +35,7 @@ from engine.core.deliveries import (
     Fault,
     FollowUp,
     Found,
+    Media,
     Outcome,
     Reconciled,
     Rejected,
@@ -66,6 +67,8 @@ class _Draft:
     root_id: str = ""
     # Mattermost's word for the priority; empty for none.
     label: str = ""
+    # The ids of files that were uploaded before.
+    files: tuple[str, ...] = ()
 
 
 class Mattermost:
@@ -79,7 +82,7 @@ class Mattermost:
         self._clock = clock
         self._timeout_s = timeout_s
         self._session = Session("Mattermost", url, token, timeout_s)
-        self._server = Server(self._session, team, clock)
+        self.server = Server(self._session, team, clock)
         self._problem = ""
         # Deliveries of which a request that says something is under way, or was.
         self._begun: set[str] = set()
@@ -88,7 +91,7 @@ class Mattermost:
         """Learn who we are there, so that a bad token shows before the first incident."""
         try:
             async with asyncio.timeout(min(_GREETING_S, self._timeout_s)):
-                bot = await self._server.bot()
+                bot = await self.server.bot()
         except TimeoutError:
             self._problem = "Mattermost did not answer when the engine started"
         else:
@@ -112,12 +115,26 @@ class Mattermost:
         self._note(outcome, claimed)
         return outcome
 
+    async def attach(self, claimed: Claimed, reply: FollowUp, files: tuple[str, ...]) -> Outcome:
+        """Reply with a client's file, or in its stead; `files` were uploaded before. Where the thread is gone nothing
+        is said, and an empty receipt says so.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._post(claimed, reply, files)
+        except TimeoutError:
+            reason = "Mattermost took too long over all steps of a post"
+            begun = claimed.id in self._begun
+            return Unknown(reason) if begun else Rejected(Fault.TRANSIENT, "timeout", reason)
+        finally:
+            self._begun.discard(claimed.id)
+
     async def reconcile(self, claimed: Claimed) -> Reconciled:
         """Look for the post in its channel. An edit is simply made again; so is a post whose key the server still
-        knows, even when the look-up fails.
+        knows, even when the look-up fails, but for one with a file: to fetch that may take longer than the key lives.
         """
         body = claimed.body
-        if not isinstance(body, Escalation | FollowUp | Copy):
+        if not isinstance(body, Escalation | FollowUp | Copy | Media):
             return Found.NOT_SENT
         try:
             async with asyncio.timeout(2 * self._timeout_s):
@@ -126,7 +143,7 @@ class Mattermost:
             found = Found.UNDECIDED
         if isinstance(found, Sent) or found is Found.NOT_SENT:
             return found
-        return Found.UNDECIDED if self._key_is_old(claimed) else Found.NOT_SENT
+        return Found.UNDECIDED if isinstance(body, Media) or self._key_is_old(claimed) else Found.NOT_SENT
 
     def health(self) -> Health:
         """Not ready while Mattermost cannot be reached or an administrator is needed, until something succeeds."""
@@ -151,6 +168,8 @@ class Mattermost:
         match claimed.body:
             case Acknowledgement():
                 return Rejected(Fault.PERMANENT, "kind", "Mattermost cannot carry an acknowledgement to a client")
+            case Media():
+                return Rejected(Fault.PERMANENT, "kind", "files go by a destination of their own")
             case Revision(escalation=escalation):
                 return await self._edit(claimed, escalation)
             case Escalation() | FollowUp() | Copy() as body:
@@ -158,8 +177,8 @@ class Mattermost:
             case _:
                 assert_never(claimed.body)
 
-    async def _post(self, claimed: Claimed, body: _Post) -> Outcome:
-        bot = await self._server.bot()
+    async def _post(self, claimed: Claimed, body: _Post, files: tuple[str, ...] = ()) -> Outcome:
+        bot = await self.server.bot()
         if isinstance(bot, Rejected):
             return bot
         # A refused attempt is certain not to have arrived, unless a proxy refused in the server's name. While the
@@ -168,27 +187,29 @@ class Mattermost:
             found = await self._find(claimed, body)
             if isinstance(found, Sent | Rejected):
                 return found
-        draft = _draft(claimed, body, await self._server.limits())
+        draft = replace(_draft(claimed, body, await self.server.limits()), files=files)
         outcome = await self._create(claimed, bot, draft)
         if isinstance(outcome, Reply) and draft.label and about_label(outcome):
-            plain = _draft(claimed, body, replace(await self._server.limits(), labels=False))
+            plain = _draft(claimed, body, replace(await self.server.limits(), labels=False))
             outcome = await self._create(claimed, bot, plain)
             if isinstance(outcome, Sent):
-                self._server.refuses_labels()
+                self.server.refuses_labels()
         if isinstance(outcome, Reply) and draft.root_id and error_id(outcome) == NO_ROOT:
-            rootless = _draft(replace(claimed, thread=None), body, await self._server.limits())
+            if isinstance(claimed.body, Media):
+                return Sent("")
+            rootless = _draft(replace(claimed, thread=None), body, await self.server.limits())
             outcome = await self._create(claimed, bot, rootless)
-        return await self._server.judge(outcome, draft.channel) if isinstance(outcome, Reply) else outcome
+        return await self.server.judge(outcome, draft.channel) if isinstance(outcome, Reply) else outcome
 
     async def _create(self, claimed: Claimed, bot: Bot, draft: _Draft) -> Outcome | Reply:
         """Create the post; the server's answer when it refuses, for the caller to try less or to judge."""
-        channel_id = await self._server.channel_id(draft.channel, draft.team)
+        channel_id = await self.server.channel_id(draft.channel, draft.team)
         if isinstance(channel_id, Rejected):
             return channel_id
         key = f"{bot.id}:{claimed.id}"
         answer = await self._submit(claimed, draft, channel_id, key)
         if isinstance(answer, Reply) and not answer.taken and about_channel(answer):
-            now = await self._server.resolve_again(draft.channel, draft.team)
+            now = await self.server.resolve_again(draft.channel, draft.team)
             if isinstance(now, Rejected):
                 return now
             answer = await self._submit(claimed, draft, now, key) if now != channel_id else answer
@@ -205,10 +226,12 @@ class Mattermost:
         }
         if draft.root_id:
             payload["root_id"] = draft.root_id
+        if draft.files:
+            payload["file_ids"] = list(draft.files)
         if draft.label:
             payload["metadata"] = {"priority": {"priority": draft.label}}
         self._begun.add(claimed.id)
-        return await self._server.exchange("POST", "posts", query={"set_online": "false"}, payload=payload)
+        return await self.server.exchange("POST", "posts", query={"set_online": "false"}, payload=payload)
 
     async def _edit(self, claimed: Claimed, escalation: Escalation) -> Outcome:
         """Rewrite the root post. The label beside it cannot be edited, so the title says the priority. Without a post
@@ -216,16 +239,16 @@ class Mattermost:
         """
         if claimed.thread is None:
             return Sent("")
-        limits = await self._server.limits()
+        limits = await self.server.limits()
         message = escalation_message(escalation, labelled=False, limit=limits.message)
         path = f"posts/{quote(claimed.thread, safe='')}/patch"
         self._begun.add(claimed.id)
-        answer = await self._server.exchange("PUT", path, payload={"message": message})
+        answer = await self.server.exchange("PUT", path, payload={"message": message})
         if not isinstance(answer, Reply):
             return answer
         if answer.taken:
             return Sent(claimed.thread)
-        refusal = await self._server.judge(answer, escalation.channel)
+        refusal = await self.server.judge(answer, escalation.channel)
         believed = refusal.fault is Fault.MISCONFIGURED and verdict(answer) is Verdict.SUSPICIOUS
         if believed and refusal.reason != TOKEN_REFUSED:
             # Nobody is called by an edit, and the reply in the thread that follows says the same: let that pass.
@@ -233,12 +256,12 @@ class Mattermost:
             return Rejected(Fault.PERMANENT, code_of(answer), gone)
         return refusal
 
-    async def _find(self, claimed: Claimed, body: _Post) -> Reconciled | Rejected:
+    async def _find(self, claimed: Claimed, body: _Post | Media) -> Reconciled | Rejected:
         place = body.escalation if isinstance(body, Copy) else body
-        channel_id = await self._server.channel_id(place.channel, place.team)
+        channel_id = await self.server.channel_id(place.channel, place.team)
         if isinstance(channel_id, Rejected):
             return channel_id
-        return await self._server.find(channel_id, claimed.id, claimed.first_attempt_at)
+        return await self.server.find(channel_id, claimed.id, claimed.first_attempt_at)
 
     def _key_is_old(self, claimed: Claimed) -> bool:
         return self._clock.now() - claimed.first_attempt_at >= _KEY_LIFE

@@ -36,6 +36,8 @@ _MOST_POSTS = 1_000
 _PAGE = 200
 _MOST_PAGES = 100
 _NOT_FOUND = 404
+# Files are bounded by what engine.yaml allows where the server does not tell.
+MOST_BYTES = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Limits:
     labels: bool
     # The longest message in code points.
     message: int
+    # The largest file in bytes, 0 where there are none.
+    file: int = MOST_BYTES
 
 
 class Server:
@@ -74,7 +78,14 @@ class Server:
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, payload: object = None
     ) -> Exchange:
         """One exchange with the API, e.g. `GET users/me`."""
-        answer = await self._session.exchange(method, f"{_API}/{path}", query=query, payload=payload)
+        return self._noted(method, await self._session.exchange(method, f"{_API}/{path}", query=query, payload=payload))
+
+    async def upload(self, channel_id: str, file: tuple[str, bytes, str]) -> Exchange:
+        """Give a file (name, content, type) to a channel, for a post to come; without one nobody sees it."""
+        answer = await self._session.upload(f"{_API}/files", {"channel_id": channel_id}, "files", file)
+        return self._noted("POST", answer)
+
+    def _noted(self, method: str, answer: Exchange) -> Exchange:
         if isinstance(answer, Reply) and answer.date is not None:
             self._ahead = max(timedelta(0), self._clock.now() - answer.date)
         if isinstance(answer, Reply) and not answer.taken:
@@ -99,11 +110,10 @@ class Server:
             config = answer.json_object() if isinstance(answer, Reply) and answer.taken else None
             if config is None:
                 return Limits(labels=False, message=MESSAGE_LIMIT)
-            size = str(config.get("MaxPostSize", ""))
-            longest = (
-                min(int(size), MESSAGE_LIMIT) if size.isascii() and size.isdigit() and int(size) else MESSAGE_LIMIT
-            )
-            self._limits = Limits(config.get("PostPriority") == "true", longest)
+            longest = min(_number(config.get("MaxPostSize")) or MESSAGE_LIMIT, MESSAGE_LIMIT)
+            files = config.get("EnableFileAttachments") != "false"
+            largest = min(_number(config.get("MaxFileSize")) or MOST_BYTES, MOST_BYTES) if files else 0
+            self._limits = Limits(config.get("PostPriority") == "true", longest, largest)
         return self._limits
 
     def refuses_labels(self) -> None:
@@ -217,6 +227,12 @@ class Server:
         listed = answer.json_object()
         posts = listed.get("posts") if listed is not None and answer.taken else None
         return posts if isinstance(posts, dict) else await self.judge(answer, "")
+
+
+def _number(told: object) -> int:
+    """A number that the server tells as text; 0 for anything else."""
+    text = str(told)
+    return int(text[:18]) if text.isascii() and text.isdigit() else 0
 
 
 def _carrying(posts: Mapping[str, object], bot_id: str, delivery: str) -> Sent | None:
