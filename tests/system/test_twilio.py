@@ -59,7 +59,6 @@ async def test_a_kill_while_twilio_holds_a_request_doubles_nothing(build: Callab
 @pytest.mark.timeout(1800)
 async def test_what_twilio_posted_to_nobody_is_found(build: Callable[..., Site], kills: int) -> None:
     """Twilio posts each message once; those that came while the daemon was dead are in its list, and come out once."""
-    pytest.importorskip("engine.reception", reason="nothing starts listeners yet")
     site = attach(build(in_doubt_wait="8s", measured=False))
     site.start()
     chance = random.Random(2028)  # noqa: S311 - moments, not secrets
