@@ -1,0 +1,1 @@
+"""WhatsApp as a linked device: neonize in a child process."""
