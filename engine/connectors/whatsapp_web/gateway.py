@@ -277,7 +277,7 @@ class _Gateway:
             self._handover.hand(
                 {
                     "is": "message",
-                    "info": info_record(event.Info, self._source(event.Info.MessageSource)),
+                    "info": self._info(event.Info),
                     "too_long": True,
                 }
             )
@@ -285,15 +285,13 @@ class _Gateway:
             self._handover.hand(
                 {
                     "is": "message",
-                    "info": info_record(event.Info, self._source(event.Info.MessageSource)),
+                    "info": self._info(event.Info),
                     "message": message,
                 }
             )
 
     def _on_undecryptable(self, _client: Any, event: Any) -> None:
-        self._handover.hand(
-            {"is": "undecryptable", "info": info_record(event.Info, self._source(event.Info.MessageSource))}
-        )
+        self._handover.hand({"is": "undecryptable", "info": self._info(event.Info)})
 
     def _on_receipt(self, _client: Any, event: Any) -> None:
         status = _STATUSES.get(event.Type)
@@ -301,6 +299,9 @@ class _Gateway:
             source = self._source(event.MessageSource)
             ids = list(event.MessageIDs)
             self._handover.hand({"is": "receipt", "source": source, "ids": ids, "status": status})
+
+    def _info(self, info: Any) -> dict[str, object]:
+        return info_record(info, self._source(info.MessageSource))
 
     def _source(self, source: Any) -> dict[str, object]:
         sender_alt, recipient_alt = jid_record(source.SenderAlt), jid_record(source.RecipientAlt)
@@ -330,7 +331,7 @@ class _Gateway:
         while True:
             frame = self._outbox.get()
             try:
-                address = buildjid_record(str(frame["user"]), str(frame["server"]))
+                address = build_jid(str(frame["user"]), str(frame["server"]))
                 # A text alone would be searched for @digits, and those would become mentions.
                 response = self._client.send_message(address, Message(conversation=str(frame["text"])))
             except AttributeError:
