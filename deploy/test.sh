@@ -15,6 +15,16 @@ set -euo pipefail
 # Pure modules decide and do no input or output, so every branch of theirs can be, and is, tested.
 readonly -a PURE=(
   'engine/commands/findings/*.py'
+  'engine/connectors/whatsapp_web/arrivals.py'
+  'engine/connectors/whatsapp_web/contents.py'
+  'engine/connectors/whatsapp_web/fields.py'
+  'engine/connectors/whatsapp_web/frames.py'
+  'engine/connectors/whatsapp_web/identities.py'
+  'engine/connectors/whatsapp_web/pacing.py'
+  'engine/connectors/whatsapp_web/receipts.py'
+  'engine/connectors/whatsapp_web/records.py'
+  'engine/connectors/whatsapp_web/refusals.py'
+  'engine/connectors/whatsapp_web/states.py'
   'engine/core/*.py'
   'engine/rehearsals/*.py'
   'engine/ruleset/advice/__init__.py'

@@ -5,6 +5,7 @@ counts, beside some for the machinery. A field that this version does not know s
 `unsupported`), because a person wrote it and somebody has to look; a control message never becomes one.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -19,33 +20,17 @@ _ENCRYPTED_EDIT, _SCHEDULED = 2, 3
 
 # What phones say to each other, and what happens to an earlier message: nobody has to read it.
 _CONTROL = frozenset(
-    [
-        "acp2SettingMessage",
-        "bcallMessage",
-        "botPlatformRegistrationSuccessMessage",
-        "call",
-        "chat",
-        "encEventResponseMessage",
-        "encReactionMessage",
-        "fastRatchetKeySenderKeyDistributionMessage",
-        "groupRootKeyShare",
-        "keepInChatMessage",
-        "limitSharingMessage",
-        "messageContextInfo",
-        "messageHistoryBundle",
-        "messageHistoryNotice",
-        "pinInChatMessage",
-        "pollAddOptionMessage",
-        "pollResultSnapshotMessage",
-        "pollResultSnapshotMessageV3",
-        "pollUpdateMessage",
-        "rootSecretDistributeMessage",
-        "scheduledCallEditMessage",
-        "senderKeyDistributionMessage",
-        "statusLinkPreviewMetadata",
-        "statusNotificationMessage",
-        "stickerSyncRmrMessage",
-    ]
+    re.findall(
+        r"\w+",
+        """
+        acp2SettingMessage bcallMessage botPlatformRegistrationSuccessMessage call chat encEventResponseMessage
+        encReactionMessage fastRatchetKeySenderKeyDistributionMessage groupRootKeyShare keepInChatMessage
+        limitSharingMessage messageContextInfo messageHistoryBundle messageHistoryNotice pinInChatMessage
+        pollAddOptionMessage pollResultSnapshotMessage pollResultSnapshotMessageV3 pollUpdateMessage
+        rootSecretDistributeMessage scheduledCallEditMessage senderKeyDistributionMessage
+        statusLinkPreviewMetadata statusNotificationMessage stickerSyncRmrMessage
+        """,
+    )
 )
 
 

@@ -259,36 +259,25 @@ class _Gateway:
             self._wire.send({"is": "code", "refused": "pair"})
 
     def _log_out(self) -> None:
+        done = self._running
         try:
-            self._client.logout()
-        except (NeonizeError, AttributeError):
-            self._wire.send({"is": "logged_out", "done": False})
-        else:
+            if done:
+                self._client.logout()
+        except NeonizeError:
+            done = False
+        self._wire.send({"is": "logged_out", "done": done})
+        if done:
             self._running = False
-            self._wire.send({"is": "logged_out", "done": True})
             self._tell("logged_out")
 
     # What comes in. A handler that raises would lose its message: the library only prints the exception.
 
     def _on_message(self, _client: Any, event: Any) -> None:
         try:
-            message = plain(event.Message)
+            told: dict[str, object] = {"message": plain(event.Message)}
         except Exception:  # noqa: BLE001 - whatever it is, a person wrote it and somebody has to look
-            self._handover.hand(
-                {
-                    "is": "message",
-                    "info": self._info(event.Info),
-                    "too_long": True,
-                }
-            )
-        else:
-            self._handover.hand(
-                {
-                    "is": "message",
-                    "info": self._info(event.Info),
-                    "message": message,
-                }
-            )
+            told = {"too_long": True}
+        self._handover.hand({"is": "message", "info": self._info(event.Info), **told})
 
     def _on_undecryptable(self, _client: Any, event: Any) -> None:
         self._handover.hand({"is": "undecryptable", "info": self._info(event.Info)})
@@ -388,7 +377,11 @@ def main(arguments: list[str]) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             sys.exit(USED)
-        _Gateway(folder, control).serve(wake)
+        try:
+            _Gateway(folder, control).serve(wake)
+        finally:
+            # Threads of the library would keep the interpreter from ending.
+            os._exit(1)
 
 
 if __name__ == "__main__":
