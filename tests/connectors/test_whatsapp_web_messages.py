@@ -243,7 +243,8 @@ def _read(frame: dict[str, Any], aliases: Aliases | None = None, ours: tuple[str
 def _inbound(frame: dict[str, Any], aliases: Aliases | None = None) -> Inbound:
     received = _read(frame, aliases)
     assert received is not None
-    assert received.signals == received.receipts == ()
+    assert not received.signals
+    assert not received.receipts
     (inbound,) = received.inbounds
     return inbound
 
