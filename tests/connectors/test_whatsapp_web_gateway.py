@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -125,11 +125,11 @@ class _RealClock(SetClock):
 
 
 @pytest.fixture
-def lines() -> AsyncIterator[list[str]]:
+def lines() -> Iterator[list[str]]:
     """Everything that was logged."""
     found: list[str] = []
     sink = logger.add(found.append, level="TRACE", format="{message} {extra} {exception}", diagnose=False)
-    yield found  # type: ignore[misc]
+    yield found
     logger.remove(sink)
 
 
@@ -508,17 +508,18 @@ async def test_nothing_of_a_client_is_logged(line: Start, lines: list[str]) -> N
     assert [planted for planted in ("2547123", "Jackson", "dial tone", "M1") if planted in told] == []
 
 
-async def test_a_fault_of_ours_ends_the_daemon(line: Start) -> None:
+async def test_a_fault_of_ours_ends_the_daemon(line: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """A supervision that fails is not survived in silence: listening raises, and the daemon is started anew."""
-    here = await line([ONLINE])
+    here = await line([ONLINE, {"wait": "send"}, {"tell": {"is": "backup_failed"}}])
     await here.reaches(State.ONLINE)
 
     def fail(*_: object) -> None:
         raise RuntimeError("a fault")
 
-    here.connector._gateway._hear_state = fail  # type: ignore[method-assign]
+    monkeypatch.setattr(here.connector._gateway, "_hear", fail)
     assert here.listening is not None
-    here.connector._gateway.child.kill()  # type: ignore[union-attr]
+    sending = asyncio.create_task(here.connector.send(_ack()))
     with pytest.raises(RuntimeError, match="a fault"):
         await here.listening
     here.listening = None
+    assert isinstance(await sending, Unknown)

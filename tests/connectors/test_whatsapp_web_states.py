@@ -219,7 +219,7 @@ def test_only_the_clients_own_receipt_proves(frame: dict[str, Any]) -> None:
 
 
 def test_an_unknown_message_proves_what_was_in_doubt() -> None:
-    """A receipt for an id that nobody knows settles the oldest delivery in doubt of that conversation, and only once."""
+    """A receipt for an id that nobody knows settles the oldest doubt of that conversation, only once."""
     ledger, aliases = Ledger(), Aliases()
     ledger.doubt("d0", "unreadable")
     ledger.doubt("d1", "254712345678@s.whatsapp.net")

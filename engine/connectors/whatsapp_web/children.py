@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -127,9 +128,9 @@ class Child:
             for frame in decoder.feed(piece):
                 yield frame
 
-    def ask_to_stop(self) -> None:
-        """Have it take in what it holds and end; at most once."""
-        if not self.stopping:
+    def ask_to_stop(self, *, unless_ended: bool = False) -> None:
+        """Have it take in what it holds and end; at most once. One that has ended by itself was not told."""
+        if not self.stopping and not (unless_ended and self._reader.at_eof()):
             self.stopping = True
             try:
                 self.send({"do": "stop"})
@@ -151,5 +152,9 @@ class Child:
             return await asyncio.to_thread(self._process.wait)
         finally:
             self.kill()
+            # It is dead, or is in a moment: nothing is waited for here.
+            self._process.wait()
             self._writer.close()
             self._printed.close()
+            with suppress(OSError):
+                await self._writer.wait_closed()

@@ -21,7 +21,7 @@ from engine.ports import Clock
 # Why a gateway ended at once, by its exit code.
 OBSTACLES = {
     UNUSABLE: (
-        "neonize cannot be loaded: install the engine with its extra whatsapp-web, and the system's package libmagic1"
+        "neonize cannot be loaded: install the engine anew (`bash deploy/setup.sh`) and the system's package libmagic1"
     ),
     USED: "another process uses this session: end it, e.g. a second daemon or `engine whatsapp link`",
 }
@@ -149,13 +149,14 @@ class Supervision:
         except BrokenFrame as error:
             self._log.error("the gateway is killed: {}", error)
             child.kill()
-        except asyncio.CancelledError:
-            child.ask_to_stop()
-            raise
         finally:
-            self.child = None
-            code = await child.end(self._patience.close_s)
-            self._ended()
+            # Also when this is cancelled, or fails.
+            child.ask_to_stop(unless_ended=True)
+            try:
+                code = await child.end(self._patience.close_s)
+            finally:
+                self.child = None
+                self._ended()
         if not child.stopping or child.killed:
             self._note_end(child, code)
 
