@@ -108,6 +108,19 @@ install_python() {
   find_python || fail "$package is installed, and still no Python from 3.11 to 3.14 can make a virtual environment"
 }
 
+# What tells the kinds of files apart, for the library of the WhatsApp Web connector, which cannot be imported without it.
+has_libmagic() { "$venv/bin/python" -c 'import ctypes; ctypes.CDLL("libmagic.so.1")' >/dev/null 2>&1 </dev/null; }
+
+# Not fatal: the other connectors do without.
+install_libmagic() {
+  if ((EUID == 0)) && command -v apt-get >/dev/null; then
+    say "==> Installing libmagic1"
+    apt_install libmagic1 && return 0
+  fi
+  say "setup: libmagic.so.1 is not on this system, and the connector for WhatsApp Web needs it; before you use that, run
+  sudo apt-get update && sudo apt-get install libmagic1"
+}
+
 # A virtual environment holds its own path in its scripts, so one that was moved or copied here is of no use.
 is_usable() {
   is_supported "$venv/bin/python" && grep -qsF -- "$venv/bin/python" "$venv/bin/pip"
@@ -143,7 +156,10 @@ pip_install() {
 prepare() {
   (
     flock 9
-    ! is_prepared "$1" || exit 0
+    if is_prepared "$1"; then
+      has_libmagic || install_libmagic
+      exit 0
+    fi
     is_usable || make_venv
     rm -f -- "$stamp"
     say "==> Installing the engine and its pinned dependencies (a minute or so, once)"
@@ -157,6 +173,7 @@ prepare() {
         pip_install --force-reinstall --no-deps "$repo"
         ;;
     esac
+    has_libmagic || install_libmagic
     printf '%s %s\n' "$1" "$(fingerprint)" >"$stamp"
     say "==> Set up in $SECONDS s"
   ) 9<"${BASH_SOURCE[0]}"

@@ -81,6 +81,11 @@ readonly -A PROGRAMS=(
   [shellcheck]=shellcheck
   [systemd-analyze]=systemd
 )
+# The npm package that holds WhatsApp's tables of words, of which the tests' stand-in for WhatsApp Web reads two files.
+# They are no part of this project. The digest is that of the package as the registry has it.
+readonly TABLES=baileys TABLES_VERSION=7.0.0-rc14
+readonly TABLES_SHA512=a5ec2dae58e15b1e494d406fbe45d9cf57cbdc93e2c338c1b27871fc359fd8b581c75719347ec9fec176db10de85b6b99b24965105386b53f0b7b95601153168
+readonly -a TABLES_FILES=(lib/WABinary/constants.js lib/Defaults/index.js)
 
 fast=''
 whole_coverage=95
@@ -112,6 +117,31 @@ install_programs() {
   say "==> Installing ${packages[*]}"
   # One that the archive does not have must not keep the others away.
   apt_install "${packages[@]}" || for program in "${packages[@]}"; do apt_install "$program" || true; done
+}
+
+# download_tables FILE: through npm, which knows a registry of the house's own, else from the public one.
+download_tables() {
+  if command -v npm >/dev/null && quietly npm pack --silent --pack-destination "$work" "$TABLES@$TABLES_VERSION"; then
+    mv -- "$work/$TABLES-$TABLES_VERSION.tgz" "$1"
+  else
+    quietly "$venv/bin/python" -c 'import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])' \
+      "https://registry.npmjs.org/$TABLES/-/$TABLES-$TABLES_VERSION.tgz" "$1"
+  fi
+}
+
+# Without the tables the tests that need them say so, and fail.
+fetch_tables() {
+  local folder=$venv/share/$TABLES archive=$work/$TABLES.tgz
+  [[ ! -e $folder/$TABLES_VERSION ]] || return 0
+  say "==> Fetching the npm package $TABLES $TABLES_VERSION"
+  download_tables "$archive" || return 0
+  if ! printf '%s  %s\n' "$TABLES_SHA512" "$archive" | sha512sum --check --status; then
+    say "$TABLES $TABLES_VERSION is not the package that test.sh names: its SHA-512 is another"
+    return 0
+  fi
+  mkdir -p -- "$folder"
+  tar -xzf "$archive" -C "$folder" --strip-components=1 "${TABLES_FILES[@]/#/package/}"
+  : >"$folder/$TABLES_VERSION"
 }
 
 # step NAME COMMAND…: runs it with its output kept, and notes how it went for `report`.
@@ -172,6 +202,7 @@ check_coverage() {
 
 prepare test
 install_programs
+fetch_tables
 cd -- "$repo"
 
 # The type checker takes one core for as long as the other steps take the other.

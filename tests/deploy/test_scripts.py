@@ -68,8 +68,22 @@ class Machine:
         done = self._setup("find_python || install_python", user)
         return done.returncode, done.stderr, log.read_text()
 
+    def bring_libmagic(self, user: int, *, archived: bool = True) -> tuple[int, str, str]:
+        """Run that part of the set-up where the library is missing: exit code, what it said, what apt installed."""
+        log = self.path / "installed"
+        log.write_text("")
+        self._program(".venv/bin/python", f'test -s "{log}"')
+        self._program(
+            "apt-get",
+            f'for last; do :; done\ncase "$*" in *" install "*) {"" if archived else "exit 100;"} '
+            f'printf %s "$last" >"{log}" ;; esac',
+        )
+        done = self._setup("has_libmagic || install_libmagic; has_libmagic || install_libmagic", user)
+        return done.returncode, done.stderr, log.read_text()
+
     def _program(self, name: str, script: str) -> None:
         program = self.path / name
+        program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
 
@@ -177,6 +191,32 @@ setup: this system's archive has no Python from 3.11 to 3.14; on Ubuntu 22.04 it
 """,
         "",
     )
+
+
+@pytest.mark.system
+def test_root_gets_the_library_of_the_connector_for_whatsapp_web(machine: Machine) -> None:
+    """It is installed once, where it is missing."""
+    assert machine.bring_libmagic(user=0) == (0, "==> Installing libmagic1\n", "libmagic1")
+
+
+@pytest.mark.system
+def test_anybody_else_is_told_to_install_that_library(machine: Machine) -> None:
+    """The set-up goes on without it: the other connectors do not need it."""
+    code, said, installed = machine.bring_libmagic(user=1000)
+    assert (code, installed) == (0, "")
+    assert said == 2 * (
+        "setup: libmagic.so.1 is not on this system, and the connector for WhatsApp Web needs it; before you use that, "
+        "run\n  sudo apt-get update && sudo apt-get install libmagic1\n"
+    )
+
+
+@pytest.mark.system
+def test_an_archive_without_that_library_does_not_end_the_set_up(machine: Machine) -> None:
+    """What apt said is shown, and then what to do."""
+    code, said, installed = machine.bring_libmagic(user=0, archived=False)
+    assert (code, installed) == (0, "")
+    assert said.startswith("==> Installing libmagic1\nfailed with exit status 100: apt_get install")
+    assert said.endswith("sudo apt-get install libmagic1\n")
 
 
 def _pins() -> dict[str, str]:

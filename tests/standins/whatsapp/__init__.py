@@ -1,0 +1,27 @@
+"""A stand-in for WhatsApp Web: the unmodified neonize links, connects, reads and writes, and no account exists.
+
+    async with running(tmp_path) as service:
+        service.paired(tmp_path / "wa.db")              # or blank(…), then link(text of the QR code)
+        ana = service.person("628123456789", lid="55500055500", name="Ana")
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "…", env=service.environ)
+        await service.online()
+        written = await ana.write("hello")              # pkmsg first, msg after the first answer
+        await service.receipted(written)
+        reply = await ana.reply()                       # decrypted: reply.text, reply.message_id
+        await ana.receipt(reply.message_id)             # delivered; "read" for read
+
+`Service.environ` is the whole redirection: neonize finds the service through HTTPS_PROXY, trusts it through
+SSL_CERT_FILE, and a sitecustomize on PYTHONPATH overwrites the certificates' key in the memory of that process and of
+its children, so a process is started as always (not with `python -I` or `-E`). No setting of the program is needed.
+
+What people do: `Person` in `people` (edit, revoke, react, groups, status, what cannot be read; `Shown` says whether the
+phone number is hidden) and `service.phone`, the account's own phone (`write_to(ana, …)`). Other contents: `messages`.
+What the service does: `Service` in `server`: `acknowledging` (held, lost, with an error), `release`, `drop`, `replace`,
+`unlink`, `fail(402, code=101, expire=3600)`, `refusal` for the next logins, `refuse_connections`, `silent`. Everything
+that waits is bounded and fails with a sentence. For tests without an event loop there is `Background` in `background`.
+"""
+
+from standins.whatsapp.people import OwnPhone, Person, Shown
+from standins.whatsapp.server import Service, failure, running
+
+__all__ = ["OwnPhone", "Person", "Service", "Shown", "failure", "running"]

@@ -1,0 +1,81 @@
+"""The HTTP proxy that leads a client of WhatsApp to a port of this machine (CONNECT, RFC 9110, section 9.3.6)."""
+
+import asyncio
+from contextlib import suppress
+
+_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+_FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_CHUNK = 1 << 16
+
+
+class Proxy:
+    """Connects to one host, by that name, and to no other."""
+
+    def __init__(self, host: str) -> None:
+        self._target = f"{host}:443"
+        self.port = 0
+        # Other places that somebody wanted to be connected with.
+        self.refused: list[str] = []
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._inner = 0
+
+    async def open(self, inner: int) -> None:
+        """Listen, on the same port as before when it was closed in between, and lead to port `inner`."""
+        self._inner = inner
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Listen no more and cut every connection."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await server.wait_closed()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None or self._server is None:
+            writer.close()
+            return
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        # A cancelled task has nothing more to say; asyncio's streams would report it as an error.
+        with suppress(asyncio.CancelledError, ConnectionError, asyncio.IncompleteReadError):
+            await self._lead(reader, writer)
+        await _close(writer)
+
+    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method, target, _ = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split(" ", 2)
+        if (method, target) != ("CONNECT", self._target):
+            self.refused.append(target)
+            writer.write(_FORBIDDEN)
+            await writer.drain()
+            return
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._inner)
+        try:
+            writer.write(_ESTABLISHED)
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_pipe(reader, inner_writer))
+                both.create_task(_pipe(inner_reader, writer))
+        finally:
+            await _close(inner_writer)
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(_CHUNK):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    # Else the loop may end before the connection does.
+    with suppress(ConnectionError, TimeoutError):
+        await asyncio.wait_for(writer.wait_closed(), 1)
