@@ -330,4 +330,3 @@ async def test_a_device_is_linked_by_the_characters_it_shows(service: Service, a
         await client.event("Connected")
         assert (await client.do("me"))["me"] == service.linked.phone
         await client.event("Message", id=await ana.write("hello"))
-
