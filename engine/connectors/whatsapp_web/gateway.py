@@ -42,7 +42,8 @@ except (ImportError, OSError, RuntimeError):
     # The package or the system's libmagic is missing; the daemon has the sentence for it.
     sys.exit(UNUSABLE)
 
-_STORE_OPTIONS: Final = "?_journal_mode=WAL&_foreign_keys=on&_busy_timeout=10000&_synchronous=FULL"
+# The library puts its own options behind the name, and the last of these takes them in.
+_STORE_OPTIONS: Final = "?_journal_mode=WAL&_foreign_keys=on&_busy_timeout=10000&_synchronous=FULL&x="
 # After `disconnect` what the library holds still comes; this long without anything means that it was all.
 _QUIET_S: Final = 0.3
 _DRAIN_S: Final = 10.0
@@ -176,9 +177,9 @@ class _Gateway:
         self._client = client
         try:
             client.connect()
-        except NeonizeError:
-            # The first dial failed, and the library does not try again.
-            self._tell("unreachable")
+        except NeonizeError as error:
+            # The first dial failed, and the library does not try again; or the session could not be opened.
+            self._tell("unreachable", session="database" in str(error).lower())
 
     def _made(self) -> Any:
         client = NewClient(

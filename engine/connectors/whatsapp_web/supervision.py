@@ -25,6 +25,7 @@ OBSTACLES = {
     ),
     USED: "another process uses this session: end it, e.g. a second daemon or `engine whatsapp link`",
 }
+_SESSION = "the session's file cannot be opened: is it damaged, or not the daemon's? see deploy/whatsapp-web.md"
 # After these the process is of no use any more.
 _FINAL = frozenset(
     {
@@ -179,6 +180,8 @@ class Supervision:
             return
         happening = Happening(word)
         seconds = min(number(frame, "expires_in_s") or 0, _LONGEST_S)
+        if frame.get("session") is True:
+            self._hinder(_SESSION)
         self._follow(happening, timedelta(seconds=seconds) if seconds else None)
         if happening in _FINAL:
             self.stop(child)
