@@ -22,6 +22,7 @@ from engine.connectors.console import Console
 from engine.connectors.http import HttpConnector
 from engine.connectors.mattermost import Mattermost
 from engine.connectors.whatsapp_cloud import WhatsAppCloud
+from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed, DeliveryKind, FollowUp, NewDelivery, Policy
 from engine.core.diagnostics import render
@@ -37,7 +38,7 @@ from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
-from engine.ports import Accepted, Clock, Connector, Journal, Received, Webhook
+from engine.ports import Accepted, Clock, Connector, Journal, Listener, Received, Webhook
 from engine.publisher import Publisher
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
 from engine.reloader import Reloader
@@ -47,6 +48,7 @@ from engine.settings import (
     HttpConnectorSettings,
     Settings,
     WhatsAppCloudSettings,
+    WhatsAppWebSettings,
     control_socket,
     journal_file,
 )
@@ -106,7 +108,8 @@ class Engine:
             self._journal, self._reloader, self._clock, self._node, shared=shared, tell=self._tell_reload
         )
         self._switch = Switch(self._journal, self._clock, self._metrics)
-        self._connectors, self._webhooks, self._events = _connectors(settings, show, self._clock)
+        built = _connectors(settings, show, self._clock)
+        self._connectors, self._webhooks, self._events, self._listeners = built
         self._relay = Relay(
             self._journal,
             {name: _destination(connector, settings) for name, connector in self._connectors.items()},
@@ -379,11 +382,12 @@ def _store(settings: Settings) -> Store:
 
 def _connectors(
     settings: Settings, show: Callable[[Claimed], None], clock: Clock
-) -> tuple[dict[str, Connector], dict[str, Webhook], dict[str, Webhook]]:
-    """The destinations, the connectors behind /webhooks and the ones behind /events, each by name."""
+) -> tuple[dict[str, Connector], dict[str, Webhook], dict[str, Webhook], dict[str, Listener]]:
+    """The destinations, the connectors behind /webhooks, those behind /events and those that listen, each by name."""
     destinations: dict[str, Connector] = {}
     webhooks: dict[str, Webhook] = {}
     events: dict[str, Webhook] = {}
+    listeners: dict[str, Listener] = {}
     for chosen in settings.connectors:
         match chosen:
             case WhatsAppCloudSettings():
@@ -397,6 +401,16 @@ def _connectors(
                     verify_token=chosen.verify_token.reveal(),
                 )
                 destinations[chosen.name] = webhooks[chosen.name] = cloud
+            case WhatsAppWebSettings():
+                web = WhatsAppWeb(
+                    chosen.name,
+                    launch=Launch(chosen.session),
+                    per_second=chosen.per_second,
+                    per_client_gap=chosen.per_client_gap,
+                    clock=clock,
+                    chance=random.random,
+                )
+                destinations[chosen.name] = listeners[chosen.name] = web
             case HttpConnectorSettings():
                 events[chosen.name] = HttpConnector(chosen.name, chosen.token.reveal(), chosen.reply_through)
             case ConsoleSettings():
@@ -408,7 +422,7 @@ def _connectors(
     else:
         token = chat.token.reveal()
         destinations[_ESCALATE_TO] = Mattermost(_ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock)
-    return destinations, webhooks, events
+    return destinations, webhooks, events, listeners
 
 
 def _destination(connector: Connector, settings: Settings) -> Destination:

@@ -28,6 +28,7 @@ from engine.settings.values import (
     RetrySettings,
     Settings,
     WhatsAppCloudSettings,
+    WhatsAppWebSettings,
 )
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Secret",
     "Settings",
     "WhatsAppCloudSettings",
+    "WhatsAppWebSettings",
     "control_socket",
     "journal_file",
     "journal_place",
@@ -52,6 +54,7 @@ __all__ = [
     "rules_folders",
     "shared_journal",
     "state_directory",
+    "whatsapp_sessions",
 ]
 
 # A line that may hold a secret, put there by mistake, is not shown.
@@ -77,6 +80,12 @@ def rules_folders(path: Path) -> tuple[Path, Path]:
     """The folders of rules and of templates that `path` names, without any secret. Raises as `load`."""
     settings = _read(path, Vault({}))
     return settings.rules, settings.templates
+
+
+def whatsapp_sessions(path: Path) -> tuple[Path, tuple[WhatsAppWebSettings, ...]]:
+    """The state directory and the linked numbers that `path` names, without any secret. Raises as `load`."""
+    settings = _read(path, Vault({}))
+    return settings.state, tuple(one for one in settings.connectors if isinstance(one, WhatsAppWebSettings))
 
 
 def journal_place(path: Path, environ: Mapping[str, str]) -> tuple[Path, PostgresSettings | None]:

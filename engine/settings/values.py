@@ -69,13 +69,25 @@ class HttpConnectorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WhatsAppWebSettings:
+    """A number that is linked as a device."""
+
+    name: str
+    # Of the session; within the state folder.
+    session: Path
+    # How many messages may leave in a second, and how long one client is left alone after each.
+    per_second: float
+    per_client_gap: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleSettings:
     """What would be sent is printed."""
 
     name: str
 
 
-ConnectorSettings = WhatsAppCloudSettings | HttpConnectorSettings | ConsoleSettings
+ConnectorSettings = WhatsAppCloudSettings | WhatsAppWebSettings | HttpConnectorSettings | ConsoleSettings
 
 
 def secrets_of(connector: ConnectorSettings) -> tuple[Secret, ...]:
@@ -85,7 +97,7 @@ def secrets_of(connector: ConnectorSettings) -> tuple[Secret, ...]:
             return (connector.access_token, connector.app_secret, connector.verify_token)
         case HttpConnectorSettings():
             return (connector.token,)
-        case ConsoleSettings():
+        case WhatsAppWebSettings() | ConsoleSettings():
             return ()
         case _:
             assert_never(connector)

@@ -37,7 +37,7 @@ class _Clock(SetClock):
         return timedelta(seconds=monotonic())
 
 
-async def _until(condition: Callable[[], bool], patience_s: float = 30.0) -> None:
+async def _until(condition: Callable[[], bool], patience_s: float = 15.0) -> None:
     async with asyncio.timeout(patience_s):
         while not condition():
             await asyncio.sleep(0.02)
@@ -70,7 +70,7 @@ class _Line:
         await self.gate.wait()
         self.accepted.append(received)
 
-    async def reaches(self, state: State, patience_s: float = 30.0) -> None:
+    async def reaches(self, state: State, patience_s: float = 15.0) -> None:
         await _until(lambda: self.connector.health().state == state, patience_s)
 
     @property
