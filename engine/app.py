@@ -38,7 +38,7 @@ from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
-from engine.ports import Accepted, Clock, Connector, Journal, Listener, Received, Webhook
+from engine.ports import Accepted, Clock, Connector, Journal, Linked, Listener, Received, Webhook
 from engine.publisher import Publisher
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
 from engine.reloader import Reloader
@@ -109,7 +109,7 @@ class Engine:
         )
         self._switch = Switch(self._journal, self._clock, self._metrics)
         built = _connectors(settings, show, self._clock)
-        self._connectors, self._webhooks, self._events, self._listeners = built
+        self._connectors, self._webhooks, self._events, self._listeners, self._linked = built
         self._relay = Relay(
             self._journal,
             {name: _destination(connector, settings) for name, connector in self._connectors.items()},
@@ -202,7 +202,9 @@ class Engine:
             settings.limits.body_bytes,
         )
         operators = server.HttpServer(
-            control.build(self._operations, self._publisher), UnixEndpoint(control_socket(settings.state)), mode=0o600
+            control.build(self._operations, self._publisher, self._linked),
+            UnixEndpoint(control_socket(settings.state)),
+            mode=0o600,
         )
         front = server.HttpServer(public, settings.http.listen)
         await operators.start()
@@ -382,12 +384,15 @@ def _store(settings: Settings) -> Store:
 
 def _connectors(
     settings: Settings, show: Callable[[Claimed], None], clock: Clock
-) -> tuple[dict[str, Connector], dict[str, Webhook], dict[str, Webhook], dict[str, Listener]]:
-    """The destinations, the connectors behind /webhooks, those behind /events and those that listen, each by name."""
+) -> tuple[dict[str, Connector], dict[str, Webhook], dict[str, Webhook], dict[str, Listener], dict[str, Linked]]:
+    """The destinations, the connectors behind /webhooks, those behind /events, those that listen and those of a linked
+    phone, each by name.
+    """
     destinations: dict[str, Connector] = {}
     webhooks: dict[str, Webhook] = {}
     events: dict[str, Webhook] = {}
     listeners: dict[str, Listener] = {}
+    linked: dict[str, Linked] = {}
     for chosen in settings.connectors:
         match chosen:
             case WhatsAppCloudSettings():
@@ -410,7 +415,7 @@ def _connectors(
                     clock=clock,
                     chance=random.random,
                 )
-                destinations[chosen.name] = listeners[chosen.name] = web
+                destinations[chosen.name] = listeners[chosen.name] = linked[chosen.name] = web
             case HttpConnectorSettings():
                 events[chosen.name] = HttpConnector(chosen.name, chosen.token.reveal(), chosen.reply_through)
             case ConsoleSettings():
@@ -422,7 +427,7 @@ def _connectors(
     else:
         token = chat.token.reveal()
         destinations[_ESCALATE_TO] = Mattermost(_ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock)
-    return destinations, webhooks, events, listeners
+    return destinations, webhooks, events, listeners, linked
 
 
 def _destination(connector: Connector, settings: Settings) -> Destination:

@@ -106,7 +106,7 @@ class Operations:
         connectors = {}
         for name, connector in self._connectors.items():
             health = connector.health()
-            connectors[name] = {"ready": health.ready, "problem": health.problem}
+            connectors[name] = {"ready": health.ready, "problem": health.problem, "state": health.state}
         return {
             **await self._describe(),
             "paused": self._switch.paused(),
