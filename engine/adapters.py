@@ -3,6 +3,7 @@
 Called by `app`; together they are the composition root, the only modules that name concrete adapters.
 """
 
+import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
@@ -14,12 +15,13 @@ from engine.connectors.http import HttpConnector
 from engine.connectors.mattermost import Files, Mattermost
 from engine.connectors.twilio import Account, Timing, Twilio
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
+from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
 from engine.core import media
 from engine.core.deliveries import Claimed, DeliveryKind, Policy
 from engine.journal.journals import Store
 from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
-from engine.ports import Clock, Connector, Listener, MediaSource, Webhook
+from engine.ports import Clock, Connector, Linked, Listener, MediaSource, Webhook
 from engine.relay import Destination
 from engine.settings import (
     ConsoleSettings,
@@ -27,6 +29,7 @@ from engine.settings import (
     Settings,
     TwilioSettings,
     WhatsAppCloudSettings,
+    WhatsAppWebSettings,
     journal_file,
 )
 
@@ -54,6 +57,8 @@ class Connectors:
     webhooks: dict[str, Webhook] = field(default_factory=dict)
     events: dict[str, Webhook] = field(default_factory=dict)
     listeners: dict[str, Listener] = field(default_factory=dict)
+    # Those that speak as a device which a person has linked.
+    linked: dict[str, Linked] = field(default_factory=dict)
     # Where the files of clients are, by the connector that they came by; empty unless they are to be fetched.
     media: dict[str, MediaSource] = field(default_factory=dict)
 
@@ -83,6 +88,16 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
             case TwilioSettings():
                 sender = _twilio(chosen, clock)
                 made.destinations[chosen.name] = made.webhooks[chosen.name] = made.listeners[chosen.name] = sender
+            case WhatsAppWebSettings():
+                web = WhatsAppWeb(
+                    chosen.name,
+                    launch=Launch(chosen.session),
+                    per_second=chosen.per_second,
+                    per_client_gap=chosen.per_client_gap,
+                    clock=clock,
+                    chance=random.random,
+                )
+                made.destinations[chosen.name] = made.listeners[chosen.name] = made.linked[chosen.name] = web
             case HttpConnectorSettings():
                 made.events[chosen.name] = HttpConnector(chosen.name, chosen.token.reveal(), chosen.reply_through)
             case ConsoleSettings():

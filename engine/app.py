@@ -98,6 +98,7 @@ class Engine:
         self._switch = Switch(self._journal, self._clock, self._metrics)
         made = adapters.connectors(settings, show, self._clock)
         self._connectors, self._webhooks, self._events = made.destinations, made.webhooks, made.events
+        self._linked = made.linked
         self._receptions = {
             name: Reception(listener, self._accept, self._journal, self._clock, exclusive=shared and listener.exclusive)
             for name, listener in made.listeners.items()
@@ -221,7 +222,9 @@ class Engine:
             settings.limits.body_bytes,
         )
         operators = server.HttpServer(
-            control.build(self._operations, self._publisher), UnixEndpoint(control_socket(settings.state)), mode=0o600
+            control.build(self._operations, self._publisher, self._linked),
+            UnixEndpoint(control_socket(settings.state)),
+            mode=0o600,
         )
         front = server.HttpServer(public, settings.http.listen)
         await operators.start()

@@ -40,6 +40,7 @@ _MODULES = {
     "schema": "schema",
     "test": "rehearse",
     "validate": "validate",
+    "whatsapp": "whatsapp",
 }
 _FIRST_STEPS = """\
 first steps:
@@ -259,6 +260,7 @@ def _add_daemon(commands: "_Commands") -> None:
     _add_client(commands, config)
     _add_audit(commands, config)
     _add_journal(commands, config)
+    _add_whatsapp(commands, config)
 
 
 def _add_client(commands: "_Commands", config: argparse.ArgumentParser) -> None:
@@ -307,6 +309,22 @@ def _add_journal(commands: "_Commands", config: argparse.ArgumentParser) -> None
     restore.add_argument("--replace", action="store_true", help="put a journal with content aside, under a dated name")
     copy = actions.add_parser("copy", parents=[config], help="move it from SQLite to PostgreSQL, while no daemon runs")
     copy.add_argument("--to", required=True, metavar="postgresql://…", help="an empty schema; without the password")
+
+
+def _add_whatsapp(commands: "_Commands", config: argparse.ArgumentParser) -> None:
+    whatsapp = commands.add_parser("whatsapp", help="link a phone for a connector of type whatsapp-web, or unlink it")
+    actions = whatsapp.add_subparsers(dest="action", metavar="ACTION", required=True)
+    number = argparse.ArgumentParser(add_help=False, parents=[config])
+    number.add_argument("--connector", metavar="NAME", help="as in engine.yaml (default: the only one there is)")
+    link = actions.add_parser("link", parents=[number], help="link a phone, while no daemon runs")
+    link.add_argument("--phone", metavar="NUMBER", help="show a code to type on the phone of this number, e.g. +2547…")
+    link.add_argument(
+        "--png", type=Path, metavar="FILE", help="write the QR code to this file too, readable for you only"
+    )
+    link.add_argument("--timeout", type=int, default=180, metavar="SECONDS", help="default: 180")
+    status = actions.add_parser("status", parents=[number], help="how the linked numbers are doing")
+    status.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    actions.add_parser("logout", parents=[number], help="unlink this device; only linking anew undoes it")
 
 
 def _dispatch(options: argparse.Namespace) -> int:

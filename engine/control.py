@@ -28,6 +28,7 @@ from engine.core.errors import (
     PermissionRefused,
     UsageError,
 )
+from engine.ports import Linked
 
 # A reload, or what is published, compiles the rules and runs their examples; everything else answers in milliseconds.
 _TIMEOUT_S = 60
@@ -135,8 +136,16 @@ class Publications(Protocol):
 _Call = Callable[[Request], Awaitable[object]]
 
 
-def build(operations: Operations, publications: Publications) -> Starlette:
-    """The operators' application."""
+def build(operations: Operations, publications: Publications, linked: Mapping[str, Linked] | None = None) -> Starlette:
+    """The operators' application; `linked` are the connectors of linked phones."""
+
+    async def _log_out(asked: Request) -> object:
+        name = asked.query_params.get("connector", "")
+        device = (linked or {}).get(name)
+        if device is None:
+            raise NotFound(f'no connector of type whatsapp-web is named "{name}"')
+        await device.log_out()
+        return {"connector": name, "linked": False}
 
     async def _publish(asked: Request) -> object:
         return await publications.publish(await asked.body())
@@ -174,6 +183,7 @@ def build(operations: Operations, publications: Publications) -> Starlette:
         ("POST", "/client/export", lambda asked: operations.client(*_client(asked), whole=True)),
         ("POST", "/client/preview", lambda asked: operations.client(*_client(asked), whole=False)),
         ("POST", "/client/erase", lambda asked: operations.erase(*_client(asked))),
+        ("POST", "/whatsapp/logout", _log_out),
         ("POST", "/journal/check", lambda _: operations.check_journal()),
         ("POST", "/journal/backup", lambda asked: operations.back_up(asked.query_params.get("file", ""))),
     )
@@ -308,6 +318,10 @@ class ControlClient:
         """`export`, `preview` or `erase` what is kept of a client; NotFound, or UsageError while it cannot be."""
         asked = {"phone": phone, "conversation": conversation}
         return self._object("POST", f"/client/{action}", {name: text for name, text in asked.items() if text})
+
+    def log_out(self, connector: str) -> Json:
+        """Unlink the device of a linked phone; NotFound, or UsageError where WhatsApp cannot be told."""
+        return self._object("POST", "/whatsapp/logout", {"connector": connector})
 
     def check_journal(self) -> Json:
         """Whether the journal holds together."""

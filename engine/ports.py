@@ -406,6 +406,17 @@ class MediaSource(Protocol):
         ...
 
 
+class Linked(Protocol):
+    """A connector that speaks as a device which a person has linked."""
+
+    # As in engine.yaml.
+    name: str
+
+    async def log_out(self) -> None:
+        """Unlink the device for good. Raises UsageError where the network cannot be told."""
+        ...
+
+
 class OnCall(Protocol):
     """Who is called. Answers from memory: it never delays a post."""
 

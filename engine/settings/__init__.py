@@ -32,6 +32,7 @@ from engine.settings.values import (
     TwilioSettings,
     TwilioTemplateSettings,
     WhatsAppCloudSettings,
+    WhatsAppWebSettings,
 )
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "TwilioSettings",
     "TwilioTemplateSettings",
     "WhatsAppCloudSettings",
+    "WhatsAppWebSettings",
     "control_socket",
     "journal_file",
     "journal_place",
@@ -60,6 +62,7 @@ __all__ = [
     "rules_folders",
     "shared_journal",
     "state_directory",
+    "whatsapp_sessions",
 ]
 
 # A line that may hold a secret, put there by mistake, is not shown.
@@ -85,6 +88,12 @@ def rules_folders(path: Path) -> tuple[Path, Path]:
     """The folders of rules and of templates that `path` names, without any secret. Raises as `load`."""
     settings = _read(path, Vault({}))
     return settings.rules, settings.templates
+
+
+def whatsapp_sessions(path: Path) -> tuple[Path, tuple[WhatsAppWebSettings, ...]]:
+    """The state directory and the linked numbers that `path` names, without any secret. Raises as `load`."""
+    settings = _read(path, Vault({}))
+    return settings.state, tuple(one for one in settings.connectors if isinstance(one, WhatsAppWebSettings))
 
 
 def journal_place(path: Path, environ: Mapping[str, str]) -> tuple[Path, PostgresSettings | None]:

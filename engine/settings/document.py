@@ -33,6 +33,7 @@ from engine.settings.values import (
     TwilioSettings,
     TwilioTemplateSettings,
     WhatsAppCloudSettings,
+    WhatsAppWebSettings,
     secrets_of,
 )
 
@@ -59,7 +60,6 @@ _LISTEN = TcpEndpoint("127.0.0.1", 8080)
 _MATTERMOST = "mattermost"
 # A name is a part of URLs, of secrets' names and of metrics.
 _CONNECTOR_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
-_LATER_TYPES = ("whatsapp-web",)
 _LATER_ONCALL = ("schedule", "pagerduty", "jsm")
 _CONNECTOR_KEYS = {
     "whatsapp-cloud": (
@@ -72,6 +72,7 @@ _CONNECTOR_KEYS = {
         "template",
     ),
     "twilio": ("type", "account_sid", "from", "api_url", "rate_per_second", "template", "backfill_every"),
+    "whatsapp-web": ("type", "session", "per_second", "per_client_gap"),
     "http": ("type", "reply_through"),
     "console": ("type",),
 }
@@ -96,6 +97,11 @@ _BACKFILL_EVERY = timedelta(minutes=5)
 _GAP = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 # What a template's variable can be filled with.
 TEMPLATE_GAPS = ("client_name", "ticket_id")
+# One folder; its name starts none of the daemon's own files, which are journal.db and the like.
+_SESSION = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+# What a person at a keyboard could do: WhatsApp bans linked numbers that write like machines.
+_WEB_PER_SECOND = 0.5
+_WEB_CLIENT_GAP = timedelta(seconds=5)
 
 
 def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
@@ -103,18 +109,20 @@ def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
     top = Section.of("", node, faults).only(*_KEYS)
     environment = Environment(top.choice("environment", tuple(Environment), Environment.DEVELOPMENT))
     http = _http(top, base)
-    connectors = _connectors(top, vault, http.public_url)
+    state = top.folder("state", base)
+    connectors = _connectors(top, state, vault, http.public_url)
     limits = top.part("limits").only("open_deliveries", "body_bytes", "mattermost_per_second")
     rates = [
         (one.name, one.rate_per_second) for one in connectors if isinstance(one, WhatsAppCloudSettings | TwilioSettings)
     ]
+    rates += [(one.name, one.per_second) for one in connectors if isinstance(one, WhatsAppWebSettings)]
     rates.append((_MATTERMOST, limits.rate("mattermost_per_second", 5.0)))
     retention = top.part("retention").only("text", "metadata")
     return Settings(
         environment=environment,
         rules=top.folder("rules", base),
         templates=top.folder("templates", base),
-        state=top.folder("state", base),
+        state=state,
         journal=_journal(top, vault),
         node=top.matching("node", _NODE_NAME, "lower-case letters, digits, dots and dashes, e.g. support-1")
         or socket.gethostname().lower(),
@@ -208,14 +216,14 @@ def _http(top: Section, base: Path) -> HttpSettings:
     return HttpSettings(listen, http.url("public_url"))
 
 
-def _connectors(top: Section, vault: Vault, public_url: str | None) -> tuple[ConnectorSettings, ...]:
+def _connectors(top: Section, state: Path, vault: Vault, public_url: str | None) -> tuple[ConnectorSettings, ...]:
     top.expect("connectors")
     sections = top.part("connectors")
     found = [
         connector
         for name in sections.entries
         if _is_connector_name(sections, name)
-        and (connector := _connector(sections.part(name), vault, public_url)) is not None
+        and (connector := _connector(sections.part(name), state, vault, public_url)) is not None
     ]
     if top.has("connectors") and not sections.entries and not sections.broken:
         top.fault("connectors", MISSING, "no connector is configured", "e.g. desk: {type: http}")
@@ -225,6 +233,7 @@ def _connectors(top: Section, vault: Vault, public_url: str | None) -> tuple[Con
             sections.key_fault(one.name, MISSING, message, "e.g. http: {public_url: https://support.example.org}")
     _check_replies(sections, found)
     _check_secret_names(sections, found)
+    _check_sessions(sections, found)
     return tuple(found)
 
 
@@ -239,7 +248,7 @@ def _is_connector_name(sections: Section, name: str) -> bool:
     return True
 
 
-def _connector(section: Section, vault: Vault, public_url: str | None) -> ConnectorSettings | None:
+def _connector(section: Section, state: Path, vault: Vault, public_url: str | None) -> ConnectorSettings | None:
     section.expect("type")
     name, kind = section.name, section.text("type")
     if kind not in _CONNECTOR_KEYS:
@@ -254,6 +263,8 @@ def _connector(section: Section, vault: Vault, public_url: str | None) -> Connec
         return HttpConnectorSettings(name, section.text("reply_through"), vault.take(_secret(name, "token")))
     if kind == "twilio":
         return _twilio(section, vault, public_url)
+    if kind == "whatsapp-web":
+        return _web(section, state)
     section.expect("phone_number_id")
     return WhatsAppCloudSettings(
         name=name,
@@ -296,12 +307,18 @@ def _twilio_template(section: Section) -> TwilioTemplateSettings:
     return TwilioTemplateSettings(content_sid, variables)
 
 
+def _web(section: Section, state: Path) -> WhatsAppWebSettings:
+    wanted = "the name of a folder within the state folder: small letters, digits, - and _"
+    return WhatsAppWebSettings(
+        name=section.name,
+        session=state / (section.matching("session", _SESSION, wanted) or f"whatsapp-{section.name}"),
+        per_second=section.rate("per_second", _WEB_PER_SECOND),
+        per_client_gap=section.span("per_client_gap", _WEB_CLIENT_GAP),
+    )
+
+
 def _refuse_type(section: Section, kind: str) -> None:
-    known = tuple(_CONNECTOR_KEYS)
-    if kind in _LATER_TYPES:
-        section.fault("type", LATER, f"connectors of type {kind} come in a later version", f"now: {', '.join(known)}")
-    else:
-        section.fault("type", VALUE, f'there is no connector type "{kind}"', suggest(kind, known))
+    section.fault("type", VALUE, f'there is no connector type "{kind}"', suggest(kind, tuple(_CONNECTOR_KEYS)))
 
 
 def _secret(connector: str, what: str) -> str:
@@ -316,9 +333,7 @@ def _check_replies(sections: Section, connectors: list[ConnectorSettings]) -> No
             continue
         section = sections.part(one.name)
         if one.reply_through in sections.entries:
-            message = (
-                f'"{one.reply_through}" cannot send: a reply goes through a whatsapp-cloud, twilio or console connector'
-            )
+            message = f'"{one.reply_through}" cannot send: a reply goes through a WhatsApp or console connector'
             section.fault("reply_through", NAME, message)
         else:
             message = f'no connector is named "{one.reply_through}"'
@@ -334,6 +349,15 @@ def _check_secret_names(sections: Section, connectors: list[ConnectorSettings]) 
             if owner != one.name:
                 message = f'"{one.name}" and "{owner}" would both read the secret {secret.name}'
                 sections.key_fault(one.name, NAME, message, "rename one of them")
+
+
+def _check_sessions(sections: Section, connectors: list[ConnectorSettings]) -> None:
+    """Two gateways on one session would end each other's connection for ever."""
+    owners: dict[Path, str] = {}
+    for one in connectors:
+        if isinstance(one, WhatsAppWebSettings) and (owner := owners.setdefault(one.session, one.name)) != one.name:
+            message = f'"{one.name}" and "{owner}" would both use the session {one.session.name}'
+            sections.part(one.name).fault("session", NAME, message, "name another folder")
 
 
 def _mattermost(top: Section, environment: Environment, vault: Vault) -> MattermostSettings | None:

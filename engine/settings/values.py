@@ -116,13 +116,27 @@ class HttpConnectorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WhatsAppWebSettings:
+    """A number that is linked as a device."""
+
+    name: str
+    # Of the session; within the state folder.
+    session: Path
+    # How many messages may leave in a second, and how long one client is left alone after each.
+    per_second: float
+    per_client_gap: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleSettings:
     """What would be sent is printed."""
 
     name: str
 
 
-ConnectorSettings = WhatsAppCloudSettings | TwilioSettings | HttpConnectorSettings | ConsoleSettings
+ConnectorSettings = (
+    WhatsAppCloudSettings | WhatsAppWebSettings | TwilioSettings | HttpConnectorSettings | ConsoleSettings
+)
 
 
 def secrets_of(connector: ConnectorSettings) -> tuple[Secret, ...]:
@@ -134,7 +148,7 @@ def secrets_of(connector: ConnectorSettings) -> tuple[Secret, ...]:
             return (connector.auth_token,)
         case HttpConnectorSettings():
             return (connector.token,)
-        case ConsoleSettings():
+        case WhatsAppWebSettings() | ConsoleSettings():
             return ()
         case _:
             assert_never(connector)

@@ -20,6 +20,7 @@ from engine.settings import (
     Settings,
     TemplateSettings,
     WhatsAppCloudSettings,
+    WhatsAppWebSettings,
 )
 
 SECRETS = {
@@ -219,7 +220,7 @@ journal: postgresql://engine:hunter2@db/engine
 http: {listen: "127.0.0.1"}
 acknowledge: maybe
 connectors:
-  main: {type: whatsapp-web}
+  main: {type: whatsap-web}
   cloud: {type: whatsapp-cloud, phone_number_id: "x1", rate: 3}
   desk: {type: http, reply_through: clod}
 mattermost: {url: chat.example.org, token: hunter2}
@@ -243,9 +244,9 @@ engine.yaml:3:16  error  E904  "listen" is an address such as 127.0.0.1:8080, [:
 engine.yaml:4:14  error  E904  "acknowledge" is on or off
     4 | acknowledge: maybe
       |              ^^^^^
-engine.yaml:6:16  error  E905  connectors of type whatsapp-web come in a later version
-    6 |   main: {type: whatsapp-web}
-      |                ^^^^^^^^^^^^ now: whatsapp-cloud, twilio, http, console
+engine.yaml:6:16  error  E904  there is no connector type "whatsap-web"
+    6 |   main: {type: whatsap-web}
+      |                ^^^^^^^^^^^ did you mean "whatsapp-web"?
 engine.yaml:7:50  error  E904  "phone_number_id" must be the number's id at Meta, digits only
     7 |   cloud: {type: whatsapp-cloud, phone_number_id: "x1", rate: 3}
       |                                                  ^^^^
@@ -270,6 +271,32 @@ engine.yaml:11:8  error  E903  "retry" must have keys with values, e.g. key: val
     )
 
 
+def test_a_linked_number_has_a_session_and_a_pace(load: Load) -> None:
+    """Its folder lies in the state folder under the connector's name, and it writes no faster than a person could."""
+    plain, own = load(
+        "state: /var/lib/engine\nconnectors:\n  main: {type: whatsapp-web}\n"
+        "  other: {type: whatsapp-web, session: spare, per_second: 2, per_client_gap: 1m}\n"
+    ).connectors
+    gap = timedelta(seconds=5)
+    assert plain == WhatsAppWebSettings("main", Path("/var/lib/engine/whatsapp-main"), 0.5, gap)
+    assert own == WhatsAppWebSettings("other", Path("/var/lib/engine/spare"), 2.0, timedelta(minutes=1))
+
+
+def test_a_linked_number_bounds_the_relay_too(load: Load) -> None:
+    """The relay lets deliveries go no faster than the number may write."""
+    read = load("connectors: {main: {type: whatsapp-web, per_second: 2}}\n")
+    assert read.limits.per_second("main") == 2
+
+
+def test_linked_numbers_are_found_without_secrets(tmp_path: Path) -> None:
+    """The commands that link a phone need none."""
+    file = tmp_path / "engine.yaml"
+    file.write_text("connectors: {main: {type: whatsapp-web}, desk: {type: http}}\n", encoding="utf-8")
+    state, found = settings.whatsapp_sessions(file)
+    assert state == tmp_path / "state"
+    assert [one.session for one in found] == [tmp_path / "state" / "whatsapp-main"]
+
+
 CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
 
 
@@ -290,9 +317,14 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
             id="odd type",
         ),
         pytest.param(
-            "connectors: {a: {type: whatsapp-web}}\n",
-            "1:24  error  E905  connectors of type whatsapp-web come in a later version",
-            id="whatsapp-web",
+            "connectors: {a: {type: whatsapp-web, session: ../elsewhere}}\n",
+            '1:47  error  E904  "session" must be the name of a folder within the state folder',
+            id="session elsewhere",
+        ),
+        pytest.param(
+            "connectors: {a: {type: whatsapp-web, session: s}, b: {type: whatsapp-web, session: s}}\n",
+            '1:84  error  E906  "b" and "a" would both use the session s',
+            id="one session twice",
         ),
         pytest.param(
             "connectors: {mattermost: {type: console}}\n",
@@ -306,7 +338,7 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
         ),
         pytest.param(
             "connectors: {a: {type: http, reply_through: b}, b: {type: http}}\n",
-            '1:45  error  E906  "b" cannot send: a reply goes through a whatsapp-cloud, twilio or console connector',
+            '1:45  error  E906  "b" cannot send: a reply goes through a WhatsApp or console connector',
             id="reply through http",
         ),
         pytest.param(

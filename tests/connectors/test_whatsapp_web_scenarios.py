@@ -1,0 +1,450 @@
+"""The real gateway, with the real library in it, against the stand-in for WhatsApp Web."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from loguru import logger
+from standins.claims import claim
+from standins.parts import SetClock
+from standins.whatsapp import Person, Service, Shown, failure, messages, running
+
+from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
+from engine.connectors.whatsapp_web.sessions import BACKUP, is_linked, session_file
+from engine.connectors.whatsapp_web.states import State
+from engine.connectors.whatsapp_web.supervision import Patience
+from engine.core.deliveries import Acknowledgement, Claimed, Fault, Rejected, Sent, Unknown
+from engine.core.events import Inbound
+from engine.ports import Received
+
+pytestmark = pytest.mark.system
+
+_PHONE = "628123456789"
+_LID = "55500055500"
+
+
+class _Clock(SetClock):
+    def elapsed(self) -> timedelta:
+        return timedelta(seconds=monotonic())
+
+
+async def _until(condition: Callable[[], bool], patience_s: float = 15.0) -> None:
+    async with asyncio.timeout(patience_s):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+class _Line:
+    """A connector with its gateway, and what was accepted of it."""
+
+    def __init__(self, service: Service, folder: Path, patience: Patience | None = None) -> None:
+        self.connector = WhatsAppWeb(
+            "main",
+            launch=Launch(folder, environ=service.environ),
+            per_second=10_000,
+            per_client_gap=timedelta(0),
+            clock=_Clock(),
+            chance=lambda: 0.0,
+            patience=patience or replace(Patience(), close_s=8),
+        )
+        self.folder = folder
+        self.accepted: list[Received] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.listening: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self.connector.start()
+        self.listening = asyncio.create_task(self.connector.listen(self._accept))
+
+    async def _accept(self, received: Received) -> None:
+        await self.gate.wait()
+        self.accepted.append(received)
+
+    async def reaches(self, state: State, patience_s: float = 15.0) -> None:
+        await _until(lambda: self.connector.health().state == state, patience_s)
+
+    @property
+    def inbounds(self) -> list[Inbound]:
+        return [inbound for received in self.accepted for inbound in received.inbounds]
+
+    @property
+    def texts(self) -> list[str]:
+        return [inbound.event.message.text for inbound in self.inbounds]
+
+    @property
+    def signals(self) -> list[tuple[str, str]]:
+        return [(signal.kind, signal.conversation_id) for one in self.accepted for signal in one.signals]
+
+    async def takes(self, text: str) -> Inbound:
+        await _until(lambda: text in self.texts)
+        return next(inbound for inbound in self.inbounds if inbound.event.message.text == text)
+
+    async def stop_listening(self) -> None:
+        if self.listening is not None:
+            self.listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.listening
+            self.listening = None
+
+    async def close(self) -> None:
+        await self.stop_listening()
+        await self.connector.close()
+
+    @property
+    def pid(self) -> int:
+        child = self.connector._gateway.child
+        assert child is not None
+        return child.pid
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    """WhatsApp Web on ports of its own, with a session beside that is linked to it."""
+    (tmp_path / "session").mkdir()
+    async with running(tmp_path) as service:
+        service.paired(session_file(tmp_path / "session"))
+        yield service
+
+
+@pytest.fixture
+def ana(service: Service) -> Person:
+    """A client whose number is known."""
+    return service.person(_PHONE, _LID)
+
+
+@pytest.fixture
+async def line(service: Service, tmp_path: Path) -> AsyncIterator[_Line]:
+    """A connector that is online."""
+    line = _Line(service, tmp_path / "session")
+    await line.start()
+    try:
+        await line.reaches(State.ONLINE)
+        yield line
+    finally:
+        await line.close()
+
+
+def _ack(peer: str, text: str = "We look into it.", number: int = 1) -> Claimed:
+    return claim(Acknowledgement(peer, text, "A1"), number=number)
+
+
+async def test_a_message_is_taken_and_answered(service: Service, ana: Person, line: _Line) -> None:
+    """A client's words arrive with name, number and time, and the answer can be read on the client's phone."""
+    written = await ana.write("the line is down")
+    inbound = await line.takes("the line is down")
+    assert inbound.event.message.id == written
+    assert inbound.event.conversation_id == f"wa-{_PHONE}"
+    assert (inbound.event.client.phone, inbound.event.client.display_name) == (f"+{_PHONE}", "Ana")
+    assert inbound.reply is not None
+    await service.receipted(written)
+
+    outcome = await line.connector.send(_ack(inbound.reply.peer, "Hello @254712345678, we look into it."))
+    reply = await ana.reply()
+    assert outcome == Sent(reply.message_id)
+    assert reply.text == "Hello @254712345678, we look into it."
+    # Neither a bot's mark nor a mention.
+    assert "bot" not in repr(service.sent())
+
+    await ana.receipt(reply.message_id, "read")
+    await _until(lambda: any(received.receipts for received in line.accepted))
+    (receipt,) = (receipt for received in line.accepted for receipt in received.receipts)
+    assert (receipt.key, receipt.status) == (_ack("").id, "read")
+
+
+async def test_while_the_journal_is_away_whatsapp_keeps_the_rest(service: Service, ana: Person, line: _Line) -> None:
+    """A blocked acceptance blocks the library: it acknowledges what it has room for, and loses nothing."""
+    line.gate.clear()
+    written = [await ana.write(f"message {number}") for number in range(150)]
+    await _until(lambda: len(service.unreceipted) <= len(written) - 100)
+    assert line.texts == []
+    line.gate.set()
+    await _until(lambda: len(line.texts) == len(written))
+    assert line.texts == [f"message {number}" for number in range(150)]
+
+
+async def test_a_hidden_number_is_answered_where_it_wrote(service: Service, line: _Line) -> None:
+    """A client whose number WhatsApp hides is answered at the hidden address."""
+    bob = service.person("628111111111", lid="77700077700", name="", shown=Shown.LID)
+    await bob.write("who am I?")
+    inbound = await line.takes("who am I?")
+    assert inbound.event.client.phone is None
+    assert inbound.event.client.display_name is None
+    assert inbound.event.conversation_id == "wa-lid-77700077700"
+    assert inbound.reply is not None
+    assert isinstance(await line.connector.send(_ack(inbound.reply.peer)), Sent)
+    assert (await bob.reply()).text == "We look into it."
+
+
+async def test_a_number_that_comes_along_names_the_conversation(service: Service, line: _Line) -> None:
+    """Where the number comes beside the hidden one, the conversation is the number's."""
+    bob = service.person("628111111111", lid="77700077700", shown=Shown.BOTH)
+    await bob.write("hello")
+    inbound = await line.takes("hello")
+    assert inbound.event.conversation_id == "wa-628111111111"
+    assert inbound.reply is not None
+    assert inbound.reply.peer == "77700077700@lid"
+
+
+async def test_what_happens_in_a_conversation_is_told(service: Service, ana: Person, line: _Line) -> None:
+    """Edits are messages, what is taken back and reactions are signals, and what cannot be read is told."""
+    first = await ana.write("the line is dwon")
+    await ana.edit(first, "the line is down")
+    await ana.react("ours", "👍")
+    await ana.revoke(first)
+    await ana.write_unreadably()
+    await _until(lambda: [one.event.message.kind for one in line.inbounds][-1:] == ["undecryptable"])
+    await _until(lambda: len(line.signals) == 2)
+    kinds = [(one.event.message.kind, one.event.message.text) for one in line.inbounds]
+    assert kinds == [("message", "the line is dwon"), ("edit", "the line is down"), ("undecryptable", "")]
+    conversation = f"wa-{_PHONE}"
+    assert line.signals == [("reaction", conversation), ("revoke", conversation)]
+
+
+async def test_a_colleague_on_the_phone_is_a_signal(service: Service, ana: Person, line: _Line) -> None:
+    """What is written on the account's own phone is no message, but a person's answer in the client's conversation."""
+    await service.phone.write_to(ana, "I take this")
+    await _until(lambda: bool(line.signals))
+    assert line.signals == [("human_reply", f"wa-{_PHONE}")]
+    assert line.texts == []
+
+
+async def test_groups_and_status_are_nobodys(service: Service, ana: Person, line: _Line) -> None:
+    """What is written to a group or to everybody is acknowledged to WhatsApp and goes no further."""
+    for written in (await ana.write_to_group("hi all"), await ana.publish_status("at the beach")):
+        await service.receipted(written)
+    await ana.write("and now to you")
+    await line.takes("and now to you")
+    assert line.texts == ["and now to you"]
+
+
+async def test_media_come_with_what_is_known_of_them(ana: Person, line: _Line) -> None:
+    """Whatever `messages` can make, each arrives as a message or a signal and none breaks the gateway."""
+    await ana.write("\0 and \u2028")
+    assert (await line.takes("\ufffd and \n")).event.message.kind == "message"
+    assert messages.text("x")
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [(463, Fault.PERMANENT), (479, Fault.PERMANENT), (429, Fault.TRANSIENT), (400, Fault.PERMANENT)],
+)
+async def test_refusals_of_whatsapp(service: Service, ana: Person, line: _Line, code: int, fault: Fault) -> None:
+    """An error in WhatsApp's acknowledgement says whether it is tried again."""
+    await ana.write("hello")
+    await line.takes("hello")
+    service.acknowledging.error = code
+    outcome = await line.connector.send(_ack(f"{_PHONE}@s.whatsapp.net"))
+    assert isinstance(outcome, Rejected)
+    assert (outcome.fault, outcome.code) == (fault, str(code))
+
+
+async def test_a_lost_answer_is_found_by_the_clients_receipt(service: Service, ana: Person, line: _Line) -> None:
+    """A send whose acknowledgement never comes dies with its gateway and is settled by the receipt that follows."""
+    await ana.write("hello")
+    await line.takes("hello")
+    service.acknowledging.when = "lost"
+    sending = asyncio.create_task(line.connector.send(_ack(f"{_PHONE}@s.whatsapp.net")))
+    reply = await ana.reply()
+    os.kill(line.pid, signal.SIGKILL)
+    assert isinstance(await sending, Unknown)
+    service.acknowledging.when = "at once"
+    await service.online(2)
+    await line.reaches(State.ONLINE)
+    await ana.receipt(reply.message_id)
+    claimed = replace(_ack(f"{_PHONE}@s.whatsapp.net"), doubtful=True)
+    async with asyncio.timeout(20):
+        while (found := await line.connector.reconcile(claimed)) != Sent(reply.message_id):
+            await asyncio.sleep(0.05)
+    assert found == Sent(reply.message_id)
+
+
+async def test_a_drop_is_mended_by_the_library(service: Service, ana: Person, line: _Line) -> None:
+    """After a cut the same process is back at once, and what was written meanwhile arrives."""
+    pid = line.pid
+    await service.drop()
+    await ana.write("while you were away")
+    await service.online(2)
+    await line.takes("while you were away")
+    await line.reaches(State.ONLINE)
+    assert line.pid == pid
+
+
+async def test_a_killed_gateway_is_replaced(service: Service, ana: Person, line: _Line) -> None:
+    """After SIGKILL another process takes over, and what WhatsApp was not told to have arrived comes again."""
+    line.gate.clear()
+    await ana.write("before")
+    await _until(lambda: not line.connector._arrivals.empty() or line.connector._being_taken is not None)
+    os.kill(line.pid, signal.SIGKILL)
+    line.gate.set()
+    await line.takes("before")
+    await service.online(2)
+    await line.reaches(State.ONLINE)
+    await ana.write("after")
+    await line.takes("after")
+
+
+async def test_an_unreachable_whatsapp_is_tried_again(service: Service, tmp_path: Path) -> None:
+    """Where nothing answers at the start, a new gateway tries until something does."""
+    await service.refuse_connections()
+    line = _Line(service, tmp_path / "session")
+    await line.start()
+    try:
+        await _until(lambda: line.connector._gateway.standing.failures >= 1)
+        assert "failures so far" in line.connector.health().problem
+        await service.accept_connections()
+        await line.reaches(State.ONLINE)
+    finally:
+        await line.close()
+
+
+async def test_a_device_used_elsewhere_is_left_alone(service: Service, line: _Line) -> None:
+    """When another program takes the device over, this one ends and does not fight for it."""
+    await service.replace()
+    await line.reaches(State.REPLACED)
+    await _until(lambda: line.connector._gateway.is_over)
+
+
+async def test_a_device_that_was_unlinked_says_so(service: Service, line: _Line) -> None:
+    """When the phone removes the device, its gateway ends, and the next start finds no phone linked."""
+    await service.unlink()
+    await line.reaches(State.LOGGED_OUT)
+    await _until(lambda: line.connector._gateway.is_over)
+    assert not is_linked(line.folder)
+    again = _Line(service, line.folder)
+    await again.start()
+    await again.reaches(State.UNLINKED)
+    await again.close()
+
+
+@pytest.mark.parametrize(
+    ("reason", "attributes", "state"),
+    [(402, {"code": 101, "expire": 3600}, State.BANNED), (405, {}, State.OUTDATED), (403, {}, State.LOGGED_OUT)],
+    ids=["banned", "outdated", "locked"],
+)
+async def test_refused_logins_say_why(
+    service: Service, line: _Line, reason: int, attributes: dict[str, int], state: State
+) -> None:
+    """A ban, an old version and a locked account are told apart, and the gateway ends."""
+    await service.fail(reason, **attributes)
+    await line.reaches(state)
+    await _until(lambda: line.connector._gateway.child is None)
+    if state is State.BANNED:
+        until = line.connector._gateway.standing.until
+        assert until is not None
+        assert until - line.connector._gateway.standing.since == timedelta(hours=1)
+    await line.close()
+
+
+async def test_what_whatsapp_was_told_is_here_is_taken_in_before_the_end(
+    service: Service, ana: Person, line: _Line
+) -> None:
+    """At a stop every message whose receipt is out is accepted before the gateway ends."""
+    line.gate.clear()
+    written = [await ana.write(f"message {number}") for number in range(60)]
+    await _until(lambda: not service.unreceipted)
+    assert line.listening is not None
+    line.listening.cancel()
+    line.gate.set()
+    with suppress(asyncio.CancelledError):
+        await line.listening
+    line.listening = None
+    assert len(line.texts) == len(written)
+
+
+async def test_the_session_is_private_and_has_a_copy(line: _Line) -> None:
+    """Whoever reads the keys can read and write as the number: the files are the daemon's alone, in WAL mode."""
+    await _until((line.folder / BACKUP).exists)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in line.folder.glob("session*")}
+    made = {name: mode for name, mode in modes.items() if name != "session.db"}
+    assert set(made.values()) == {0o600}
+    with closing(sqlite3.connect(line.folder / BACKUP)) as copy:
+        assert copy.execute("select count(*) from whatsmeow_device").fetchone() == (1,)
+    with closing(sqlite3.connect(session_file(line.folder))) as session:
+        assert session.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
+async def test_unlinking_from_here(line: _Line) -> None:
+    """Logging out removes the device at WhatsApp and its keys here."""
+    await line.connector.log_out()
+    await line.reaches(State.LOGGED_OUT)
+    await _until(lambda: line.connector._gateway.is_over)
+    assert not is_linked(line.folder)
+
+
+async def test_ends_when_the_daemon_is_gone(service: Service, ana: Person, line: _Line) -> None:
+    """A gateway whose daemon was killed does not go on alone: nobody may be told that anything was taken."""
+    pid = line.pid
+    child = line.connector._gateway.child
+    assert child is not None
+    child._writer.transport.abort()
+    await _until(lambda: not Path(f"/proc/{pid}/cmdline").exists() or line.pid != pid)
+
+
+@pytest.mark.parametrize("situation", ["unlinked", "black hole", "replaced", "banned", "mid-send", "online"])
+async def test_stops_in_time_in_every_state(service: Service, tmp_path: Path, ana: Person, situation: str) -> None:
+    """Whatever the connection is doing, listening and closing end within ten seconds."""
+    folder = tmp_path / "session"
+    hole = None
+    if situation == "unlinked":
+        session_file(folder).unlink()
+    if situation == "banned":
+        service.refusal = failure(402, code=101, expire=3600)
+    line = _Line(service, folder, Patience())
+    if situation == "black hole":
+        hole = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(3600), "127.0.0.1", 0)
+        port = hole.sockets[0].getsockname()[1]
+        environ = {**service.environ, "HTTPS_PROXY": f"http://127.0.0.1:{port}"}
+        line.connector._gateway._launch = Launch(folder, environ=environ)
+    await line.start()
+    states = {"unlinked": State.UNLINKED, "banned": State.BANNED, "black hole": State.CONNECTING}
+    await line.reaches(states.get(situation, State.ONLINE))
+    sending = None
+    if situation == "black hole":
+        await asyncio.sleep(2)
+    if situation == "replaced":
+        await service.replace()
+        await line.reaches(State.REPLACED)
+    if situation == "mid-send":
+        service.acknowledging.when = "lost"
+        sending = asyncio.create_task(line.connector.send(_ack(f"{_PHONE}@s.whatsapp.net")))
+        await ana.reply()
+    began = monotonic()
+    await line.close()
+    assert monotonic() - began < 12
+    assert line.connector._gateway.child is None
+    if sending is not None:
+        assert isinstance(await sending, Unknown)
+    if hole is not None:
+        hole.close()
+
+
+async def test_nothing_of_a_client_is_logged(ana: Person, service: Service, tmp_path: Path) -> None:
+    """The library's own lines, with every stanza in them, go nowhere."""
+    found: list[str] = []
+    sink = logger.add(found.append, level="TRACE", format="{message} {extra} {exception}", diagnose=False)
+    line = _Line(service, tmp_path / "session")
+    await line.start()
+    try:
+        await line.reaches(State.ONLINE)
+        written = await ana.write("the line is down")
+        await line.takes("the line is down")
+        await line.connector.send(_ack(f"{_PHONE}@s.whatsapp.net"))
+        os.kill(line.pid, signal.SIGKILL)
+        await service.online(2)
+        await line.reaches(State.ONLINE)
+    finally:
+        await line.close()
+        logger.remove(sink)
+    told = "\n".join(found)
+    assert "the gateway ended with -9" in told
+    assert [planted for planted in (_PHONE, _LID, "Ana", "line is down", written) if planted in told] == []
