@@ -21,7 +21,8 @@ from engine.core.variables import size
 MOST = 5
 # How long a file is asked for before the thread is told that there is none; a network's trouble is mostly shorter.
 PATIENCE = timedelta(hours=1)
-# How soon a file is tried again whose post is not there yet.
+# The head start of the post that a file needs, and how soon it is tried again when the post is not there yet.
+HEAD_START = timedelta(seconds=1)
 POST_WAIT = timedelta(seconds=2)
 # The codes with which a source refuses what nobody can change.
 TOO_LARGE = "too-large"

@@ -429,7 +429,7 @@ def _variables(step: _Step) -> dict[str, object]:
 def _delivery(step: _Step, key: str, body: Body) -> NewDelivery:
     inbound, circumstances = step.inbound, step.circumstances
     conversation = f"{inbound.connector}:{inbound.event.conversation_id}"
-    destination = circumstances.escalate_to
+    destination, due_at = circumstances.escalate_to, circumstances.accepted_at
     if isinstance(body, Acknowledgement) and inbound.reply is not None:
         lane, destination = f"acknowledge:{conversation}", inbound.reply.connector
     elif isinstance(body, Copy):
@@ -438,6 +438,8 @@ def _delivery(step: _Step, key: str, body: Body) -> NewDelivery:
     elif isinstance(body, Media):
         # Apart from the thread, so that a slow download holds no reply up.
         lane, destination = f"media:{conversation}", media.carrier(circumstances.escalate_to)
+        if step.before is None or not step.before.escalated:
+            due_at += media.HEAD_START
     else:
         lane = f"escalate:{conversation}"
-    return NewDelivery(delivery_id(key, body), lane, destination, body, circumstances.accepted_at)
+    return NewDelivery(delivery_id(key, body), lane, destination, body, due_at)

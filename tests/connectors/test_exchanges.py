@@ -85,6 +85,16 @@ def test_tells_the_whole_address_of_a_path() -> None:
     assert {session.address(path) for path in ("a/b", "/a/b")} == {"https://api.example.org/base/a/b"}
 
 
+async def test_an_upload_without_an_answer_is_unknown() -> None:
+    """Whether the file is there by then nobody can tell."""
+    async with serving(_Echo()) as loopback:
+        loopback.fail("POST /base/files", "hang_before")
+        session = _session(loopback, timeout_s=1)
+        found = await session.upload("files", {"to": "c1"}, "file", ("a.ogg", b"OggS", "audio/ogg"))
+        await session.close()
+    assert found == Unknown("the network did not take the file within 1 s")
+
+
 async def test_follows_no_redirect() -> None:
     """Another host never receives the token or the text."""
     async with serving(_Echo()) as loopback:

@@ -12,7 +12,7 @@ from engine.core import media
 from engine.core.deliveries import DeliveryKind, Fault, FollowUp, Media, NewDelivery, Rejected, Unknown
 from engine.core.events import ATTACHMENT_KINDS, Attachment, Message
 from engine.core.incidents import Incident
-from engine.core.media import GONE, MOST, PATIENCE, TOO_LARGE, Fetched
+from engine.core.media import GONE, HEAD_START, MOST, PATIENCE, TOO_LARGE, Fetched
 from engine.core.plan import Plan, delivery_id, message_key
 
 NOW = datetime(2026, 2, 12, 10, 15, 30, tzinfo=UTC)
@@ -37,7 +37,7 @@ def reply(why: str) -> FollowUp:
 
 
 def test_a_voice_note_is_ordered_for_the_thread() -> None:
-    """On a lane and by a destination of its own, after acknowledgement and post, under an id that stays the same."""
+    """On a lane and by a destination of its own, a little after the post, under an id that stays the same."""
     around = replace(circumstances(), fetch_media=True)
     inbound = message("", attachments=(VOICE,))
     made = planned(inbound, FAULT, around)
@@ -54,7 +54,9 @@ def test_a_voice_note_is_ordered_for_the_thread() -> None:
         3_200_000,
     )
     key = f"{message_key(inbound)}-media-{media.digest(body)}"
-    assert files(made) == [NewDelivery(key, "media:main:wa-254712345678", "mattermost.files", body, around.accepted_at)]
+    assert files(made) == [
+        NewDelivery(key, "media:main:wa-254712345678", "mattermost.files", body, around.accepted_at + HEAD_START)
+    ]
     assert delivery_id(message_key(inbound), body) == key
     assert planned(inbound, FAULT, around) == made
 
@@ -65,11 +67,19 @@ def test_nothing_is_ordered_unless_it_is_switched_on() -> None:
 
 
 def test_a_further_message_brings_its_file_into_the_same_thread() -> None:
-    """To the channel and under the ticket of the open incident."""
+    """To the channel and under the ticket of the open incident, whose post is there."""
     around = replace(circumstances(OPEN, THE_POST), fetch_media=True)
     (file,) = files(planned(message("look", number=2, attachments=(VOICE,)), GREETING, around))
     assert isinstance(file.body, Media)
     assert (file.body.channel, file.body.ticket_id) == ("dev-support-escalations", "OC-2026-0001")
+    assert file.due_at == around.accepted_at
+
+
+def test_a_file_leaves_the_post_a_head_start_that_a_greeted_client_gets_now() -> None:
+    """The incident was open before, and its post is not."""
+    around = replace(circumstances(GREETED), fetch_media=True)
+    (file,) = files(planned(message("look", number=2, attachments=(VOICE,)), FAULT, around))
+    assert file.due_at == around.accepted_at + HEAD_START
 
 
 @pytest.mark.parametrize("before", [None, GREETED], ids=["greeting", "further greeting"])

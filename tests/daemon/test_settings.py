@@ -485,8 +485,8 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
         ),
         pytest.param(f"{LEAST}media: {{fetch: yes please}}\n", '2:16  error  E904  "fetch" is on or off', id="fetch"),
         pytest.param(
-            f"{LEAST}media: {{max_bytes: 101 MiB}}\n",
-            '2:20  error  E904  "max_bytes" is at most 100 MiB: a file is in memory while it is under way',
+            f"{LEAST}media: {{max_bytes: 51 MiB}}\n",
+            '2:20  error  E904  "max_bytes" is at most 50 MiB: a file is in memory while it is under way',
             id="largest file",
         ),
         pytest.param(

@@ -27,7 +27,7 @@ _REFUSED = frozenset({401, 403})
 class CloudMedia:
     """What clients sent to one number on Meta's Cloud API."""
 
-    def __init__(self, *, api_url: str, api_version: str, access_token: str, timeout_s: float = 10) -> None:
+    def __init__(self, *, api_url: str, api_version: str, access_token: str, timeout_s: float = 15) -> None:
         """`timeout_s` bounds each of the two steps. Raises ConfigurationError for an unusable URL or token."""
         self._version = api_version
         self._session = Session("the Graph API", api_url, access_token, timeout_s)
