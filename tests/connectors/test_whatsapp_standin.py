@@ -426,7 +426,7 @@ async def test_a_key_that_is_not_in_the_library_ends_the_process_with_a_sentence
 def test_missing_tables_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence names the folder, the script that fetches them and the variable that names another place."""
     monkeypatch.setenv(tables.VARIABLE, str(tmp_path))
-    with pytest.raises(AssertionError, match=r"baileys is not in .*: run deploy/test.sh .* set WHATSAPP_STANDIN_TABLES"):
+    with pytest.raises(AssertionError, match=r"baileys is not in .*: run deploy/test.sh .* WHATSAPP_STANDIN_TABLES"):
         tables.tables.__wrapped__()
 
 
