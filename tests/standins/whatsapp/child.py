@@ -153,7 +153,7 @@ def _obey(client: Any, order: Order) -> None:
 def main(store: str) -> None:
     """Run until standard input ends."""
     os.dup2(2, 1)
-    logging.getLogger("neonize.utils.log").setLevel(os.environ.get("ENGINE_TEST_WHATSAPP_LOG", "WARNING"))
+    logging.getLogger("neonize.utils.log").setLevel(os.environ.get("WHATSAPP_STANDIN_LOG", "WARNING"))
     client: Any = NewClient(store)
     for name, fields in _EVENTS.items():
         _subscribe(client, name, fields)

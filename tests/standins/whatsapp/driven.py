@@ -103,10 +103,12 @@ class Neonize:
 async def neonize(service: Service, store: Path) -> AsyncIterator[Neonize]:
     """A process with neonize on this store, connected to the service or about to be, while the block runs."""
     log = store.with_suffix(".log")
+    # Nothing of the engine runs there, so nothing is measured.
+    environ = {key: value for key, value in service.environ.items() if not key.startswith(("COVERAGE", "COV_"))}
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "standins.whatsapp.child", str(store)),
-            env=service.environ,
+            env=environ,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,

@@ -87,8 +87,8 @@ class Service:
         path = [str(Path(__file__).parent / "patched"), *inherited, str(_TESTS), str(_TESTS.parent)]
         return {
             **os.environ,
-            "ENGINE_TEST_WHATSAPP_KEY": tables.certificate_key().hex(),
-            "ENGINE_TEST_WHATSAPP_ROOT": self._root.public.hex(),
+            "WHATSAPP_STANDIN_KEY": tables.certificate_key().hex(),
+            "WHATSAPP_STANDIN_ROOT": self._root.public.hex(),
             "HTTPS_PROXY": self.proxy_url,
             "PYTHONPATH": os.pathsep.join(path),
             "SSL_CERT_FILE": str(self._authority),
