@@ -116,7 +116,8 @@ class Engine:
         )
         override = settings.mattermost.channel_override if settings.mattermost else None
         oncall = StaticOnCall(settings.oncall.mention)
-        routing = Routing(ESCALATE_TO, override, oncall, self._switch.paused, settings.manners, made.media)
+        keeping = frozenset({*made.webhooks, *made.listeners})
+        routing = Routing(ESCALATE_TO, override, oncall, self._switch.paused, settings.manners, made.media, keeping)
         self._pipeline = Pipeline(
             self._journal,
             self._reloader.current,

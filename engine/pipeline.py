@@ -94,6 +94,8 @@ class Routing:
     manners: Manners = field(default_factory=Manners)
     # The connectors whose clients' files are fetched.
     media_of: Collection[str] = ()
+    # The connectors whose networks keep messages for us while we are away, and tell when each was written.
+    keeping: frozenset[str] = frozenset()
 
 
 class Pipeline:
@@ -209,7 +211,7 @@ class Pipeline:
             paused=self._routing.paused(),
             held=message.held_until is not None and now < message.held_until,
             quiet=manners.quiet_at(now),
-            late_after=manners.late_after,
+            late_after=manners.late_after if message.inbound.connector in self._routing.keeping else None,
             fetch_media=message.inbound.connector in self._routing.media_of,
             mention=self._routing.oncall.mention(),
             escalate_to=self._routing.escalate_to,

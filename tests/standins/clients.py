@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ class Writer:
     def notification(self, message: int) -> dict[str, Any]:
         """Meta's notification about one message."""
         text = f"{self.topic} {mark(self.number, message)}"
-        return message_notification(text_message(f"wamid.{self.wa_id}/{message}", text, self.wa_id), self.name)
+        now = int(time.time())  # noqa: TID251 - a client has a clock of her own
+        return message_notification(text_message(f"wamid.{self.wa_id}/{message}", text, self.wa_id, now), self.name)
 
 
 class Meta:

@@ -1,6 +1,7 @@
 """A person answers a client by hand: the daemon steps back, and everybody sees who has the request."""
 
 import json
+import time
 
 import pytest
 from standins.clients import Meta, Writer, plant
@@ -21,7 +22,11 @@ async def test_a_reply_by_hand_claims_the_incident(site: Site) -> None:
             await meta.deliver(one.notification(0))
         wait_until(lambda: site.is_idle() and len(site.posts()) == 2, "both requests are posted")
         for _ in range(2):
-            await meta.deliver(echo_notification("wamid.typed-1", f"+{writer.wa_id}", text={"body": "I am on it"}))
+            typed = echo_notification("wamid.typed-1", f"+{writer.wa_id}", text={"body": "I am on it"})
+            # In whole seconds, and an answer before the question is none.
+            (told,) = typed["entry"][0]["changes"][0]["value"]["message_echoes"]
+            told["timestamp"] = str(int(time.time()) + 1)  # noqa: TID251 - a person has a clock of her own
+            await meta.deliver(typed)
         wait_until(lambda: site.is_idle() and len(site.posts()) == 3, "the thread says who answered")
         await meta.deliver(writer.notification(1))
     wait_until(lambda: site.is_idle() and len(site.posts()) == 4, "the client's next message is in the thread")
