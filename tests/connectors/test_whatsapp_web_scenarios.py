@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sqlite3
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -401,8 +402,8 @@ async def test_stops_in_time_in_every_state(service: Service, tmp_path: Path, an
         service.refusal = failure(402, code=101, expire=3600)
     line = _Line(service, folder, Patience())
     if situation == "black hole":
-        hole = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(3600), "127.0.0.1", 0)
-        port = hole.sockets[0].getsockname()[1]
+        hole = socket.create_server(("127.0.0.1", 0))
+        port = hole.getsockname()[1]
         environ = {**service.environ, "HTTPS_PROXY": f"http://127.0.0.1:{port}"}
         line.connector._gateway._launch = Launch(folder, environ=environ)
     await line.start()

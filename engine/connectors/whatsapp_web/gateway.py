@@ -22,14 +22,14 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
 from engine.connectors.whatsapp_web.frames import BrokenFrame, Decoder, Frame, encode
 from engine.connectors.whatsapp_web.records import info_record, jid_record, plain
-from engine.connectors.whatsapp_web.sessions import BACKUP, LOCK, UNUSABLE, USED, is_linked, session_file
+from engine.connectors.whatsapp_web.sessions import BACKUP, LOCK, UNUSABLE, USED, forget, is_linked, session_file
 
 try:
     from neonize import events
@@ -123,6 +123,8 @@ class _Gateway:
         self._connection: threading.Thread | None = None
         # Calls into the library's store abort the process unless it is connected or was and still tries to be.
         self._running = False
+        # The keys are of no use any more.
+        self._logged_out = False
         self._stopping = threading.Lock()
         self._backing_up = threading.Lock()
 
@@ -212,7 +214,8 @@ class _Gateway:
 
     def _on_logged_out(self, _client: Any, event: Any) -> None:
         self._running = False
-        self._tell("outdated" if event.Reason == _CLIENT_OUTDATED else "logged_out")
+        self._logged_out = event.Reason != _CLIENT_OUTDATED
+        self._tell("logged_out" if self._logged_out else "outdated")
 
     def _back_up(self) -> None:
         """Keep a copy of the session beside it: without its file the phone has to be linked anew."""
@@ -269,6 +272,7 @@ class _Gateway:
         self._wire.send({"is": "logged_out", "done": done})
         if done:
             self._running = False
+            self._logged_out = True
             self._tell("logged_out")
 
     # What comes in. A handler that raises would lose its message: the library only prints the exception.
@@ -349,6 +353,9 @@ class _Gateway:
             self._client.stop()
             if self._connection is not None:
                 self._connection.join(_LAST_WAIT_S)
+            if self._logged_out:
+                with self._backing_up, suppress(OSError):
+                    forget(self._folder)
         os._exit(0)
 
 

@@ -33,3 +33,13 @@ def is_linked(folder: Path) -> bool:
         # No table yet: linking was begun and not finished.
         return False
     return found is not None
+
+
+def forget(folder: Path) -> None:
+    """Remove the keys of a device that was unlinked, and their copy: they open nothing any more.
+
+    The library deletes its row too, but what it still writes then may bring the row back (0.5.2, measured 2026-11).
+    """
+    file = session_file(folder)
+    for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"), folder / BACKUP):
+        path.unlink(missing_ok=True)
