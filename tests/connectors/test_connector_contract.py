@@ -1,13 +1,17 @@
 """What every connector owes the relay, whatever its network does."""
 
+import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from loguru import logger
-from standins import graph
+from standins import gateway, graph
 from standins import mattermost as chat
 from standins.claims import ACKNOWLEDGEMENT, PHONE, claim, escalation, follow_up, revision
 from standins.loopback import Loopback, Network, serving
@@ -16,6 +20,7 @@ from standins.parts import START, SetClock
 from engine.connectors.console import Console
 from engine.connectors.mattermost import Mattermost
 from engine.connectors.whatsapp_cloud import WhatsAppCloud
+from engine.connectors.whatsapp_web import WhatsAppWeb
 from engine.core.deliveries import Body, Found, Rejected, Sent, Unknown
 from engine.ports import Connector, Health
 
@@ -86,6 +91,18 @@ def _mattermost(loopback: Loopback) -> Connector:
     return Mattermost("mattermost", url=loopback.url, token=chat.TOKEN, team=chat.TEAM, clock=SetClock(), timeout_s=0.1)
 
 
+def _web(_: Loopback) -> Connector:
+    """Its network is a process; the faults of HTTP do nothing to it."""
+    return WhatsAppWeb(
+        "whatsapp-web",
+        launch=gateway.launch(Path(tempfile.mkdtemp())),
+        per_second=10_000,
+        per_client_gap=timedelta(0),
+        clock=SetClock(),
+        chance=lambda: 0.0,
+    )
+
+
 def _console(_: Loopback) -> Connector:
     return Console("console", lambda _claimed: None)
 
@@ -93,6 +110,7 @@ def _console(_: Loopback) -> Connector:
 _CONNECTORS: dict[str, tuple[Callable[[Loopback], Connector], Callable[[], Network]]] = {
     "whatsapp-cloud": (_cloud, graph.Graph),
     "mattermost": (_mattermost, lambda: chat.Mattermost(now=SetClock().now)),
+    "whatsapp-web": (_web, graph.Graph),
     "console": (_console, graph.Graph),
 }
 
@@ -103,6 +121,8 @@ async def _case(kind: str) -> AsyncIterator[_Case]:
     async with serving(network()) as loopback:
         connector = make(loopback)
         await connector.start()
+        while not connector.health().ready and connector.health().state == "connecting":
+            await asyncio.sleep(0.01)
         try:
             yield _Case(connector, loopback)
         finally:
@@ -144,7 +164,11 @@ async def test_ends_in_an_outcome_whatever_the_network_does(kind: str, fault: di
 
 async def test_delivers_when_the_network_is_well(kind: str) -> None:
     """What a connector is for arrives, and what it cannot carry is refused for good."""
-    carried = {"whatsapp-cloud": {"acknowledgement"}, "mattermost": set(_BODIES) - {"acknowledgement"}}
+    carried = {
+        "whatsapp-cloud": {"acknowledgement"},
+        "whatsapp-web": {"acknowledgement"},
+        "mattermost": set(_BODIES) - {"acknowledgement"},
+    }
     async with _case(kind) as case:
         for number, (name, body) in enumerate(_BODIES.items(), start=1):
             if name == "revision":
