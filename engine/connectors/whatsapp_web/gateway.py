@@ -18,18 +18,17 @@ import queue
 import select
 import signal
 import socket
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
 from engine.connectors.whatsapp_web.frames import BrokenFrame, Decoder, Frame, encode
 from engine.connectors.whatsapp_web.records import info_record, jid_record, plain
-from engine.connectors.whatsapp_web.sessions import BACKUP, LOCK, UNUSABLE, USED, forget, is_linked, session_file
+from engine.connectors.whatsapp_web.sessions import LOCK, UNUSABLE, USED, forget, is_linked, session_file
 
 try:
     from neonize import events
@@ -126,7 +125,6 @@ class _Gateway:
         # The keys are of no use any more.
         self._logged_out = False
         self._stopping = threading.Lock()
-        self._backing_up = threading.Lock()
 
     def serve(self, wake: int) -> None:
         """Obey the daemon; `wake` becomes readable when the process is asked to end by a signal. Never returns."""
@@ -169,6 +167,8 @@ class _Gateway:
     # The connection.
 
     def _connect(self) -> None:
+        # Before the library opens the file, never after: it brings an SQLite of its own, and two in one process do not
+        # see each other's locks.
         if not is_linked(self._folder):
             self._tell("no_device")
             return
@@ -210,27 +210,11 @@ class _Gateway:
     def _on_connected(self, _client: Any, _event: Any) -> None:
         self._running = True
         self._tell("connected")
-        _start(self._back_up)
 
     def _on_logged_out(self, _client: Any, event: Any) -> None:
         self._running = False
         self._logged_out = event.Reason != _CLIENT_OUTDATED
         self._tell("logged_out" if self._logged_out else "outdated")
-
-    def _back_up(self) -> None:
-        """Keep a copy of the session beside it: without its file the phone has to be linked anew."""
-        if not self._backing_up.acquire(blocking=False):
-            return
-        fresh = self._folder / f"{BACKUP}.new"
-        try:
-            fresh.unlink(missing_ok=True)
-            with closing(sqlite3.connect(session_file(self._folder))) as live, closing(sqlite3.connect(fresh)) as copy:
-                live.backup(copy, pages=256, sleep=0.01)
-            fresh.replace(self._folder / BACKUP)
-        except (OSError, sqlite3.Error):
-            self._wire.send({"is": "backup_failed"})
-        finally:
-            self._backing_up.release()
 
     # Linking a phone.
 
@@ -354,7 +338,7 @@ class _Gateway:
             if self._connection is not None:
                 self._connection.join(_LAST_WAIT_S)
             if self._logged_out:
-                with self._backing_up, suppress(OSError):
+                with suppress(OSError):
                     forget(self._folder)
         os._exit(0)
 
