@@ -17,7 +17,7 @@ from standins.inprocess import LiveDaemon, live_daemon
 from engine.cli import main
 from engine.commands import whatsapp
 from engine.connectors.whatsapp_web import linking
-from engine.connectors.whatsapp_web.sessions import BACKUP, forget, is_linked, session_file
+from engine.connectors.whatsapp_web.sessions import BACKUP, back_up, forget, is_linked, session_file
 
 _QR: dict[str, Any] = {"tell": {"is": "code", "qr": "https://wa.me/settings/linked_devices#2@ref,noise,identity,adv"}}
 _WEB = "connectors: {main: {type: whatsapp-web}, desk: {type: http}}\n"
@@ -258,8 +258,11 @@ def test_status_of_the_daemon(daemon: LiveDaemon, capsys: pytest.CaptureFixture[
 
 
 def test_a_session_tells_whether_a_phone_is_linked(tmp_path: Path) -> None:
-    """A device in it means linked; a file without one, or that is no database, does not."""
+    """A device in it means linked; a file without one, or that is no database, does not. Its copy is private."""
     assert not is_linked(tmp_path)
+    with pytest.raises(sqlite3.OperationalError):
+        back_up(tmp_path)
+    assert not session_file(tmp_path).exists()
     session_file(tmp_path).write_text("no database")
     assert not is_linked(tmp_path)
     session_file(tmp_path).unlink()
@@ -268,6 +271,11 @@ def test_a_session_tells_whether_a_phone_is_linked(tmp_path: Path) -> None:
     forget(tmp_path)
     _write_session(tmp_path, "1@s.whatsapp.net")
     assert is_linked(tmp_path)
-    (tmp_path / BACKUP).write_text("copy")
+    back_up(tmp_path)
+    back_up(tmp_path)
+    with closing(sqlite3.connect(tmp_path / BACKUP)) as copy:
+        assert copy.execute("select jid from whatsmeow_device").fetchall() == [("1@s.whatsapp.net",)]
+    assert stat.S_IMODE((tmp_path / BACKUP).stat().st_mode) == 0o600
     forget(tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert not is_linked(tmp_path)
+    assert not (tmp_path / BACKUP).exists()

@@ -116,6 +116,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     (tmp_path / "session").mkdir()
     async with running(tmp_path) as service:
         service.paired(session_file(tmp_path / "session"))
+        session_file(tmp_path / "session").chmod(0o600)
         yield service
 
 
@@ -363,12 +364,14 @@ async def test_what_whatsapp_was_told_is_here_is_taken_in_before_the_end(
     assert len(line.texts) == len(written)
 
 
+def _modes(folder: Path) -> set[int]:
+    return {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
 async def test_the_session_is_private_and_has_a_copy(line: _Line) -> None:
     """Whoever reads the keys can read and write as the number: the files are the daemon's alone, in WAL mode."""
     await _until((line.folder / BACKUP).exists)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in line.folder.glob("session*")}
-    made = {name: mode for name, mode in modes.items() if name != "session.db"}
-    assert set(made.values()) == {0o600}
+    assert _modes(line.folder) == {0o600}
     with closing(sqlite3.connect(line.folder / BACKUP)) as copy:
         assert copy.execute("select count(*) from whatsmeow_device").fetchone() == (1,)
     with closing(sqlite3.connect(session_file(line.folder))) as session:
@@ -460,6 +463,7 @@ async def test_a_phone_is_linked_by_its_qr_code(tmp_path: Path) -> None:
         assert found == (linking.Linked.DONE, "")
         await scanned[0]
         assert is_linked(folder)
+        assert _modes(folder) == {0o600}
         line = _Line(service, folder)
         await line.start()
         try:

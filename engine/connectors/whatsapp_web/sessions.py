@@ -47,10 +47,8 @@ def back_up(folder: Path) -> None:
     fresh = folder / f"{BACKUP}.new"
     fresh.unlink(missing_ok=True)
     os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    with (
-        closing(sqlite3.connect(session_file(folder), timeout=_BUSY_S)) as live,
-        closing(sqlite3.connect(fresh)) as copy,
-    ):
+    address = f"{session_file(folder).absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_S)) as live, closing(sqlite3.connect(fresh)) as copy:
         live.backup(copy)
     fresh.replace(folder / BACKUP)
 
