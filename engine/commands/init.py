@@ -22,6 +22,8 @@ connectors:
   # POST /events/desk with a bearer token (ENGINE_DESK_TOKEN); what would be sent is printed.
   desk: {type: http, reply_through: screen}
   screen: {type: console}
+  # A linked phone: `engine whatsapp link` links it, see deploy/whatsapp-web.md.
+  # main: {type: whatsapp-web}
   # Meta's Cloud API, at /webhooks/cloud; its secrets are ENGINE_CLOUD_ACCESS_TOKEN, ENGINE_CLOUD_APP_SECRET and
   # ENGINE_CLOUD_VERIFY_TOKEN:
   # cloud: {type: whatsapp-cloud, phone_number_id: "1234567890"}

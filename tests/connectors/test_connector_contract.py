@@ -1,14 +1,17 @@
 """What every connector owes the relay, whatever its network does."""
 
+import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from loguru import logger
-from standins import graph, twilio
+from standins import gateway, graph, twilio
 from standins import mattermost as chat
 from standins.claims import ACKNOWLEDGEMENT, PHONE, claim, escalation, follow_up, media, revision
 from standins.loopback import Answer, Loopback, Network, Request, serving
@@ -18,6 +21,7 @@ from engine.connectors.console import Console
 from engine.connectors.mattermost import Files, Mattermost
 from engine.connectors.twilio import Account, Timing, Twilio
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
+from engine.connectors.whatsapp_web import WhatsAppWeb
 from engine.core.deliveries import Body, Found, Rejected, Sent, Unknown
 from engine.ports import Connector, Health
 
@@ -136,6 +140,18 @@ class _Both(chat.Mattermost):
         return await self.graph.answer(request)
 
 
+def _web(_: Loopback) -> Connector:
+    """Its network is a process; the faults of HTTP do nothing to it."""
+    return WhatsAppWeb(
+        "whatsapp-web",
+        launch=gateway.launch(Path(tempfile.mkdtemp())),
+        per_second=10_000,
+        per_client_gap=timedelta(0),
+        clock=SetClock(),
+        chance=lambda: 0.0,
+    )
+
+
 def _console(_: Loopback) -> Connector:
     return Console("console", lambda _claimed: None)
 
@@ -146,6 +162,7 @@ _CONNECTORS: dict[str, tuple[Callable[[Loopback], Connector], Callable[[], Netwo
     "twilio": (_twilio, lambda: twilio.Twilio(now=SetClock().now)),
     "mattermost": (_mattermost, lambda: chat.Mattermost(now=SetClock().now)),
     "files": (_files, lambda: _Both(now=SetClock().now)),
+    "whatsapp-web": (_web, graph.Graph),
     "console": (_console, graph.Graph),
 }
 _CLOUDS = {name for name in _CONNECTORS if name.startswith("whatsapp-cloud")}
@@ -157,6 +174,8 @@ async def _case(kind: str) -> AsyncIterator[_Case]:
     async with serving(network()) as loopback:
         connector = make(loopback)
         await connector.start()
+        while not connector.health().ready and connector.health().state == "connecting":
+            await asyncio.sleep(0.01)
         try:
             yield _Case(connector, loopback)
         finally:
@@ -199,7 +218,7 @@ async def test_ends_in_an_outcome_whatever_the_network_does(kind: str, fault: di
 async def test_delivers_when_the_network_is_well(kind: str) -> None:
     """What a connector is for arrives, and what it cannot carry is refused for good."""
     client = {"acknowledgement"}
-    carried = dict.fromkeys((*_CLOUDS, "twilio"), client)
+    carried = dict.fromkeys((*_CLOUDS, "twilio", "whatsapp-web"), client)
     carried |= {"mattermost": set(_BODIES) - client - {"media"}, "files": {"media"}}
     async with _case(kind) as case:
         for number, (name, body) in enumerate(_BODIES.items(), start=1):

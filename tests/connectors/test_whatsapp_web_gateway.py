@@ -493,7 +493,7 @@ async def test_nothing_of_a_client_is_logged(line: Start, lines: list[str]) -> N
         ONLINE,
         {"print": "panic: 254712345678 Jackson dial\n"},
         message("no dial tone"),
-        {"tell": {"is": "backup_failed"}},
+        {"tell": {"is": "dream"}},
         _refused("no LID found for 254712345678 from server"),
         {"wait": "send"},
         {"die": signal.SIGABRT},
@@ -510,7 +510,7 @@ async def test_nothing_of_a_client_is_logged(line: Start, lines: list[str]) -> N
 
 async def test_a_fault_of_ours_ends_the_daemon(line: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """A supervision that fails is not survived in silence: listening raises, and the daemon is started anew."""
-    here = await line([ONLINE, {"wait": "send"}, {"tell": {"is": "backup_failed"}}])
+    here = await line([ONLINE, {"wait": "send"}, {"tell": {"is": "dream"}}])
     await here.reaches(State.ONLINE)
 
     def fail(*_: object) -> None:

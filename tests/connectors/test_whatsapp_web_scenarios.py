@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+import socket
 import sqlite3
 import stat
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -16,9 +18,10 @@ import pytest
 from loguru import logger
 from standins.claims import claim
 from standins.parts import SetClock
-from standins.whatsapp import Person, Service, Shown, failure, messages, running
+from standins.whatsapp import Person, Service, Shown, failure, running
+from standins.whatsapp.store import PHONE
 
-from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
+from engine.connectors.whatsapp_web import Launch, WhatsAppWeb, linking
 from engine.connectors.whatsapp_web.sessions import BACKUP, is_linked, session_file
 from engine.connectors.whatsapp_web.states import State
 from engine.connectors.whatsapp_web.supervision import Patience
@@ -113,6 +116,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     (tmp_path / "session").mkdir()
     async with running(tmp_path) as service:
         service.paired(session_file(tmp_path / "session"))
+        session_file(tmp_path / "session").chmod(0o600)
         yield service
 
 
@@ -227,11 +231,10 @@ async def test_groups_and_status_are_nobodys(service: Service, ana: Person, line
     assert line.texts == ["and now to you"]
 
 
-async def test_media_come_with_what_is_known_of_them(ana: Person, line: _Line) -> None:
-    """Whatever `messages` can make, each arrives as a message or a signal and none breaks the gateway."""
+async def test_odd_characters_arrive_as_harmless_ones(ana: Person, line: _Line) -> None:
+    """What databases refuse is replaced on the way."""
     await ana.write("\0 and \u2028")
     assert (await line.takes("\ufffd and \n")).event.message.kind == "message"
-    assert messages.text("x")
 
 
 @pytest.mark.parametrize(
@@ -361,12 +364,14 @@ async def test_what_whatsapp_was_told_is_here_is_taken_in_before_the_end(
     assert len(line.texts) == len(written)
 
 
+def _modes(folder: Path) -> set[int]:
+    return {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
 async def test_the_session_is_private_and_has_a_copy(line: _Line) -> None:
     """Whoever reads the keys can read and write as the number: the files are the daemon's alone, in WAL mode."""
     await _until((line.folder / BACKUP).exists)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in line.folder.glob("session*")}
-    made = {name: mode for name, mode in modes.items() if name != "session.db"}
-    assert set(made.values()) == {0o600}
+    assert _modes(line.folder) == {0o600}
     with closing(sqlite3.connect(line.folder / BACKUP)) as copy:
         assert copy.execute("select count(*) from whatsmeow_device").fetchone() == (1,)
     with closing(sqlite3.connect(session_file(line.folder))) as session:
@@ -401,8 +406,8 @@ async def test_stops_in_time_in_every_state(service: Service, tmp_path: Path, an
         service.refusal = failure(402, code=101, expire=3600)
     line = _Line(service, folder, Patience())
     if situation == "black hole":
-        hole = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(3600), "127.0.0.1", 0)
-        port = hole.sockets[0].getsockname()[1]
+        hole = socket.create_server(("127.0.0.1", 0))
+        port = hole.getsockname()[1]
         environ = {**service.environ, "HTTPS_PROXY": f"http://127.0.0.1:{port}"}
         line.connector._gateway._launch = Launch(folder, environ=environ)
     await line.start()
@@ -426,6 +431,73 @@ async def test_stops_in_time_in_every_state(service: Service, tmp_path: Path, an
         assert isinstance(await sending, Unknown)
     if hole is not None:
         hole.close()
+
+
+def _write_config(folder: Path) -> Path:
+    config = folder / "engine.yaml"
+    config.write_text("connectors: {main: {type: whatsapp-web}}\n")
+    return config
+
+
+async def _engine(service: Service, config: Path, *words: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "engine.cli", "whatsapp", *words, "--config", str(config)),
+        env=service.environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_a_phone_is_linked_by_its_qr_code(tmp_path: Path) -> None:
+    """After the scan the session is linked, and a connector on it is online at once."""
+    scanned: list[asyncio.Task[object]] = []
+    folder = tmp_path / "session"
+    async with running(tmp_path) as service:
+
+        def show(kind: str, code: str) -> None:
+            assert kind == "qr"
+            if not scanned:
+                scanned.append(asyncio.create_task(service.link(code)))
+
+        found = await linking.link(Launch(folder, environ=service.environ), None, show, 20)
+        assert found == (linking.Linked.DONE, "")
+        await scanned[0]
+        assert is_linked(folder)
+        assert _modes(folder) == {0o600}
+        line = _Line(service, folder)
+        await line.start()
+        try:
+            await line.reaches(State.ONLINE)
+        finally:
+            await line.close()
+
+
+async def test_a_phone_is_linked_by_a_code_to_type(tmp_path: Path) -> None:
+    """`engine whatsapp link --phone` shows what has to be typed, and ends well; `logout` undoes it."""
+    async with running(tmp_path) as service:
+        config = _write_config(tmp_path)
+        process = await _engine(service, config, "link", "--phone", f"+{PHONE}", "--timeout", "40")
+        assert process.stdout is not None
+        line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+        await service.enter(line.rpartition("Type: ")[2].strip())
+        rest, _ = await process.communicate()
+        assert process.returncode == 0
+        assert rest.decode().startswith("Linked.")
+        assert is_linked(tmp_path / "state" / "whatsapp-main")
+        process = await _engine(service, config, "logout")
+        assert (await process.communicate())[0].decode().startswith("Unlinked.")
+        assert not is_linked(tmp_path / "state" / "whatsapp-main")
+
+
+async def test_a_code_that_nobody_scans_ends_in_time(tmp_path: Path) -> None:
+    """The library never ends by itself while it shows codes; the command does."""
+    async with running(tmp_path) as service:
+        process = await _engine(service, _write_config(tmp_path), "link", "--timeout", "3")
+        async with asyncio.timeout(30):
+            shown, said = await process.communicate()
+        assert process.returncode == 1
+        assert "Scan the newest code" in shown.decode()
+        assert "no phone was linked in time" in said.decode()
 
 
 async def test_nothing_of_a_client_is_logged(ana: Person, service: Service, tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ _WAYS: dict[str, tuple[tuple[Happening, ...], State]] = {
     "ends": ((_H.CONNECTED, _H.ENDED), State.CONNECTING),
     "is silent and ends": ((_H.CONNECTED, _H.SILENT, _H.ENDED), State.CONNECTING),
     "cannot be reached": ((_H.UNREACHABLE,), State.CONNECTING),
+    "is refused for the moment": ((_H.CONNECTED, _H.UNREACHABLE), State.CONNECTING),
+    "is silent and refused": ((_H.CONNECTED, _H.SILENT, _H.UNREACHABLE), State.CONNECTING),
     "has no phone": ((_H.STARTED, _H.NO_DEVICE, _H.ENDED), State.UNLINKED),
     "is linked": ((_H.LINKING, _H.PAIRED, _H.CONNECTED), State.ONLINE),
     "is not linked in the end": ((_H.LINKING, _H.ENDED), State.UNLINKED),

@@ -110,8 +110,6 @@ class WhatsAppWeb:
                 self._answer(number(frame, "id") or 0, frame)
             case "logged_out":
                 self._settle_logout(done=frame.get("done") is True)
-            case "backup_failed":
-                self._log.warning("the session could not be copied; the copy of an earlier connection is kept")
             case _:
                 self._log.warning("the gateway said something that this version does not know")
 

@@ -3,8 +3,7 @@ object in UTF-8. Pure; both sides use it.
 
 To the gateway, `do`: `connect`, `link`, `send`, `taken` (what it handed over is durable), `logout`, `stop`.
 From it, `is`: `state` (see `states`), `message`, `undecryptable`, `receipt` (each with an `id` to be taken), `sent` and
-`refused` (of the `send` with that `id`), `code` (to link a phone), `logged_out`,
-`backup_failed`.
+`refused` (of the `send` with that `id`), `code` (to link a phone), `logged_out`.
 """
 
 import json

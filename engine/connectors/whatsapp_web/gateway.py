@@ -18,18 +18,17 @@ import queue
 import select
 import signal
 import socket
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
 from engine.connectors.whatsapp_web.frames import BrokenFrame, Decoder, Frame, encode
 from engine.connectors.whatsapp_web.records import info_record, jid_record, plain
-from engine.connectors.whatsapp_web.sessions import BACKUP, LOCK, UNUSABLE, USED, is_linked, session_file
+from engine.connectors.whatsapp_web.sessions import LOCK, UNUSABLE, USED, forget, is_linked, session_file
 
 try:
     from neonize import events
@@ -123,8 +122,9 @@ class _Gateway:
         self._connection: threading.Thread | None = None
         # Calls into the library's store abort the process unless it is connected or was and still tries to be.
         self._running = False
+        # The keys are of no use any more.
+        self._logged_out = False
         self._stopping = threading.Lock()
-        self._backing_up = threading.Lock()
 
     def serve(self, wake: int) -> None:
         """Obey the daemon; `wake` becomes readable when the process is asked to end by a signal. Never returns."""
@@ -167,6 +167,8 @@ class _Gateway:
     # The connection.
 
     def _connect(self) -> None:
+        # Before the library opens the file, never after: it brings an SQLite of its own, and two in one process do not
+        # see each other's locks.
         if not is_linked(self._folder):
             self._tell("no_device")
             return
@@ -208,26 +210,11 @@ class _Gateway:
     def _on_connected(self, _client: Any, _event: Any) -> None:
         self._running = True
         self._tell("connected")
-        _start(self._back_up)
 
     def _on_logged_out(self, _client: Any, event: Any) -> None:
         self._running = False
-        self._tell("outdated" if event.Reason == _CLIENT_OUTDATED else "logged_out")
-
-    def _back_up(self) -> None:
-        """Keep a copy of the session beside it: without its file the phone has to be linked anew."""
-        if not self._backing_up.acquire(blocking=False):
-            return
-        fresh = self._folder / f"{BACKUP}.new"
-        try:
-            fresh.unlink(missing_ok=True)
-            with closing(sqlite3.connect(session_file(self._folder))) as live, closing(sqlite3.connect(fresh)) as copy:
-                live.backup(copy, pages=256, sleep=0.01)
-            fresh.replace(self._folder / BACKUP)
-        except (OSError, sqlite3.Error):
-            self._wire.send({"is": "backup_failed"})
-        finally:
-            self._backing_up.release()
+        self._logged_out = event.Reason != _CLIENT_OUTDATED
+        self._tell("logged_out" if self._logged_out else "outdated")
 
     # Linking a phone.
 
@@ -269,6 +256,7 @@ class _Gateway:
         self._wire.send({"is": "logged_out", "done": done})
         if done:
             self._running = False
+            self._logged_out = True
             self._tell("logged_out")
 
     # What comes in. A handler that raises would lose its message: the library only prints the exception.
@@ -349,6 +337,9 @@ class _Gateway:
             self._client.stop()
             if self._connection is not None:
                 self._connection.join(_LAST_WAIT_S)
+            if self._logged_out:
+                with suppress(OSError):
+                    forget(self._folder)
         os._exit(0)
 
 

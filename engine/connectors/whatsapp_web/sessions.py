@@ -3,6 +3,7 @@
 Shared by `gateway`, which alone writes there, and by what only has to know whether a phone is linked.
 """
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 # Within the folder; the file's own name is that of `session_file`.
 BACKUP = "session.backup.db"
 LOCK = "session.lock"
+
+_BUSY_S = 10.0
 
 # Exit codes of the gateway (sysexits.h): the library cannot be loaded; another process has the session.
 UNUSABLE = 78
@@ -33,3 +36,25 @@ def is_linked(folder: Path) -> bool:
         # No table yet: linking was begun and not finished.
         return False
     return found is not None
+
+
+def back_up(folder: Path) -> None:
+    """Keep a copy of the session beside it, of one moment: without its file the phone has to be linked anew.
+
+    Never in the process of the library, which brings an SQLite of its own: closing a file there would drop its locks
+    and remove its log (sqlite.org, "How To Corrupt An SQLite Database File", 2.2.1). Raises OSError or sqlite3.Error.
+    """
+    fresh = folder / f"{BACKUP}.new"
+    fresh.unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    address = f"{session_file(folder).absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_S)) as live, closing(sqlite3.connect(fresh)) as copy:
+        live.backup(copy)
+    fresh.replace(folder / BACKUP)
+
+
+def forget(folder: Path) -> None:
+    """Remove the keys of a device that was unlinked, and their copy: they open nothing any more."""
+    file = session_file(folder)
+    for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"), folder / BACKUP):
+        path.unlink(missing_ok=True)

@@ -37,7 +37,7 @@ class Happening(StrEnum):
     # WhatsApp answers no ping; it does again.
     SILENT = "silent"
     RESTORED = "restored"
-    # The first connection could not be made.
+    # The first connection could not be made, or WhatsApp refused a later one for the moment.
     UNREACHABLE = "unreachable"
     # The process ended without being told to, or was killed because it did not answer.
     ENDED = "ended"
@@ -70,9 +70,11 @@ _TRANSITIONS: dict[tuple[State, Happening], State] = {
     (State.CONNECTING, Happening.UNREACHABLE): State.CONNECTING,
     (State.CONNECTING, Happening.ENDED): State.CONNECTING,
     (State.ONLINE, Happening.DISCONNECTED): State.CONNECTING,
+    (State.ONLINE, Happening.UNREACHABLE): State.CONNECTING,
     (State.ONLINE, Happening.SILENT): State.DEGRADED,
     (State.ONLINE, Happening.ENDED): State.CONNECTING,
     (State.DEGRADED, Happening.RESTORED): State.ONLINE,
+    (State.DEGRADED, Happening.UNREACHABLE): State.CONNECTING,
     (State.DEGRADED, Happening.DISCONNECTED): State.CONNECTING,
     (State.DEGRADED, Happening.ENDED): State.CONNECTING,
 }

@@ -5,6 +5,7 @@ is started again after a growing pause; one whose connection WhatsApp has ended 
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,7 @@ from loguru import logger
 from engine.connectors.whatsapp_web.children import Child, ChildGone, Launch
 from engine.connectors.whatsapp_web.fields import number, text
 from engine.connectors.whatsapp_web.frames import BrokenFrame, Frame
-from engine.connectors.whatsapp_web.sessions import UNUSABLE, USED
+from engine.connectors.whatsapp_web.sessions import UNUSABLE, USED, back_up
 from engine.connectors.whatsapp_web.states import OPEN, Happening, Standing, State, follow, pause, problem
 from engine.ports import Clock
 
@@ -82,6 +83,7 @@ class Supervision:
         self._log = logger.bind(connector=name)
         self._task: asyncio.Task[None] | None = None
         self._finishing = False
+        self._copying: asyncio.Task[None] | None = None
         self.standing = Standing(State.CONNECTING, clock.now())
         # Keeps the gateway from starting at all; "" for nothing.
         self.obstacle = ""
@@ -111,7 +113,7 @@ class Supervision:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            await asyncio.wait([task])
+            await asyncio.wait([task, self._copying] if self._copying else [task])
 
     def stop(self, child: Child) -> None:
         """Have a gateway end, by force when it takes too long."""
@@ -183,8 +185,16 @@ class Supervision:
         if frame.get("session") is True:
             self._hinder(_SESSION)
         self._follow(happening, timedelta(seconds=seconds) if seconds else None)
+        if happening is Happening.CONNECTED and (self._copying is None or self._copying.done()):
+            self._copying = asyncio.get_running_loop().create_task(self._back_up())
         if happening in _FINAL:
             self.stop(child)
+
+    async def _back_up(self) -> None:
+        try:
+            await asyncio.to_thread(back_up, self._launch.folder)
+        except (OSError, sqlite3.Error):
+            self._log.warning("the session could not be copied; the copy of an earlier connection is kept")
 
     def _follow(self, happening: Happening, expires_in: timedelta | None = None) -> None:
         before, self.standing = self.standing, follow(self.standing, happening, self._clock.now(), expires_in)
