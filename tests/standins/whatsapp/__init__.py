@@ -19,7 +19,7 @@ the phone number is hidden) and `service.phone`, the account's own phone (`write
 `messages`.
 
 What the service does: `Service` in `server`.
-- Answers of ours: `acknowledging.when` is "at once", "held" until `release()`, or "lost"; `acknowledging.error`: a code.
+- Our messages: `acknowledging.when` is "at once", "held" until `release()`, or "lost"; `acknowledging.error`: a code.
 - The connection: `drop`, `refuse_connections`, `ignore_connections` (they hang), `accept_connections`; `silent` names
   the questions that get no answer ("w:p": pings). What was not receipted comes again after the next login.
 - The account: `replace`, `unlink`, `fail(402, code=101, expire=3600)`; `refusal` is what logins get until it is None.
