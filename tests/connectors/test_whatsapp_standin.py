@@ -164,6 +164,8 @@ async def test_the_own_phone_groups_and_status_are_told_apart(service: Service, 
     assert (group["group"], group["chat"].endswith("@g.us"), group["sender"]) == (True, True, ana.jid)
     status = await client.event("Message", id=await ana.publish_status("on holiday"))
     assert (status["group"], status["chat"]) == (True, "status@broadcast")
+    for message in (own, group, status):
+        await service.receipted(message["id"])
 
 
 async def test_receipts_of_ours_arrive(ana: Person, client: Neonize) -> None:
