@@ -16,7 +16,7 @@ from standins.inprocess import LiveDaemon, live_daemon
 
 from engine.cli import main
 from engine.commands import whatsapp
-from engine.connectors.whatsapp_web import linking
+from engine.connectors.whatsapp_web import Launch, linking
 from engine.connectors.whatsapp_web.sessions import BACKUP, back_up, forget, is_linked, session_file
 
 _QR: dict[str, Any] = {"tell": {"is": "code", "qr": "https://wa.me/settings/linked_devices#2@ref,noise,identity,adv"}}
@@ -34,7 +34,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
     def run(*words: str, life: list[dict[str, Any]] | None = None) -> int:
         command = launch(tmp_path, life or [ONLINE]).command
-        monkeypatch.setattr(whatsapp, "Launch", partial(whatsapp.Launch, command=command))
+        monkeypatch.setattr(whatsapp, "Launch", partial(Launch, command=command))
         try:
             return main(["whatsapp", *words, "--config", str(config)])
         finally:
