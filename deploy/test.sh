@@ -7,6 +7,7 @@
 #
 # Sets up .venv first (see setup.sh). As root, in continuous integration or on a system without a running systemd (a
 # container), it also installs the programs that check the files of deploy/; elsewhere the tests name those they miss.
+# Fetches one npm package, for the tests of WhatsApp Web; it needs no npm for that.
 # A step that fails shows its output; the other steps run all the same; the last line is pytest's.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=setup.sh

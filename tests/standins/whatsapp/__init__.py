@@ -14,11 +14,20 @@
 SSL_CERT_FILE, and a sitecustomize on PYTHONPATH overwrites the certificates' key in the memory of that process and of
 its children, so a process is started as always (not with `python -I` or `-E`). No setting of the program is needed.
 
-What people do: `Person` in `people` (edit, revoke, react, groups, status, what cannot be read; `Shown` says whether the
-phone number is hidden) and `service.phone`, the account's own phone (`write_to(ana, …)`). Other contents: `messages`.
-What the service does: `Service` in `server`: `acknowledging` (held, lost, with an error), `release`, `drop`, `replace`,
-`unlink`, `fail(402, code=101, expire=3600)`, `refusal` for the next logins, `refuse_connections`, `silent`. Everything
-that waits is bounded and fails with a sentence. For tests without an event loop there is `Background` in `background`.
+What people do: `Person` in `people` (edit, revoke, react, groups, status, what cannot be read; `Shown` says whether
+the phone number is hidden) and `service.phone`, the account's own phone (`write_to(ana, …)`). Other contents:
+`messages`.
+
+What the service does: `Service` in `server`.
+- Our messages: `acknowledging.when` is "at once", "held" until `release()`, or "lost"; `acknowledging.error`: a code.
+- The connection: `drop`, `refuse_connections`, `ignore_connections` (they hang), `accept_connections`; `silent` names
+  the questions that get no answer ("w:p": pings). What was not receipted comes again after the next login.
+- The account: `replace`, `unlink`, `fail(402, code=101, expire=3600)`; `refusal` is what logins get until it is None.
+- Linking: `blank(store)`, then `link(text of the QR code)` or `enter(typed characters)`.
+- What was seen: `sent()`, `typed(ana)`, `read()`, `stanzas`, `until(condition, "what")`, `receipted(id)`.
+
+Everything that waits is bounded and fails with a sentence. Tests without an event loop: `in_background` in
+`background`. The raw neonize, driven from a test: `driven`. The tables of words come from an npm package: see `tables`.
 """
 
 from standins.whatsapp.people import OwnPhone, Person, Shown

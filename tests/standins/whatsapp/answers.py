@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from standins.whatsapp.binary import Jid, Node
-from standins.whatsapp.sessions import Device
+from standins.whatsapp.sessions import Device, OneTimeKey
 from standins.whatsapp.store import DEVICE, Account
 
 SERVER = Jid("s.whatsapp.net")
-# So many one-time keys are left that the client uploads none.
-_PREKEYS_LEFT = 500
 _KIND_OF_KEY = b"\x05"
 
 
@@ -32,17 +30,28 @@ class Known(Protocol):
         ...
 
 
-def answer(question: Node, people: Mapping[str, Known], account: Account | None) -> tuple[Node, ...] | None:
-    """The content of the answer to an `iq`; None when it is empty. `people` by either address."""
+def answer(
+    question: Node, people: Mapping[str, Known], account: Account | None, keys_left: int
+) -> tuple[Node, ...] | None:
+    """The content of the answer to an `iq`; None when it is empty. `people` by either address.
+
+    `keys_left` is how many one-time keys of the client's are still here: with few of them it leaves more.
+    """
     first = question.children[0] if question.children else Node("")
     match question.get("xmlns"), first.tag:
         case "encrypt", "count":
-            return (Node("count", {"value": _PREKEYS_LEFT}),)
+            return (Node("count", {"value": keys_left}),)
         case "encrypt", "key":
             return (Node("list", {}, tuple(_keys(user.jid("jid"), people) for user in first.children)),)
         case "usync", _:
             return (Node("usync", {}, (Node("list", {}, _users(first, people, account)),)),)
     return None
+
+
+def one_time_keys(left: Node) -> list[OneTimeKey]:
+    """The keys in the list that a client leaves at the service."""
+    pairs = [(key.child("id"), key.child("value")) for key in left.children]
+    return [OneTimeKey(int.from_bytes(name.data, "big"), value.data) for name, value in pairs if name and value]
 
 
 def _keys(jid: Jid, people: Mapping[str, Known]) -> Node:

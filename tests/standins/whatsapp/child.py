@@ -17,11 +17,17 @@ from typing import Any
 from neonize import events
 from neonize.client import NewClient
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+from neonize.utils.enum import ChatPresence, ChatPresenceMedia, ReceiptType
 from neonize.utils.jid import build_jid
+
+Order = dict[str, str]
+Told = dict[str, Any]
 
 # The library writes to standard output by its number, so our lines get a place of their own.
 _OUT = os.fdopen(os.dup(1), "w", encoding="utf-8")
 _WRITING = threading.Lock()
+# Every message by its id.
+_SEEN: dict[str, Any] = {}
 
 
 def tell(**fields: Any) -> None:
@@ -35,10 +41,11 @@ def _address(jid: Any) -> str:
     return f"{jid.User}@{jid.Server}" if jid.Server else ""
 
 
-def _message(event: Any) -> dict[str, Any]:
+def _message(event: Any) -> Told:
     info = event.Info
     source = info.MessageSource
     content = event.Message
+    _SEEN[info.ID] = event
     edited = content.protocolMessage.editedMessage
     return {
         "id": info.ID,
@@ -57,7 +64,7 @@ def _message(event: Any) -> dict[str, Any]:
     }
 
 
-_EVENTS: dict[str, Callable[[Any], dict[str, Any]]] = {
+_EVENTS: dict[str, Callable[[Any], Told]] = {
     "Connected": lambda _: {},
     "Disconnected": lambda _: {},
     "Message": _message,
@@ -76,7 +83,7 @@ _EVENTS: dict[str, Callable[[Any], dict[str, Any]]] = {
 }
 
 
-def _subscribe(client: Any, name: str, fields: Callable[[Any], dict[str, Any]]) -> None:
+def _subscribe(client: Any, name: str, fields: Callable[[Any], Told]) -> None:
     client.event(getattr(events, f"{name}Ev"))(lambda _, event: tell(event=name, **fields(event)))
 
 
@@ -89,24 +96,56 @@ def _connect(client: Any) -> None:
         tell(event="ended", error="")
 
 
-def _do(client: Any, order: dict[str, Any]) -> dict[str, Any]:
+def _send(client: Any, to: Any, order: Order) -> Told:
+    return {"id": client.send_message(to, Message(conversation=order["text"])).ID}
+
+
+def _reply(client: Any, _: Any, order: Order) -> Told:
+    return {"id": client.reply_message(order["text"], _SEEN[order["about"]]).ID}
+
+
+def _react(client: Any, to: Any, order: Order) -> Told:
+    return {"id": client.send_message(to, client.build_reaction(to, to, order["about"], order["text"])).ID}
+
+
+def _edit(client: Any, to: Any, order: Order) -> Told:
+    return {"id": client.edit_message(to, order["about"], Message(conversation=order["text"])).ID}
+
+
+def _read(client: Any, to: Any, order: Order) -> Told:
+    client.mark_read(order["about"], chat=to, sender=to, receipt=ReceiptType.READ)
+    return {}
+
+
+def _type(client: Any, to: Any, _: Order) -> Told:
+    client.send_chat_presence(to, ChatPresence.CHAT_PRESENCE_COMPOSING, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT)
+    return {}
+
+
+def _stop(client: Any, _to: Any, _: Order) -> Told:
+    client.stop()
+    return {}
+
+
+_ORDERS: dict[str, Callable[[Any, Any, Order], Told]] = {
+    "send": _send,
+    "reply": _reply,
+    "react": _react,
+    "edit": _edit,
+    "read": _read,
+    "typing": _type,
+    "stop": _stop,
+    "exists": lambda client, to, _: {"found": [person.IsIn for person in client.is_on_whatsapp(to.User)]},
+    "pair": lambda client, to, _: {"code": client.PairPhone(to.User, show_push_notification=True)},
+    "me": lambda client, _to, _: {"me": client.me.JID.User, "lid": client.me.LID.User},
+}
+
+
+def _obey(client: Any, order: Order) -> None:
     user, _, server = order.get("to", "").partition("@")
-    to = build_jid(user, server or "s.whatsapp.net")
-    match order["do"]:
-        case "send":
-            return {"id": client.send_message(to, Message(conversation=order["text"])).ID}
-        case "exists":
-            return {"found": [person.IsIn for person in client.is_on_whatsapp(user)]}
-        case "pair":
-            return {"code": client.PairPhone(user, show_push_notification=True)}
-        case "me":
-            return {"me": client.me.JID.User, "lid": client.me.LID.User}
-    raise ValueError(order["do"])
-
-
-def _obey(client: Any, order: dict[str, Any]) -> None:
     try:
-        tell(event="done", of=order["do"], **_do(client, order))
+        told = _ORDERS[order["do"]](client, build_jid(user, server or "s.whatsapp.net"), order)
+        tell(event="done", of=order["do"], **told)
     except Exception as error:  # noqa: BLE001 - whatever it is, the test is told
         tell(event="failed", of=order["do"], error=str(error))
 
@@ -114,7 +153,7 @@ def _obey(client: Any, order: dict[str, Any]) -> None:
 def main(store: str) -> None:
     """Run until standard input ends."""
     os.dup2(2, 1)
-    logging.getLogger("neonize.utils.log").setLevel(os.environ.get("ENGINE_TEST_WHATSAPP_LOG", "WARNING"))
+    logging.getLogger("neonize.utils.log").setLevel(os.environ.get("WHATSAPP_STANDIN_LOG", "WARNING"))
     client: Any = NewClient(store)
     for name, fields in _EVENTS.items():
         _subscribe(client, name, fields)

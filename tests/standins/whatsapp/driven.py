@@ -14,7 +14,7 @@ from standins.whatsapp.server import Service
 
 Event = dict[str, Any]
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 20.0
 # A line may hold a long message.
 _LINE_LIMIT = 1 << 20
 
@@ -31,11 +31,12 @@ class Neonize:
         # Every line that it told, oldest first.
         self.events: list[Event] = []
 
-    async def event(self, name: str, times: int = 1, **fields: Any) -> Event:
+    async def event(self, name: str, times: int = 1, patience_s: float = _PATIENCE_S, **fields: Any) -> Event:
         """Wait for an event of that name with those fields, the first or a later one."""
         found: list[Event] = await self.until(
             lambda: [one for one in self.named(name) if fields.items() <= one.items()][times - 1 :],
             f"{name} {fields or ''}",
+            patience_s,
         )
         return found[0]
 
@@ -43,10 +44,10 @@ class Neonize:
         """Every event of that name so far."""
         return [one for one in self.events if one["event"] == name]
 
-    async def until(self, condition: Callable[[], Any], what: str) -> Any:
+    async def until(self, condition: Callable[[], Any], what: str, patience_s: float = _PATIENCE_S) -> Any:
         """Wait until the condition, looked at after each event, is true; what it then is."""
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 while not (found := condition()) and not self._reader.done():
                     await self._change.wait()
         except TimeoutError:
@@ -102,10 +103,12 @@ class Neonize:
 async def neonize(service: Service, store: Path) -> AsyncIterator[Neonize]:
     """A process with neonize on this store, connected to the service or about to be, while the block runs."""
     log = store.with_suffix(".log")
+    # Nothing of the engine runs there, so nothing is measured.
+    environ = {key: value for key, value in service.environ.items() if not key.startswith(("COVERAGE", "COV_"))}
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "standins.whatsapp.child", str(store)),
-            env=service.environ,
+            env=environ,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,

@@ -103,6 +103,32 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The words; empty when it is another kind of message."""
+        """The words, also those that an edit brings; empty when it is another kind of message."""
         fields = protobuf.decode(self.content)
-        return (protobuf.nested(fields, 1) or protobuf.nested(fields, 6, 1)).decode()
+        edited = protobuf.decode(self._protocol(14))
+        return (_words(fields) or _words(edited)).decode()
+
+    @property
+    def quoted_id(self) -> str:
+        """The id of the message that it answers, or an empty text."""
+        return protobuf.nested(protobuf.decode(self.content), 6, 17, 1).decode()
+
+    @property
+    def edited_id(self) -> str:
+        """The id of the message that it changes, or an empty text."""
+        return self._protocol(1, 3).decode()
+
+    @property
+    def reaction(self) -> tuple[str, str]:
+        """The emoji and the id of the message that it is for; two empty texts."""
+        fields = protobuf.decode(self.content)
+        return protobuf.nested(fields, 46, 2).decode(), protobuf.nested(fields, 46, 1, 3).decode()
+
+    def _protocol(self, *path: int) -> bytes:
+        """What stands in a message about a message, which an edit wraps."""
+        fields = protobuf.decode(self.content)
+        return protobuf.nested(fields, 12, *path) or protobuf.nested(fields, 58, 1, 12, *path)
+
+
+def _words(fields: dict[int, int | bytes]) -> bytes:
+    return protobuf.nested(fields, 1) or protobuf.nested(fields, 6, 1)

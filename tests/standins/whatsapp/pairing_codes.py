@@ -7,10 +7,11 @@ would have shown.
 import hashlib
 import os
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from standins.whatsapp.answers import SERVER
-from standins.whatsapp.binary import Node
+from standins.whatsapp.binary import Attribute, Node
 from standins.whatsapp.connections import Connection
 from standins.whatsapp.curves import KEY_SIZE, KeyPair, derive
 from standins.whatsapp.moments import now_s
@@ -50,16 +51,19 @@ class CodeLink:
             Node("primary_identity_pub", {}, self._identity.public),
             _REFERENCE,
         )
-        head = {"id": "code-1", "from": SERVER, "type": TAG, "t": now_s()}
+        head: dict[str, Attribute] = {"id": "code-1", "from": SERVER, "type": TAG, "t": now_s()}
         await self.connection.send(Node("notification", head, (Node(TAG, {"stage": "primary_hello"}, parts),)))
 
-    def finish(self, finish: Node) -> tuple[bytes, bytes]:
-        """The client's identity, and the secret that a QR code would have shown."""
+    def finish(self, finish: Node) -> tuple[bytes, bytes] | None:
+        """The client's identity, and the secret that a QR code would have shown; None after wrong characters."""
         bundle = finish.child("link_code_pairing_wrapped_key_bundle")
         assert bundle is not None, "the client wrapped no keys"
         salt, rest = bundle.data[:_SALT_SIZE], bundle.data[_SALT_SIZE:]
         key = derive(self._shared, b"link_code_pairing_key_bundle_encryption_key", KEY_SIZE, salt)
-        plain = AESGCM(key).decrypt(rest[:_NONCE_SIZE], rest[_NONCE_SIZE:], None)
+        try:
+            plain = AESGCM(key).decrypt(rest[:_NONCE_SIZE], rest[_NONCE_SIZE:], None)
+        except InvalidTag:
+            return None
         identity, ours, random = (plain[at : at + KEY_SIZE] for at in range(0, 3 * KEY_SIZE, KEY_SIZE))
         assert ours == self._identity.public, "the client means another phone"
         return identity, derive(self._shared + self._identity.agree(identity) + random, b"adv_secret", KEY_SIZE)

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from standins.whatsapp import messages, sessions
 from standins.whatsapp.binary import Attribute, Jid, Node
 from standins.whatsapp.messages import Reply
 from standins.whatsapp.moments import now_s
-from standins.whatsapp.sessions import Device, Encrypted
+from standins.whatsapp.sessions import Device, Encrypted, OneTimeKey
 from standins.whatsapp.store import Account
 
 _numbers = itertools.count(1)
@@ -21,6 +22,10 @@ class Carrier(Protocol):
     @property
     def linked(self) -> Account:
         """The account."""
+        ...
+
+    def one_time_key(self) -> OneTimeKey | None:
+        """Use up one of the keys that the account's device has left at the service, if there is any."""
         ...
 
     async def deliver(self, message: Node) -> None:
@@ -110,7 +115,11 @@ class Person:
 
     def encrypt(self, content: bytes) -> Encrypted:
         """Content for the account's device; the next message must carry it."""
-        return self.device.encrypt(self._carrier.linked.jid, self._carrier.linked.bundle, content)
+        account = self._carrier.linked
+        bundle = account.bundle
+        if not self.device.knows(account.jid):
+            bundle = replace(bundle, one_time=self._carrier.one_time_key())
+        return self.device.encrypt(account.jid, bundle, content)
 
     async def carry(self, encrypted: Encrypted, **attributes: Attribute) -> str:
         """Send a ciphertext, even one that was sent before; the message's id."""

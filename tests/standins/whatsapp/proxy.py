@@ -1,6 +1,7 @@
 """The HTTP proxy that leads a client of WhatsApp to a port of this machine (CONNECT, RFC 9110, section 9.3.6)."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
@@ -11,9 +12,15 @@ _CHUNK = 1 << 16
 class Proxy:
     """Connects to one host, by that name, and to no other."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, changed: Callable[[], None]) -> None:
+        """`changed` is called when something here may have come true that a test waits for."""
+        self._changed = changed
         self._target = f"{host}:443"
         self.port = 0
+        # Whether it answers nobody.
+        self.mute = False
+        # Whom it did not answer.
+        self.unanswered = 0
         # Other places that somebody wanted to be connected with.
         self.refused: list[str] = []
         self._server: asyncio.Server | None = None
@@ -51,8 +58,13 @@ class Proxy:
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         method, target, _ = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split(" ", 2)
+        if self.mute:
+            self.unanswered += 1
+            self._changed()
+            await asyncio.Event().wait()
         if (method, target) != ("CONNECT", self._target):
             self.refused.append(target)
+            self._changed()
             writer.write(_FORBIDDEN)
             await writer.drain()
             return

@@ -19,13 +19,13 @@ from standins.whatsapp.moments import now_s
 from standins.whatsapp.pairing_codes import TAG, CodeLink
 from standins.whatsapp.people import OwnPhone, Person, Shown
 from standins.whatsapp.proxy import Proxy
-from standins.whatsapp.sessions import Encrypted
+from standins.whatsapp.sessions import Encrypted, OneTimeKey
 from standins.whatsapp.store import LID, PHONE, Account, write_blank, write_paired
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 Found = TypeVar("Found")
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 20.0
 _TESTS = Path(__file__).parents[2]
 
 
@@ -48,7 +48,7 @@ class Service:
         write_certificates(self._authority, self._leaf)
         self._root = KeyPair.random()
         self._server: Server | None = None
-        self._proxy = Proxy(HOST)
+        self._proxy = Proxy(HOST, self._changed)
         self._change = asyncio.Event()
         self._people: dict[str, Person] = {}
         self._held: list[Node] = []
@@ -66,6 +66,11 @@ class Service:
         self.silent: set[str] = set()
         # What the next logins get instead of success.
         self.refusal: Node | None = None
+        # Keys that the client has left for people who write to it first, and whether those get them.
+        self.one_time_keys: list[OneTimeKey] = []
+        self.hands_out_one_time_keys = False
+        # How often wrong characters were typed on a phone.
+        self.wrong_codes = 0
         # How many codes a client that wants to be linked may show.
         self.codes = 6
 
@@ -82,8 +87,8 @@ class Service:
         path = [str(Path(__file__).parent / "patched"), *inherited, str(_TESTS), str(_TESTS.parent)]
         return {
             **os.environ,
-            "ENGINE_TEST_WHATSAPP_KEY": tables.certificate_key().hex(),
-            "ENGINE_TEST_WHATSAPP_ROOT": self._root.public.hex(),
+            "WHATSAPP_STANDIN_KEY": tables.certificate_key().hex(),
+            "WHATSAPP_STANDIN_ROOT": self._root.public.hex(),
             "HTTPS_PROXY": self.proxy_url,
             "PYTHONPATH": os.pathsep.join(path),
             "SSL_CERT_FILE": str(self._authority),
@@ -128,6 +133,27 @@ class Service:
         """The stanzas of the account's messages, also of those that were sent again."""
         return [node for node in self.stanzas if node.tag == "message"]
 
+    def typed(self, person: Person) -> bool:
+        """Whether the account was seen typing to that person."""
+        return any(
+            node.tag == "chatstate" and node.jid("to").bare() in (person.jid, person.lid_jid) for node in self.stanzas
+        )
+
+    def read(self) -> set[str]:
+        """The ids of the messages that the account has read."""
+        receipts = [node for node in self.stanzas if node.tag == "receipt" and node.get("type") == "read"]
+        return {part.get("id") for receipt in receipts for part in receipt.walk()}
+
+    def elsewhere(self) -> list[str]:
+        """The other places that the client wanted to reach, in vain."""
+        return list(self._proxy.refused)
+
+    async def use_up_one_time_keys(self) -> None:
+        """Let strangers take every key that is left, and tell the client."""
+        self.one_time_keys.clear()
+        head: dict[str, Attribute] = {"id": "few-1", "from": answers.SERVER, "type": "encrypt", "t": now_s()}
+        await self.send(Node("notification", head, (Node("count", {"value": 0}),)))
+
     async def release(self) -> None:
         """Send the acknowledgements that were held."""
         held, self._held = self._held, []
@@ -163,12 +189,22 @@ class Service:
         self.refusal = failure(reason, **attributes)
         await self.drop()
 
+    def ignore_connections(self) -> None:
+        """Let the next connections hang: they are made, and nothing ever comes; until they are accepted again."""
+        self._proxy.mute = True
+
+    async def ignored(self) -> None:
+        """Wait until a connection hangs."""
+        await self.until(lambda: self._proxy.unanswered, "a connection to ignore")
+
     async def refuse_connections(self) -> None:
         """Vanish: connections are cut, and refused from now on."""
         await self._proxy.close()
 
     async def accept_connections(self) -> None:
         """Come back on the same port."""
+        self._proxy.mute = False
+        await self._proxy.close()
         await self._proxy.open(self._port)
 
     # What people and the stand-in's other parts are for
@@ -177,6 +213,10 @@ class Service:
     def linked(self) -> Account:
         assert self.account is not None, "no device is linked to the account: `paired` or `link` comes first"
         return self.account
+
+    def one_time_key(self) -> OneTimeKey | None:
+        """Use up one of the keys that the client has left here, if people are to use them and there is any."""
+        return self.one_time_keys.pop(0) if self.hands_out_one_time_keys and self.one_time_keys else None
 
     async def deliver(self, message: Node) -> None:
         """Bring a message, and again after a reconnection until it is receipted."""
@@ -251,16 +291,19 @@ class Service:
         if self.refusal is not None:
             await connection.end(self.refusal)
             return
-        waiting = tuple(self.unreceipted.values())
         success: dict[str, Attribute] = {"t": now_s(), "lid": self.linked.lid_jid, "creation": 1, "props": 1}
         await connection.send(Node("success", {**success, "companion_enc_static": "x", "location": "x"}))
-        connection.logged_in = True
-        if waiting:
-            counts = {"count": len(waiting), "message": len(waiting), "receipt": 0, "notification": 0, "appdata": 0}
+        if waiting := len(self.unreceipted):
+            counts = {"count": waiting, "message": waiting, "receipt": 0, "notification": 0, "appdata": 0}
             await connection.send(Node("ib", {"from": answers.SERVER}, (Node("offline_preview", counts),)))
-            for message in waiting:
+        brought: set[str] = set()
+        # More may be written meanwhile; whatever comes after the last look is brought at once, and none overtakes.
+        while rest := [message for name, message in self.unreceipted.items() if name not in brought]:
+            for message in rest:
+                brought.add(message.get("id"))
                 await connection.send(Node("message", {**message.attributes, "offline": "1"}, message.content))
-        await connection.send(Node("ib", {"from": answers.SERVER}, (Node("offline", {"count": len(waiting)}),)))
+        connection.logged_in = True
+        await connection.send(Node("ib", {"from": answers.SERVER}, (Node("offline", {"count": len(brought)}),)))
 
     async def _take(self, connection: Connection, node: Node) -> None:
         match node.tag:
@@ -283,15 +326,21 @@ class Service:
             return
         # The last question of a login.
         connection.ready |= question.get("xmlns") == "passive"
+        if question.get("xmlns") == "encrypt" and (left := question.child("list")) is not None:
+            self.one_time_keys += answers.one_time_keys(left)
         step = question.child(TAG)
-        content = answers.answer(question, self._people, self.account)
+        content = answers.answer(question, self._people, self.account, len(self.one_time_keys))
         if step is not None and step.get("stage") == "companion_hello":
             self._code_link = CodeLink(connection, step)
             content = self._code_link.reference()
         head: dict[str, Attribute] = {"id": question.get("id"), "from": answers.SERVER, "type": "result"}
         await connection.send(Node("iq", {**head, "t": now_s()}, content))
         if step is not None and step.get("stage") == "companion_finish" and self._code_link is not None:
-            self.account = await linking.confirm(connection, *self._code_link.finish(step))
+            finished = self._code_link.finish(step)
+            if finished is None:
+                self.wrong_codes += 1
+            else:
+                self.account = await linking.confirm(connection, *finished)
 
     async def _take_message(self, connection: Connection, message: Node) -> None:
         head: dict[str, Attribute] = {"id": message.get("id"), "class": "message", "from": message.jid("to")}

@@ -1,7 +1,8 @@
 """Signal's end-to-end encryption between two devices: X3DH, then the double ratchet.
 
-https://signal.org/docs/specifications/x3dh and …/doubleratchet, read 2026-11-25, in the form that WhatsApp uses: no
-one-time key, and 1 to 16 bytes of padding, each of which is their number.
+https://signal.org/docs/specifications/x3dh and …/doubleratchet, read 2026-11-25, in the form that WhatsApp uses, with
+1 to 16 bytes of padding, each of which is their number. Whoever writes first may use a one-time key of the other side;
+our own devices have none.
 """
 
 import os
@@ -27,12 +28,21 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class OneTimeKey:
+    """A public key with which one conversation begins."""
+
+    id: int
+    public: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """The public keys with which anybody can begin to write to a device."""
 
     identity: bytes
     signed_prekey: bytes
     signed_prekey_id: int = 1
+    one_time: OneTimeKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +110,12 @@ class Session:
             + keys.identity.agree(theirs.signed_prekey)
             + base.agree(theirs.identity)
             + base.agree(theirs.signed_prekey)
+            + (base.agree(theirs.one_time.public) if theirs.one_time else b"")
         )
         session = cls(keys, theirs.identity, derive(secret, b"WhisperText", 64)[:32], KeyPair.random())
         session._sending = session._turn(theirs.signed_prekey)
         session._introduction = (
+            *(((1, theirs.one_time.id),) if theirs.one_time else ()),
             (2, prefixed(base.public)),
             (3, prefixed(keys.identity.public)),
             (5, keys.registration_id),
@@ -208,6 +220,10 @@ class Device:
         if name not in self._sessions:
             raise Unreadable(f"there is no session with {name}")
         return self._sessions[name].decrypt(data)
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a session with the device of that name."""
+        return name in self._sessions
 
     def forget(self) -> None:
         """Lose every session, as an application does that was installed anew; the keys stay."""

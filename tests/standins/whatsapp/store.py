@@ -51,7 +51,8 @@ class Account:
 
 
 def write_blank(path: Path) -> None:
-    """A store with its tables and no device, as before linking."""
+    """A store with its tables and no device, as before linking; like SQLite's files beside it, its owner's alone."""
+    path.touch(0o600)
     path.write_bytes(_blank())
 
 

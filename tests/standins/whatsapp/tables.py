@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # Set to the folder of the unpacked package to use another one than deploy/test.sh left in the virtual environment.
-VARIABLE = "ENGINE_TEST_BAILEYS"
+VARIABLE = "WHATSAPP_STANDIN_TABLES"
 _PLACE = Path(sys.prefix, "share", "baileys")
 _WORDS = "lib/WABinary/constants.js"
 _DEFAULTS = "lib/Defaults/index.js"

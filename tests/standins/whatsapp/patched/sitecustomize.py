@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import NoReturn
 
 _LOADS_THE_LIBRARY = "neonize._binder"
-_FROM = os.environ.get("ENGINE_TEST_WHATSAPP_KEY", "")
-_TO = os.environ.get("ENGINE_TEST_WHATSAPP_ROOT", "")
+_FROM = os.environ.get("WHATSAPP_STANDIN_KEY", "")
+_TO = os.environ.get("WHATSAPP_STANDIN_ROOT", "")
 
 
 class _Finder(importlib.abc.MetaPathFinder):
