@@ -16,7 +16,7 @@ from standins.inprocess import LiveDaemon, live_daemon
 
 from engine.cli import main
 from engine.commands import whatsapp
-from engine.connectors.whatsapp_web import linking
+from engine.connectors.whatsapp_web import Launch, linking
 from engine.connectors.whatsapp_web.sessions import BACKUP, back_up, forget, is_linked, session_file
 
 _QR: dict[str, Any] = {"tell": {"is": "code", "qr": "https://wa.me/settings/linked_devices#2@ref,noise,identity,adv"}}
@@ -34,7 +34,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
     def run(*words: str, life: list[dict[str, Any]] | None = None) -> int:
         command = launch(tmp_path, life or [ONLINE]).command
-        monkeypatch.setattr(whatsapp, "Launch", partial(whatsapp.Launch, command=command))
+        monkeypatch.setattr(whatsapp, "Launch", partial(Launch, command=command))
         try:
             return main(["whatsapp", *words, "--config", str(config)])
         finally:
@@ -258,12 +258,14 @@ def test_status_of_the_daemon(daemon: LiveDaemon, capsys: pytest.CaptureFixture[
 
 
 def test_a_session_tells_whether_a_phone_is_linked(tmp_path: Path) -> None:
-    """A device in it means linked; a file without one, or that is no database, does not. Its copy is private."""
+    """A device in it means linked; a file without one does not; a damaged one was. Its copy is private."""
     assert not is_linked(tmp_path)
     with pytest.raises(sqlite3.OperationalError):
         back_up(tmp_path)
     assert not session_file(tmp_path).exists()
     session_file(tmp_path).write_text("no database")
+    assert is_linked(tmp_path)
+    session_file(tmp_path).write_text("")
     assert not is_linked(tmp_path)
     session_file(tmp_path).unlink()
     _write_session(tmp_path)

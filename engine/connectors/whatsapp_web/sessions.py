@@ -32,9 +32,12 @@ def is_linked(folder: Path) -> bool:
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as session:
             found = session.execute("select 1 from whatsmeow_device limit 1").fetchone()
-    except sqlite3.Error:
+    except sqlite3.OperationalError:
         # No table yet: linking was begun and not finished.
         return False
+    except sqlite3.DatabaseError:
+        # Damaged: the library will say so, and a person puts the copy in its place.
+        return True
     return found is not None
 
 
