@@ -61,3 +61,12 @@ def forget(folder: Path) -> None:
     file = session_file(folder)
     for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"), folder / BACKUP):
         path.unlink(missing_ok=True)
+
+
+def give_away(folder: Path) -> None:
+    """Give a session that root has made to whom the folder around it belongs: the daemon. Raises OSError."""
+    if os.geteuid() != 0 or not folder.is_dir():
+        return
+    owner = folder.parent.stat()
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, owner.st_uid, owner.st_gid)
