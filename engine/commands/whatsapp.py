@@ -18,7 +18,7 @@ import segno
 from engine.commands import private_files
 from engine.connectors.whatsapp_web import Launch
 from engine.connectors.whatsapp_web.linking import Linked, link, log_out
-from engine.connectors.whatsapp_web.sessions import is_linked
+from engine.connectors.whatsapp_web.sessions import give_away, is_linked
 from engine.control import ControlClient
 from engine.core.errors import NotFound, PermissionRefused, UsageError
 from engine.settings import WhatsAppWebSettings, control_socket, whatsapp_sessions
@@ -79,6 +79,7 @@ def _link(options: argparse.Namespace, sessions: Sequence[WhatsAppWebSettings], 
         outcome = asyncio.run(_linked(chosen, options, codes.show))
     finally:
         codes.remove()
+        _give_away(chosen)
     return _told(*outcome, f"Linked. Start the daemon; {chosen.name} connects by itself.\n")
 
 
@@ -161,7 +162,21 @@ def _logout(options: argparse.Namespace, sessions: Sequence[WhatsAppWebSettings]
         return _told(Linked.DONE, "", done)
     if not is_linked(chosen.session):
         raise NotFound(f"no phone is linked for {chosen.name}")
-    return _told(*asyncio.run(log_out(Launch(chosen.session), _LOGOUT_S)), done)
+    try:
+        outcome = asyncio.run(log_out(Launch(chosen.session), _LOGOUT_S))
+    finally:
+        _give_away(chosen)
+    return _told(*outcome, done)
+
+
+def _give_away(chosen: WhatsAppWebSettings) -> None:
+    """The files are the daemon's, also where root ran the command."""
+    try:
+        give_away(chosen.session)
+    except OSError as error:
+        raise PermissionRefused(
+            f"{chosen.session} cannot be given to the daemon's user: {(error.strerror or 'refused').lower()}"
+        ) from error
 
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace, Sequence[WhatsAppWebSettings], ControlClient], int]] = {

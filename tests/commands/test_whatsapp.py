@@ -1,6 +1,7 @@
 """`engine whatsapp`: linking a phone, looking at the links and unlinking, with a gateway that has no WhatsApp."""
 
 import json
+import os
 import signal
 import sqlite3
 import stat
@@ -258,12 +259,14 @@ def test_status_of_the_daemon(daemon: LiveDaemon, capsys: pytest.CaptureFixture[
 
 
 def test_a_session_tells_whether_a_phone_is_linked(tmp_path: Path) -> None:
-    """A device in it means linked; a file without one, or that is no database, does not. Its copy is private."""
+    """A device in it means linked; a file without one does not; a damaged one was. Its copy is private."""
     assert not is_linked(tmp_path)
     with pytest.raises(sqlite3.OperationalError):
         back_up(tmp_path)
     assert not session_file(tmp_path).exists()
     session_file(tmp_path).write_text("no database")
+    assert is_linked(tmp_path)
+    session_file(tmp_path).write_text("")
     assert not is_linked(tmp_path)
     session_file(tmp_path).unlink()
     _write_session(tmp_path)
@@ -279,3 +282,21 @@ def test_a_session_tells_whether_a_phone_is_linked(tmp_path: Path) -> None:
     forget(tmp_path)
     assert not is_linked(tmp_path)
     assert not (tmp_path / BACKUP).exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_session_becomes_the_daemons(
+    ask: Ask, tmp_path: Path, session: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where root links, the files get the owner of the state folder; where that cannot be, the command says so."""
+    (tmp_path / "state").mkdir()
+    os.chown(tmp_path / "state", 12345, 12345)
+    assert ask("link") == 0
+    assert {path.stat().st_uid for path in (session, *session.iterdir())} == {12345}
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refuse)
+    assert ask("link") == 77
+    assert "cannot be given to the daemon's user: operation not permitted" in capsys.readouterr().err

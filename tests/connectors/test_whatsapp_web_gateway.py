@@ -156,6 +156,17 @@ async def test_what_the_journal_refuses_is_offered_again(line: Start) -> None:
     assert here.journal.texts == ["one", "two"]
 
 
+async def test_what_a_dead_gateway_brought_is_accepted(line: Start) -> None:
+    """A message that was handed over counts, although its gateway ends before it hears so."""
+    journal = _Journal()
+    journal.gate.clear()
+    here = await line([ONLINE, {"offer": message("one")["hand"]}, {"exit": 3}], [ONLINE], journal=journal)
+    await _until(lambda: len(heard(here.folder, "connect")) == 2)
+    journal.gate.set()
+    await _until(lambda: journal.texts == ["one"])
+    await here.reaches(State.ONLINE)
+
+
 async def test_what_is_nobodys_is_taken_without_the_journal(line: Start) -> None:
     """Groups, control messages and receipts for others keep neither WhatsApp nor the journal waiting."""
     group = message("hi all", group=True)
@@ -462,12 +473,13 @@ async def test_the_device_can_be_unlinked(line: Start) -> None:
 
 @pytest.mark.parametrize(
     "step",
-    [{"tell": {"is": "logged_out", "done": False}}, {"exit": 1}],
-    ids=["refused", "ended"],
+    [{"tell": {"is": "logged_out", "done": False}}, {"exit": 1}, {"hang": 1}],
+    ids=["refused", "ended", "stuck"],
 )
 async def test_unlinking_may_fail(line: Start, step: dict[str, Any]) -> None:
     """Where WhatsApp is not told, the operator learns what to do on the phone."""
-    here = await line([ONLINE, {"wait": "logout"}, step])
+    patience = replace(_PATIENCE, logout_s=0.5, drain_s=0.5, close_s=0.5)
+    here = await line([ONLINE, {"wait": "logout"}, step], patience=patience)
     await here.reaches(State.ONLINE)
     with pytest.raises(UsageError, match="did not take the request"):
         await here.connector.log_out()

@@ -1,7 +1,11 @@
 """What a linked device gets from WhatsApp becomes messages and signals, and nothing that it gets can raise."""
 
+import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -402,3 +406,53 @@ def test_the_envelope_becomes_a_record() -> None:
     record = info_record(info, source)
     assert record["device_sent"] is True
     assert record["source"] == {"chat": {"user": "1", "server": "lid"}}
+
+
+_EVERY_FIELD = """
+import json
+from engine.connectors.whatsapp_web.records import plain
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+
+def filled(message, depth):
+    for field in message.DESCRIPTOR.fields:
+        if field.is_repeated:
+            continue
+        if field.message_type:
+            part = getattr(message, field.name)
+            part.SetInParent()
+            if field.message_type.name == "Message":
+                part.conversation = "secret"
+            elif depth:
+                filled(part, depth - 1)
+        elif field.cpp_type == field.CPPTYPE_STRING and field.type == field.TYPE_STRING:
+            setattr(message, field.name, "secret")
+    return message
+
+found = {}
+for field in Message.DESCRIPTOR.fields:
+    message = Message()
+    if field.message_type:
+        getattr(message, field.name).SetInParent()
+        filled(getattr(message, field.name), 2)
+    else:
+        setattr(message, field.name, "secret")
+    found[field.name] = plain(message)
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.system
+def test_every_field_of_the_library_is_known(tmp_path: Path) -> None:
+    """Filled with text wherever it takes some, no field raises, none of the control messages yields any of it, and no
+    field of this version of the library is missing from the lists above.
+    """
+    command = [sys.executable, "-c", _EVERY_FIELD]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    found = json.loads(run.stdout.splitlines()[-1])
+    assert sorted(found) == sorted(_CONTROL + _WRITTEN)
+    for name, message in found.items():
+        content = content_of(message)
+        if name in _CONTROL:
+            assert content is None or isinstance(content, Happening), name
+        else:
+            assert isinstance(content, Content), name

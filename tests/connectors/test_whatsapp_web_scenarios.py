@@ -296,6 +296,33 @@ async def test_a_killed_gateway_is_replaced(service: Service, ana: Person, line:
     await line.takes("after")
 
 
+async def test_a_kill_under_load_loses_no_more_than_the_library_holds(
+    service: Service, ana: Person, line: _Line
+) -> None:
+    """SIGKILL in the middle of a burst: what was not acknowledged comes again, and nothing is taken out of order."""
+    written = [await ana.write(f"message {number}") for number in range(200)]
+    await _until(lambda: len(line.texts) >= 20)
+    os.kill(line.pid, signal.SIGKILL)
+    await _until(lambda: not service.unreceipted)
+    await ana.write("the last")
+    await line.takes("the last")
+    ids = [inbound.event.message.id for inbound in line.inbounds]
+    assert len(set(ids) & set(written)) >= len(written) - 101
+    first_seen = sorted(set(ids), key=ids.index)
+    assert first_seen == sorted(first_seen)
+
+
+async def test_a_damaged_session_says_so(service: Service, tmp_path: Path) -> None:
+    """A file that cannot be opened is no phone that was never linked: a person has to put the copy in its place."""
+    session_file(tmp_path / "session").write_bytes(b"damaged" * 1000)
+    line = _Line(service, tmp_path / "session")
+    await line.start()
+    try:
+        await _until(lambda: "file cannot be opened" in line.connector.health().problem)
+    finally:
+        await line.close()
+
+
 async def test_an_unreachable_whatsapp_is_tried_again(service: Service, tmp_path: Path) -> None:
     """Where nothing answers at the start, a new gateway tries until something does."""
     await service.refuse_connections()
@@ -423,9 +450,8 @@ async def test_stops_in_time_in_every_state(service: Service, tmp_path: Path, an
         service.acknowledging.when = "lost"
         sending = asyncio.create_task(line.connector.send(_ack(f"{_PHONE}@s.whatsapp.net")))
         await ana.reply()
-    began = monotonic()
-    await line.close()
-    assert monotonic() - began < 12
+    async with asyncio.timeout(10):
+        await line.close()
     assert line.connector._gateway.child is None
     if sending is not None:
         assert isinstance(await sending, Unknown)

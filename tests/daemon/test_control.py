@@ -33,6 +33,8 @@ class Daemon:
 
     calls: list[tuple[object, ...]] = field(default_factory=list)
     failure: Exception | None = None
+    # As the connector of a linked phone.
+    name: str = "main"
 
     def _note(self, *call: object) -> Json:
         self.calls.append(call)
@@ -57,6 +59,9 @@ class Daemon:
 
     async def withdraw(self) -> Json:
         return self._note("withdraw")
+
+    async def log_out(self) -> None:
+        self._note("log out")
 
     async def incidents(self, status: str | None, limit: int) -> list[Json]:
         return [self._note("incidents", status, limit)]
@@ -111,7 +116,7 @@ class Office:
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
     daemon, path = Daemon(), tmp_path / "control.sock"
-    async with serving(build(daemon, daemon), UnixEndpoint(path), mode=0o600):
+    async with serving(build(daemon, daemon, {daemon.name: daemon}), UnixEndpoint(path), mode=0o600):
         yield Office(daemon, ControlClient(path))
 
 
@@ -132,6 +137,9 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
             id="publish",
         ),
         pytest.param(lambda client: client.withdraw(), ("withdraw",), {"asked": "withdraw"}, id="withdraw"),
+        pytest.param(
+            lambda client: client.log_out("main"), ("log out",), {"connector": "main", "linked": False}, id="log out"
+        ),
         pytest.param(
             lambda client: client.incidents(), ("incidents", None, 50), [{"asked": "incidents"}], id="all incidents"
         ),

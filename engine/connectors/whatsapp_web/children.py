@@ -20,10 +20,8 @@ from engine.connectors.whatsapp_web.frames import Decoder, Frame, encode
 COMMAND = (sys.executable, "-m", "engine.connectors.whatsapp_web.gateway")
 # The Go library reads its environment once, at its start: without this each message says that a bot wrote it.
 _ENVIRON = {"NEONIZE_BOT_TAG": "off"}
-# What the child has no business to know, named as `settings.secrets` looks for it.
-_KEPT_BACK = re.compile(
-    r"ENGINE_.*(?:TOKEN|SECRET|PASSWORD).*|CREDENTIALS_DIRECTORY|NOTIFY_SOCKET|WATCHDOG_.*|LISTEN_.*"
-)
+# What the child has no business to know: secrets, and what systemd told the daemon.
+_KEPT_BACK = re.compile(r"ENGINE_.*|CREDENTIALS_DIRECTORY|NOTIFY_SOCKET|WATCHDOG_.*|LISTEN_.*")
 # How a Go program dies.
 _DEATH = re.compile(rb"^(panic|fatal error)\b", re.MULTILINE)
 _PIECE = 65536

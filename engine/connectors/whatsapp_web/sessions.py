@@ -32,9 +32,12 @@ def is_linked(folder: Path) -> bool:
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as session:
             found = session.execute("select 1 from whatsmeow_device limit 1").fetchone()
-    except sqlite3.Error:
+    except sqlite3.OperationalError:
         # No table yet: linking was begun and not finished.
         return False
+    except sqlite3.DatabaseError:
+        # Damaged: the library will say so, and a person puts the copy in its place.
+        return True
     return found is not None
 
 
@@ -58,3 +61,12 @@ def forget(folder: Path) -> None:
     file = session_file(folder)
     for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"), folder / BACKUP):
         path.unlink(missing_ok=True)
+
+
+def give_away(folder: Path) -> None:
+    """Give a session that root has made to whom the folder around it belongs: the daemon. Raises OSError."""
+    if os.geteuid() != 0 or not folder.is_dir():
+        return
+    owner = folder.parent.stat()
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, owner.st_uid, owner.st_gid)
