@@ -165,7 +165,7 @@ class Engine:
                     group.create_task(self._retention.run(), name="retention"),
                     group.create_task(self._note_audit_head(), name="audit"),
                 ]
-                attendants += [
+                listening = [
                     group.create_task(reception.run(), name=f"reception {name}")
                     for name, reception in self._receptions.items()
                 ]
@@ -184,8 +184,11 @@ class Engine:
                     self._stopping = True
                     self._notifier.stopping()
                     logger.info("stopping: the doors close, what is in flight finishes")
-                for attendant in attendants:
+                for attendant in (*listening, *attendants):
                     attendant.cancel()
+                if listening:
+                    # What a network has handed over already is taken in before the rest stops.
+                    await asyncio.wait(listening, timeout=_DRAIN_S)
                 await self._drain(work)
         logger.info("stopped")
 
