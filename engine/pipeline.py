@@ -15,11 +15,12 @@ from typing import Protocol
 from loguru import logger
 
 from engine.core import contracts
+from engine.core.answers import Circumstances, Wording
 from engine.core.decisions import Decision
 from engine.core.errors import JournalUnavailable, Superseded
 from engine.core.events import Event, Inbound
 from engine.core.manners import Manners
-from engine.core.plan import Circumstances, Plan, Wording, is_follow_up, plan
+from engine.core.plan import Plan, is_follow_up, plan
 from engine.core.records import Accepted, Unrouted
 from engine.metrics import Metrics
 from engine.ports import Clock, Journal, OnCall

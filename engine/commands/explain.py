@@ -18,6 +18,7 @@ from rich.text import Text
 
 from engine.commands.validate import templates_beside
 from engine.core import durations
+from engine.core.answers import Circumstances
 from engine.core.contracts import decision_json, escalation_json, event_json, incident_json
 from engine.core.decisions import Because, Decision, Explanation, FollowUpPolicy, Priority
 from engine.core.deliveries import Acknowledgement, Copy, Escalation, with_ticket
@@ -25,7 +26,7 @@ from engine.core.diagnostics import Severity, render
 from engine.core.errors import UsageError
 from engine.core.events import Address, Client, Event, Inbound, Message
 from engine.core.incidents import Incident
-from engine.core.plan import Circumstances, plan
+from engine.core.plan import plan
 from engine.core.quotes import plain
 from engine.ruleset.loader import load
 from engine.ruleset.matcher import Ruleset

@@ -7,11 +7,12 @@ otherwise about further messages is taken from the incident, never from the rule
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from engine.core import media, variables
+from engine.core.answers import Circumstances, Wording, obstacle, template
 from engine.core.decisions import Decision
 from engine.core.deliveries import (
     Acknowledgement,
@@ -25,72 +26,12 @@ from engine.core.deliveries import (
     kind_of,
     with_ticket,
 )
-from engine.core.events import Event, Inbound
+from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.quotes import TICKET, plain
 
 # How long a silent incident stays open for further messages, unless the rule that opened it says otherwise.
 EPISODE = timedelta(hours=4)
-# Acknowledgements that are sent instead of the rule's where there are such templates.
-LATE = "late"
-MEDIA = "media"
-_DEFAULT = "default"
-PAUSED_NOTE = "Note: acknowledgement is paused: answer by hand."
-HELD_NOTE = "Note: a person answers this client on WhatsApp: no acknowledgement was sent."
-QUIET_NOTE = "Note: these are quiet hours: no acknowledgement was sent."
-NO_WAY_BACK_NOTE = "Note: no acknowledgement could be sent on this way in: answer by hand."
-
-
-class Wording(Protocol):
-    """The templates of the loaded rules."""
-
-    def language(self, event: Event, template: str) -> str | None:
-        """The language variant of a template that the client is answered in, e.g. "sw"; None: the template itself.
-        Asked only when there is somebody to answer, because telling languages apart takes as long as a decision.
-        """
-        ...
-
-    def offers(self, template: str) -> bool:
-        """Whether there is an acknowledgement of this name."""
-        ...
-
-    def acknowledgement(self, template: str, variables: Mapping[str, object]) -> str:
-        """The text for the client, with quotes' marks. `template` was checked when the rules were loaded; a language
-        variant is named as "default.sw".
-        """
-        ...
-
-    def escalation(self, variables: Mapping[str, object]) -> tuple[str, str]:
-        """Title and body of the post, with quotes' marks."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What the plan needs to know besides the message and the decision."""
-
-    # When the message was durably accepted; aware.
-    accepted_at: datetime
-    # The conversation's incident that still takes messages, if any.
-    incident: Incident | None
-    # That incident's post as it reads now; None before there is one, or after its text was erased.
-    post: Escalation | None
-    # The kill switch.
-    paused: bool
-    # A person answers in this conversation.
-    held: bool = field(default=False, kw_only=True)
-    # Clients are left in peace at this hour.
-    quiet: bool = field(default=False, kw_only=True)
-    # A message that was sent so long before it was accepted is late; None: none ever is.
-    late_after: timedelta | None = field(default=None, kw_only=True)
-    # The files of this conversation are fetched for the thread.
-    fetch_media: bool = field(default=False, kw_only=True)
-    # How the post calls whoever is on call, e.g. "@oncall".
-    mention: str
-    # The connector that reaches the engineers, e.g. "mattermost".
-    escalate_to: str
-    # Posts go here instead of the rule's channel, and no copies anywhere, for development.
-    channel_override: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +100,10 @@ def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: 
     expected = found.version if found else 0
     lapsed = found.ticket_id if found and before is None else None
     ack = decision.ack if before is None or _is_owed(before, at) else None
-    obstacle, why = _obstacle(inbound, circumstances) if ack is not None else ("", "")
-    if ack is not None and not obstacle:
-        ack = _template(ack, inbound, wording, circumstances)
-    step = _Step(inbound, decision, wording, circumstances, before, at, ack, obstacle, why)
+    hindrance, why = obstacle(inbound, circumstances) if ack is not None else ("", "")
+    if ack is not None and not hindrance:
+        ack = template(ack, inbound, wording, circumstances)
+    step = _Step(inbound, decision, wording, circumstances, before, at, ack, hindrance, why)
     audit = (AuditEntry("decided", _facts(step)),)
     if before is None and not calls:
         return Plan(None, expected, lapsed, (), (), audit)
@@ -222,28 +163,6 @@ def delivery_id(key: str, body: Body) -> str:
         case _:
             where = ""
     return f"{key}-{kind_of(body)}{where}"
-
-
-def _obstacle(inbound: Inbound, circumstances: Circumstances) -> tuple[str, str]:
-    if circumstances.paused:
-        return PAUSED_NOTE, "paused"
-    if not inbound.reply:
-        return NO_WAY_BACK_NOTE, "no way back"
-    if circumstances.held:
-        return HELD_NOTE, "held"
-    return (QUIET_NOTE, "quiet hours") if circumstances.quiet else ("", "")
-
-
-def _template(ack: str, inbound: Inbound, wording: Wording, circumstances: Circumstances) -> str:
-    """The acknowledgement by another name where another text is due: a late message is not answered as if it had just
-    come, and to a voice note or a picture without words somebody has to listen or look first.
-    """
-    late_after = circumstances.late_after
-    if late_after is not None and inbound.event.received_at + late_after < circumstances.accepted_at:
-        return LATE if wording.offers(LATE) else ack
-    message = inbound.event.message
-    wordless = bool(message.attachments) and not message.text.strip()
-    return MEDIA if wordless and ack == _DEFAULT and wording.offers(MEDIA) else ack
 
 
 def _facts(step: _Step) -> tuple[tuple[str, str], ...]:

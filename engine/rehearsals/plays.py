@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from engine.core.answers import Circumstances
 from engine.core.decisions import Decision
 from engine.core.deliveries import Acknowledgement, Body, Copy, Escalation, FollowUp, Revision, with_ticket
 from engine.core.events import Address, Attachment, Client, Event, Inbound, Message
 from engine.core.incidents import Incident
-from engine.core.plan import Circumstances, is_follow_up, plan
+from engine.core.plan import is_follow_up, plan
 from engine.core.quotes import plain
 from engine.ruleset.matcher import Ruleset
 from engine.ruleset.syntax import ClientEntry, Scenario, Step

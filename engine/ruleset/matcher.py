@@ -95,7 +95,7 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """Everything that a rules directory and its templates say, ready to run; immutable. It is a `core.plan.Wording`."""
+    """Everything that a rules directory and its templates say, ready to run; immutable. It is a `core.answers.Wording`."""
 
     # Hash of every file that it was made from.
     sha: str
@@ -170,15 +170,15 @@ class Ruleset:
         )
 
     def offers(self, template: str) -> bool:
-        """Whether there is an acknowledgement of this name; see `core.plan.Wording`."""
+        """Whether there is an acknowledgement of this name; see `core.answers.Wording`."""
         return f"ack/{template}" in self.templates.compiled
 
     def acknowledgement(self, template: str, given: Mapping[str, object]) -> str:
-        """The text for the client; see `core.plan.Wording`."""
+        """The text for the client; see `core.answers.Wording`."""
         return self.templates.acknowledgement(template, given)
 
     def escalation(self, given: Mapping[str, object]) -> tuple[str, str]:
-        """Title and body of the engineers' post; see `core.plan.Wording`."""
+        """Title and body of the engineers' post; see `core.answers.Wording`."""
         return self.templates.escalation(given)
 
     def prepare(self) -> None:
@@ -188,7 +188,7 @@ class Ruleset:
 
     def language(self, event: Event, template: str) -> str | None:
         """The variant of an acknowledgement: what the client directory says, else what the message is written in; see
-        `core.plan.Wording`.
+        `core.answers.Wording`.
         """
         offered = self.templates.variants.get(template)
         if not offered:

@@ -26,9 +26,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from engine import logs
 from engine.app import Engine, SystemClock
+from engine.core.answers import Circumstances
 from engine.core.deliveries import Claimed, Found, Outcome, Reconciled, Sent
 from engine.core.events import Address, Client, Event, Inbound, Message
-from engine.core.plan import Circumstances, plan
+from engine.core.plan import plan
 from engine.journal.journals import Store, StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics

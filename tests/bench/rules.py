@@ -26,8 +26,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from bench import charts, contestants, workloads
 
 from engine.app import SystemClock
+from engine.core.answers import Circumstances
 from engine.core.events import Address, Event, Inbound
-from engine.core.plan import Circumstances, plan
+from engine.core.plan import plan
 from engine.core.text import normalise
 from engine.ruleset.matcher import Ruleset
 from engine.ruleset.patterns import compile_patterns

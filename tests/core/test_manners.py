@@ -19,11 +19,12 @@ from standins.conversations import (
     the_escalation,
 )
 
+from engine.core.answers import HELD_NOTE, PAUSED_NOTE, QUIET_NOTE
 from engine.core.decisions import Decision
 from engine.core.deliveries import Acknowledgement, DeliveryKind
 from engine.core.events import Attachment, Inbound
 from engine.core.manners import Manners, parse_quiet_hours
-from engine.core.plan import HELD_NOTE, PAUSED_NOTE, QUIET_NOTE, plan
+from engine.core.plan import plan
 from engine.core.quotes import plain
 
 VOICE = message("", attachments=(Attachment("voice"),))

@@ -24,10 +24,11 @@ from standins.conversations import (
     the_incident,
 )
 
+from engine.core.answers import PAUSED_NOTE
 from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.deliveries import Acknowledgement, Copy, DeliveryKind, Escalation, FollowUp, NewDelivery
 from engine.core.events import Event
-from engine.core.plan import EPISODE, PAUSED_NOTE, Timer, is_follow_up, message_key, plan
+from engine.core.plan import EPISODE, Timer, is_follow_up, message_key, plan
 from engine.core.quotes import TICKET, quote
 
 COPIED = replace(FAULT, also=(("management", None), ("noc", "network")))

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standins.conversations import FAULT, GREETING, OUTAGE, RECEIVED_AT, REPLY, THANKS, Step, message, talk
 
+from engine.core.answers import NO_WAY_BACK_NOTE, PAUSED_NOTE
 from engine.core.decisions import FollowUpPolicy, Priority, Shadow
 from engine.core.deliveries import Acknowledgement, Copy, Escalation, FollowUp, NewDelivery, Revision
 from engine.core.incidents import Incident
-from engine.core.plan import EPISODE, NO_WAY_BACK_NOTE, PAUSED_NOTE, Plan
+from engine.core.plan import EPISODE, Plan
 from engine.core.quotes import TICKET, plain
 
 _POLICIES = st.builds(

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from standins.parts import START, FixedRules, SetClock, inbound, until
 
+from engine.core.answers import PAUSED_NOTE
 from engine.core.decisions import Decision, FollowUpPolicy, Priority
 from engine.core.deliveries import Acknowledgement, DeliveryKind, Escalation
 from engine.core.errors import JournalUnavailable
 from engine.core.events import Event
-from engine.core.plan import PAUSED_NOTE
 from engine.core.records import Backlog
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore

@@ -11,6 +11,7 @@ import pytest
 from standins.parts import FixedRules, ScriptedNetwork, SetClock, inbound, until
 
 from engine.core import contracts
+from engine.core.answers import Circumstances
 from engine.core.deliveries import (
     Claimed,
     DeliveryKind,
@@ -26,7 +27,7 @@ from engine.core.deliveries import (
     Unknown,
 )
 from engine.core.errors import JournalUnavailable
-from engine.core.plan import Circumstances, plan
+from engine.core.plan import plan
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from engine.core.answers import Circumstances
 from engine.core.decisions import Decision, Priority
 from engine.core.deliveries import Body, DeliveryKind, Escalation, Revision, kind_of, with_ticket
 from engine.core.events import Address, Attachment, Client, Event, Inbound, Message
 from engine.core.incidents import Incident, IncidentStatus
-from engine.core.plan import Circumstances, Plan, plan
+from engine.core.plan import Plan, plan
 from engine.core.quotes import TICKET
 
 SEED_TEXT = "I have issues with my 3CX, I can't make outbound calls"

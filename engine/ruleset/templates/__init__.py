@@ -143,7 +143,7 @@ class Templates:
 
     def acknowledgement(self, template: str, given: Mapping[str, object]) -> str:
         """The text for the client by the name that rules use ("default"), or that of a language variant ("default.sw").
-        Never raises: see `core.plan.Wording`.
+        Never raises: see `core.answers.Wording`.
         """
         return (self._rendered(f"ack/{template}", given) or _FALLBACK_ACKNOWLEDGEMENT).strip()
 
