@@ -95,7 +95,7 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """Everything that a rules directory and its templates say, ready to run; immutable. It is a `core.answers.Wording`."""
+    """What a rules directory and its templates say, ready to run; immutable. It is a `core.answers.Wording`."""
 
     # Hash of every file that it was made from.
     sha: str
