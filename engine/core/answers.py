@@ -75,7 +75,7 @@ class Circumstances:
 
 
 def obstacle(inbound: Inbound, circumstances: Circumstances) -> tuple[str, str]:
-    """Why a client who is owed an answer gets none, for the engineers and for the audit; empty when nothing is amiss."""
+    """Why a client who is owed an answer gets none, for the engineers and for the audit; empty when all is well."""
     if circumstances.paused:
         return PAUSED_NOTE, "paused"
     if not inbound.reply:
