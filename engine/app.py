@@ -198,12 +198,17 @@ class Engine:
             return adapters.destination(connector, self._settings)
         return adapters.destination(connector, self._settings, reception.owns)
 
+    def _is_here(self, name: str) -> bool:
+        """Whether this node has a connector's connection; of one that another node has this one knows nothing."""
+        reception = self._receptions.get(name)
+        return reception is None or reception.owns()
+
     async def _watch_connections(self) -> None:
         """Tell the operators, once, when a connection that is kept comes to another state."""
         while True:
             for name, connector in self._connectors.items():
                 health = connector.health()
-                if health.state == self._states[name]:
+                if health.state == self._states[name] or not self._is_here(name):
                     continue
                 self._metrics.set_connection(name, self._states[name], health.state)
                 self._states[name] = health.state
@@ -344,7 +349,7 @@ class Engine:
             failing.append("stopping")
         for name, connector in self._connectors.items():
             health = connector.health()
-            if not health.ready:
+            if not health.ready and self._is_here(name):
                 failing.append(f"{name}: {health.problem}")
         try:
             backlog = await self._journal.backlog()

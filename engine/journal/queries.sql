@@ -396,9 +396,6 @@ RETURNING node
 -- name: disown
 UPDATE owners SET owned_until = 0 WHERE name = ? AND node = ?
 
--- name: read_owner
-SELECT node, owned_until FROM owners WHERE name = ?
-
 -- name: set_timer
 INSERT INTO timers (connector, conversation_id, name, due_at, ticket_id) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (connector, conversation_id, name) DO UPDATE SET due_at = excluded.due_at, ticket_id = excluded.ticket_id
