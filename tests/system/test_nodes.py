@@ -201,3 +201,23 @@ def test_two_daemons_cannot_have_one_name(nodes: tuple[Site, Site]) -> None:
         assert 'another daemon on this database calls itself "a"' in third.logged()
     finally:
         third.close()
+
+
+def test_a_connection_that_one_node_has_is_no_fault_of_the_other(
+    build_nodes: Callable[..., tuple[Site, Site]], server: Server
+) -> None:
+    """Only the node that holds the linked phone says what is wrong with it, and the other stays in service; when that
+    one ends, the other takes the connection over.
+    """
+    nodes = build_nodes(server.schema("engine"))
+    for node in nodes:
+        text = node.config.read_text()
+        node.config.write_text(text.replace("connectors:\n", "connectors:\n  phone: {type: whatsapp-web}\n"))
+    first, second = nodes
+    first.start()
+    wait_until(lambda: first.get("/readyz").status_code == 503, "the first has the connection, and no phone is linked")
+    second.start()
+    assert second.get("/readyz").status_code == 200
+    assert [problem.split(":")[0] for problem in first.readiness()["failing"]] == ["phone"]
+    first.stop()
+    wait_until(lambda: second.get("/readyz").status_code == 503, "the second has it", 30)
