@@ -1,8 +1,9 @@
 """Event and decision in, everything that follows out: incident, acknowledgement, escalation, timers, audit.
 
 Called by the pipeline; the journal writes the result in one transaction. The whole policy of an episode stands here:
-one acknowledgement, one post, further messages in its thread, a raised priority notifies again. What a rule says
-otherwise about further messages is taken from the incident, never from the rules that are loaded by then.
+one acknowledgement, one post, further messages in its thread, a raised priority notifies again, a number that becomes
+known is added to the post. What a rule says otherwise about further messages is taken from the incident, never from the
+rules that are loaded by then.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ from engine.core.deliveries import (
 )
 from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
-from engine.core.quotes import TICKET, plain
+from engine.core.quotes import TICKET, plain, quote
 
 # How long a silent incident stays open for further messages, unless the rule that opened it says otherwise.
 EPISODE = timedelta(hours=4)
@@ -277,20 +278,25 @@ def _posts(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[E
         text = "\n".join((body, *notes))
         return (Escalation(channel, team, title, text, after.tags, after.priority, after.ticket_id),)
     again = _again(step.inbound.event.message.text, shown)
-    if after.priority == before.priority:
-        return (FollowUp(channel, team, "\n".join((again, *notes)), after.ticket_id),)
-    raised = (
-        again,
-        f"Issue Summary: {decision.summary}",
-        f"Priority: raised from {before.priority.word} to {after.priority.word}",
-        f"Action: {_mention(step)} please check WhatsApp and respond to the client now.",
-        *notes,
-    )
-    reply = FollowUp(channel, team, "\n".join(raised), after.ticket_id)
-    if circumstances.post is None:
+    raised = after.priority > before.priority
+    updates = []
+    if after.client_phone and after.client_phone != before.client_phone:
+        updates.append(f"Update: the client's number is {quote(after.client_phone)}")
+    said: tuple[str, ...] = (again, *notes)
+    if raised:
+        said = (
+            again,
+            f"Issue Summary: {decision.summary}",
+            f"Priority: raised from {before.priority.word} to {after.priority.word}",
+            f"Action: {_mention(step)} please check WhatsApp and respond to the client now.",
+            *notes,
+        )
+        risen = f"(priority raised from {before.priority.word} to {after.priority.word})"
+        updates.append(f"Update: {decision.summary} {risen}")
+    reply = FollowUp(channel, team, "\n".join(said), after.ticket_id)
+    if circumstances.post is None or not updates:
         return (reply,)
-    update = f"Update: {decision.summary} (priority raised from {before.priority.word} to {after.priority.word})"
-    body = f"{circumstances.post.body}\n{update}"
+    body = "\n".join((circumstances.post.body, *updates))
     return (Revision(replace(circumstances.post, body=body, priority=after.priority, tags=after.tags)), reply)
 
 
