@@ -1,4 +1,4 @@
-"""The composition root: the only module that reads the clock and the environment; `adapters` names what it is made of.
+"""The composition root: the only module that reads the environment; `adapters` names what it is made of.
 
 `Engine` starts the parts in the order in which they need each other (journal, rules, connectors, pipeline and relay,
 doors) and stops them in reverse: the doors close first, what is in flight finishes, the journal closes last.
@@ -9,21 +9,21 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from time import monotonic
+from datetime import timedelta
 
 import uvloop
 from loguru import logger
 
 from engine import __version__, adapters, control, server, systemd
 from engine.adapters import ESCALATE_TO
+from engine.announcer import Announcer
+from engine.clocks import SystemClock
 from engine.core import notices
 from engine.core.contracts import Json
-from engine.core.deliveries import Claimed, FollowUp, NewDelivery
+from engine.core.deliveries import Claimed
 from engine.core.diagnostics import render
 from engine.core.endpoints import Endpoint, UnixEndpoint
 from engine.core.errors import JournalUnavailable
-from engine.core.notices import Notice
 from engine.core.plan import AuditEntry
 from engine.core.publications import Reload
 from engine.core.records import Accepted
@@ -56,20 +56,6 @@ _NOTE_AUDIT_S = 3600.0
 _WATCH_S = 0.5
 # Where the daemon speaks of itself while Mattermost is not configured and posts are printed.
 _PRINTED_OPERATIONS = "operations"
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    @staticmethod
-    def now() -> datetime:
-        """The present instant in UTC."""
-        return datetime.now(UTC)
-
-    @staticmethod
-    def elapsed() -> timedelta:
-        """How long the machine has run without its sleep."""
-        return timedelta(seconds=monotonic())
 
 
 class Engine:
@@ -114,6 +100,13 @@ class Engine:
             escalate_to=ESCALATE_TO,
             lease=LEASE_AMONG_NODES if shared else LEASE,
         )
+        self._announcer = Announcer(
+            self._journal,
+            self._clock,
+            channel=_operations_channel(settings),
+            through=ESCALATE_TO,
+            wake=self._relay.wake,
+        )
         override = settings.mattermost.channel_override if settings.mattermost else None
         oncall = StaticOnCall(settings.oncall.mention)
         keeping = frozenset({*made.webhooks, *made.listeners})
@@ -151,7 +144,7 @@ class Engine:
             loaded = await self._publisher.start()
             parts.push_async_callback(self._publisher.leave)
             await self._switch.restore(acknowledge=self._settings.acknowledge)
-            await self._announce(loaded.notice)
+            await self._announcer.announce(loaded.notice)
             for connector in self._connectors.values():
                 await connector.start()
                 parts.push_async_callback(connector.close)
@@ -214,7 +207,7 @@ class Engine:
                 self._states[name] = health.state
                 logger.bind(connector=name).info("the connection is {}", health.state)
                 if (notice := notices.connection(name, health.state, health.problem)) is not None:
-                    await self._announce(notice)
+                    await self._announcer.announce(notice)
             await asyncio.sleep(_WATCH_S)
 
     @asynccontextmanager
@@ -276,7 +269,7 @@ class Engine:
             await self._journal.audit(entry, self._clock.now())
         except JournalUnavailable as error:
             logger.error("the reload is not in the audit: {}", error)
-        await self._announce(result.notice)
+        await self._announcer.announce(result.notice)
         self._notifier.ready(f"routing with {result.sha}{'' if result.ok else ' (the newest rules are broken)'}")
 
     def reload_soon(self) -> None:
@@ -290,22 +283,6 @@ class Engine:
         task = asyncio.get_running_loop().create_task(reload(), name="reload")
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
-
-    async def _announce(self, notice: Notice) -> None:
-        """Tell the operators' channel, once, the way posts go."""
-        chat = self._settings.mattermost
-        channel = (chat.operations_channel and (chat.channel_override or chat.operations_channel)) if chat else ""
-        now = self._clock.now()
-        delivery = None
-        if chat is None or channel:
-            body = FollowUp(channel or _PRINTED_OPERATIONS, None, notice.text, "")
-            name = f"notice-{notice.matter}-{now.isoformat()}"
-            delivery = NewDelivery(name, f"notice:{notice.matter}", ESCALATE_TO, body, now)
-        try:
-            if await self._journal.announce(notice, delivery, now):
-                self._relay.wake()
-        except JournalUnavailable as error:
-            logger.error("the operators' channel does not learn of this: {}", error)
 
     async def _accept(self, received: Received) -> tuple[Accepted, ...]:
         """Persist what a request brought. Raises JournalUnavailable; then the network is told to come back."""
@@ -397,6 +374,14 @@ class Engine:
                 await self._journal.backlog()
             self._notifier.watchdog()
             await asyncio.sleep(self._watchdog.total_seconds())
+
+
+def _operations_channel(settings: Settings) -> str | None:
+    """Where the daemon speaks of itself; None: nowhere."""
+    chat = settings.mattermost
+    if chat is None:
+        return _PRINTED_OPERATIONS
+    return chat.operations_channel and (chat.channel_override or chat.operations_channel)
 
 
 def serve(settings: Settings, *, environ: Mapping[str, str], show: Callable[[Claimed], None]) -> None:

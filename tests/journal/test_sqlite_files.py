@@ -27,7 +27,7 @@ from engine.core import chains
 from engine.core.chains import Verdict
 from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.errors import ConfigurationError, EngineError, JournalUnavailable, PermissionRefused
-from engine.journal import sqlite
+from engine.journal import locks, sqlite
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.journal.statements import MIGRATIONS
@@ -168,6 +168,20 @@ def test_migrations_run_once_and_whole(tmp_path: Path) -> None:
     assert connection.execute("PRAGMA user_version").fetchall() == [(2,)]
 
 
+def test_a_full_disk_ends_a_migration(tmp_path: Path) -> None:
+    """SQLite has rolled back by itself then; what is reported is the disk, and the step can be tried again."""
+    path = tmp_path / "journal.db"
+    connection = apsw.Connection(str(path))
+    step = "CREATE TABLE a (x); INSERT INTO a VALUES (zeroblob(100000))"
+    connection.execute("PRAGMA cache_size = 5; PRAGMA max_page_count = 10").fetchall()
+    with pytest.raises(apsw.FullError):
+        sqlite.migrate(connection, [step], path)
+    assert not connection.in_transaction
+    connection.execute("PRAGMA max_page_count = 1000").fetchall()
+    sqlite.migrate(connection, [step], path)
+    assert connection.execute("PRAGMA user_version").fetchall() == [(1,)]
+
+
 def no_journal(path: Path) -> None:
     path.write_bytes(b"this is a letter, not a database. " * 100)
 
@@ -255,7 +269,7 @@ async def test_a_file_that_cannot_be_used_is_refused(
 )
 def test_the_operating_systems_refusals_are_translated(code: int, error: type[EngineError], sentence: str) -> None:
     """What only an administrator can mend says so; what may pass asks to come back."""
-    refusal = sqlite._refusal(Path("x/journal.db"), OSError(code, "x"))
+    refusal = locks._refusal(Path("x/journal.db"), OSError(code, "x"))
     assert (type(refusal), str(refusal)) == (error, sentence)
 
 
