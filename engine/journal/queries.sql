@@ -263,7 +263,7 @@ SELECT
     )
 FROM deliveries
 WHERE head = 1 AND destination = ? AND priority IN (0, 1, 2, 3)
-    AND CASE WHEN attempts = 0 THEN 0 ELSE 1 END IN (0, 1) AND due_at <= ? AND kind IN (?, ?, ?, ?, ?, ?)
+    AND CASE WHEN attempts = 0 THEN 0 ELSE 1 END IN (0, 1) AND due_at <= ? AND kind IN (?, ?, ?, ?, ?, ?, ?, ?)
 ORDER BY priority DESC, CASE WHEN attempts = 0 THEN 0 ELSE 1 END, due_at DESC, seq LIMIT ?
 
 -- name: claim_delivery
@@ -325,7 +325,7 @@ SELECT seq, id FROM deliveries WHERE head = 1 AND state = 'sending' AND owner = 
 UPDATE deliveries SET state = 'queued', doubtful = 1, owner = NULL, due_at = ? WHERE seq = ?
 
 -- name: earliest_delivery
-SELECT due_at FROM deliveries WHERE head = 1 AND destination = ? AND kind IN (?, ?, ?, ?, ?, ?) ORDER BY due_at LIMIT 1
+SELECT due_at FROM deliveries WHERE head = 1 AND destination = ? AND kind IN (?, ?, ?, ?, ?, ?, ?, ?) ORDER BY due_at LIMIT 1
 
 -- name: count_open
 SELECT count(*) FROM deliveries WHERE state IN ('queued', 'sending')
