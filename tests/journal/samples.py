@@ -162,11 +162,15 @@ async def opened(
     conversation: str = "wa-1",
     priority: Priority = Priority.NORMAL,
     now: datetime = NOW,
+    timers: tuple[Timer, ...] = (),
+    message_id: str = "",
 ) -> str:
     """Accept a first message, record its plan, return the ticket."""
-    message = inbound(f"first of {conversation}", conversation)
+    message = inbound(message_id or f"first of {conversation}", conversation)
     inbox_id = await accepted(journal, message, now)
-    ticket = await journal.record(inbox_id, opening(message, *deliveries, priority=priority), DECISION, now)
+    plan = opening(message, *deliveries, priority=priority)
+    plan = replace(plan, timers=(*plan.timers, *timers))
+    ticket = await journal.record(inbox_id, plan, DECISION, now)
     assert ticket is not None
     return ticket
 
