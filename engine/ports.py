@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from engine.core.actions import Action, OpenPost
 from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
 from engine.core.deliveries import (
@@ -30,6 +31,7 @@ from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
 from engine.core.publications import NodeReport, Publication, Published
 from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
+from engine.core.workflow import Change, Standing
 
 
 class Clock(Protocol):
@@ -126,9 +128,9 @@ class Journal(Protocol):
         """Keep the networks' later words. One for a delivery that is in doubt (or sending) settles it as sent, or as
         dead when the status is failed; `failed` for a sent one marks it dead too with an audit row `failed`. Unknown
         keys are ignored. One without a key belongs to the delivery that went out as its message; else, unless a person
-        wrote that by hand, to the client's oldest acknowledgement in doubt, once no other is being sent there. An
-        acknowledgement that dies leaves a note for the engineers, sent through `escalate_to`. Returns how many
-        deliveries changed state.
+        wrote that by hand, to the oldest in doubt of what was to be said to the client, once nothing else is being sent
+        there. An acknowledgement that dies leaves a note for the engineers, sent through `escalate_to`. Returns how
+        many deliveries changed state.
         """
         ...
 
@@ -149,8 +151,24 @@ class Journal(Protocol):
         """Give up what this node owns, so that another need not wait for the end of the lease."""
         ...
 
-    async def lapse(self, limit: int, now: datetime) -> tuple[str, ...]:
-        """Close the incidents whose lapse timer is due, with an audit row each; their tickets."""
+    async def act(
+        self, actions: Sequence[Action], decide: Callable[[Action, Standing], Change], now: datetime
+    ) -> tuple[Change, ...]:
+        """Take what engineers did, each once, and write what `decide` makes of it (see `core.workflow`) in the same
+        transaction. What is about no post of ours is passed over. `decide` is pure and quick: it holds the journal.
+        """
+        ...
+
+    async def fire(
+        self, name: str, limit: int, decide: Callable[[Standing], Change], now: datetime
+    ) -> tuple[Change, ...]:
+        """Write what `decide` makes of the incidents whose timer of this name is due, in the same transaction; it must
+        set or cancel that timer. An incident with an undecided message is passed over.
+        """
+        ...
+
+    async def open_posts(self, destination: str) -> tuple[OpenPost, ...]:
+        """The posts that were sent there of the incidents that are not closed, the oldest first."""
         ...
 
     async def audit(self, entry: AuditEntry, now: datetime) -> None:
@@ -347,6 +365,8 @@ class Received:
     inbounds: tuple[Inbound, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     signals: tuple[Signal, ...] = ()
+    # What engineers did in their chat.
+    actions: tuple[Action, ...] = ()
     # The body of the answer; empty: a JSON summary.
     answer: str = ""
     answer_type: str = "text/plain"
@@ -418,12 +438,4 @@ class Linked(Protocol):
 
     async def log_out(self) -> None:
         """Unlink the device for good. Raises UsageError where the network cannot be told."""
-        ...
-
-
-class OnCall(Protocol):
-    """Who is called. Answers from memory: it never delays a post."""
-
-    def mention(self) -> str:
-        """What the post says, e.g. "@oncall"."""
         ...

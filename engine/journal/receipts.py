@@ -5,7 +5,7 @@ that it contradicts.
 
 A network that takes no key of ours names only its own id of the message, and the client. The delivery is then that
 which went out as this message; else, unless a person of ours wrote the message by hand, the client's phone proves the
-oldest acknowledgement that may have gone out without an answer. While one is being sent there, nobody can tell which of
+oldest of ours that may have gone out without an answer. While one is being sent there, nobody can tell which of
 them the message is: the receipt waits for the end of that attempt, which names its own.
 """
 
@@ -20,6 +20,7 @@ from engine.core.deliveries import (
     DeliveryKind,
     DeliveryState,
     NewDelivery,
+    Relayed,
     Settlement,
     undelivered_note,
 )
@@ -66,7 +67,7 @@ def finish(
 
 
 def delivery_of(database: Database, connector: str, provider_id: str) -> str | None:
-    """The acknowledgement that went out as this message."""
+    """The words for a client that went out as this message."""
     found = database.rows("delivery_of_message", provider_id, connector, provider_id, connector)
     return found[0][0] if found else None
 
@@ -101,13 +102,11 @@ def _find(database: Database, receipt: Receipt, provider_id: str, escalate_to: s
 def _unproven(
     database: Database, destination: str, names: Sequence[str], at: datetime
 ) -> list[tuple[int, str, DeliveryState]]:
-    """The acknowledgements to a client that may have gone out before then as a message that nobody has named, the
-    oldest first.
-    """
+    """The words for a client that may have gone out before then as a message that nobody named, the oldest first."""
     found = []
-    for seq, key, state, lane, body in database.rows("unproven_deliveries", *(destination, micros(at)) * 2):
-        said = contracts.load_body(DeliveryKind.ACKNOWLEDGEMENT, body) if body is not None else None
-        if isinstance(said, Acknowledgement) and answers(lane, said.peer, names):
+    for seq, key, state, kind, lane, body in database.rows("unproven_deliveries", *(destination, micros(at)) * 2):
+        said = contracts.load_body(DeliveryKind(kind), body) if body is not None else None
+        if isinstance(said, Acknowledgement | Relayed) and answers(lane, said.peer, names):
             found.append((seq, key, DeliveryState(state)))
     return sorted(found)
 

@@ -261,7 +261,7 @@ CREATE INDEX identities_by_conversation ON identities (connector, conversation_i
 
 -- Whose message a network's id is.
 CREATE INDEX deliveries_by_receipt ON deliveries (receipt, destination)
-    WHERE kind = 'acknowledgement' AND receipt IS NOT NULL;
+    WHERE kind IN ('acknowledgement', 'relayed') AND receipt IS NOT NULL;
 CREATE INDEX deliveries_held ON deliveries (destination, seq) WHERE state = 'held';
 CREATE INDEX receipts_by_message ON receipts (provider_id);
 
@@ -279,3 +279,32 @@ CREATE TABLE early_receipts (
     escalate_to TEXT NOT NULL,
     PRIMARY KEY (connector, provider_id, status)
 );
+
+-- name: 8
+-- How engineers take care of an incident, and how they are called.
+ALTER TABLE incidents ADD COLUMN claim_id TEXT;
+ALTER TABLE incidents ADD COLUMN replied_at BIGINT;
+ALTER TABLE incidents ADD COLUMN resolved_by TEXT;
+ALTER TABLE incidents ADD COLUMN resolved_at BIGINT;
+ALTER TABLE incidents ADD COLUMN snoozed_until BIGINT;
+ALTER TABLE incidents ADD COLUMN rung INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE incidents ADD COLUMN paged TEXT NOT NULL DEFAULT '[]';
+
+-- What engineers did in their chat, each once.
+CREATE TABLE actions (
+    destination TEXT NOT NULL,
+    action_id TEXT NOT NULL,
+    ticket_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    -- The name in the chat.
+    person TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    noted_at BIGINT NOT NULL,
+    PRIMARY KEY (destination, action_id)
+);
+CREATE INDEX actions_by_time ON actions (noted_at);
+-- The incident behind a post.
+CREATE INDEX deliveries_roots ON deliveries (destination, receipt) WHERE kind = 'escalation' AND receipt IS NOT NULL;
+
+-- Until when nobody is called about a client, but by the post itself.
+ALTER TABLE holds ADD COLUMN muted_until BIGINT;

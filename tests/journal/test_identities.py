@@ -13,6 +13,7 @@ from journal.samples import (
     acknowledgement,
     escalation,
     inbound,
+    lapse,
     later,
     opened,
     opening,
@@ -219,7 +220,7 @@ async def test_names_go_with_the_last_message(journal: Journal) -> None:
     """Once nothing of a client is kept any more, nobody knows that two names were one client's."""
     await begun(journal, said("m1", HIDDEN))
     await place_of(journal, said("m2", HIDDEN, NUMBER))
-    await journal.lapse(10, later(5 * 3600))
+    await lapse(journal, 10, later(5 * 3600))
     clock = SetClock(later(401 * 86_400))
     await Retention(journal, clock, text=timedelta(days=30), metadata=timedelta(days=400)).sweep()
     assert await journal.decided(NOW, None, 10) == ()
