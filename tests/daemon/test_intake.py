@@ -36,8 +36,7 @@ async def test_everything_that_was_received_is_kept(tmp_path: Path) -> None:
         messages,
         clock,
         Metrics(),
-        FixedDuty(),
-        lambda: Practice("mattermost", "test"),
+        lambda: Practice(FixedDuty(), "mattermost", "test"),
         hold=timedelta(hours=2),
         wake=lambda: woken.append(True),
     )

@@ -36,8 +36,7 @@ class Parts:
         return Timekeeper(
             self.journal,
             self.clock,
-            duty,
-            lambda: Practice("mattermost", "test"),
+            lambda: Practice(duty, "mattermost", "test"),
             may_call=lambda: self.may_call,
             changed=self.changed.append,
         )

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from engine.core import workflow
+from standins.rosters import FixedDuty
+
 from engine.core.decisions import Priority
 from engine.core.deliveries import (
     Acknowledgement,
@@ -216,6 +217,5 @@ def receipt(key: str, status: str, provider_id: str = "provider-1", connector: s
 
 async def lapse(journal: Journal, limit: int, now: datetime) -> tuple[str, ...]:
     """Close the incidents that have fallen silent; their tickets."""
-    practice = Practice("mattermost", "test")
-    changes = await journal.fire(LAPSE, limit, lambda found: workflow.lapse(found, practice, now), now)
+    changes = await journal.fire(LAPSE, limit, Practice(FixedDuty(), "mattermost", "test"), now)
     return tuple(change.incident.ticket_id for change in changes)
