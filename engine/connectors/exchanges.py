@@ -24,6 +24,9 @@ from engine.core.errors import ConfigurationError
 _LONGEST_PAUSE = timedelta(hours=1)
 # Everything that a connection needs before the request leaves.
 _CONNECT_S = 5.0
+# How an exchange ends without an answer. UnicodeError: httpx reads where a redirect leads although it is not followed,
+# and fails where that host is no name.
+_BREAKS = (httpx.HTTPError, UnicodeError)
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 # The codes of refusals that say the network could not even be reached.
 UNREACHABLE = frozenset({"connect", "connect-timeout"})
@@ -157,7 +160,7 @@ class Session:
                 answer = await self.open().request(method, path.lstrip("/"), params=query, json=payload, data=form)
         except TimeoutError:
             return Unknown(f"{self._network} did not answer within {self._timeout_s:g} s")
-        except httpx.HTTPError as error:
+        except _BREAKS as error:
             return broken(self._network, error)
         return _reply(answer, answer.content)
 
@@ -168,7 +171,7 @@ class Session:
                 answer = await self.open().post(path.lstrip("/"), data=dict(form), files={field: file})
         except TimeoutError:
             return Unknown(f"{self._network} did not take the file within {self._timeout_s:g} s")
-        except httpx.HTTPError as error:
+        except _BREAKS as error:
             return broken(self._network, error)
         return _reply(answer, answer.content)
 
@@ -190,7 +193,7 @@ class Session:
                 return await _content(answer, limit, self._network) if answer.is_success else _reply(answer, b"")
         except TimeoutError:
             return Unknown(f"{self._network} did not give the file within {self._timeout_s:g} s")
-        except httpx.HTTPError as error:
+        except _BREAKS as error:
             return broken(self._network, error)
 
     def _own(self, address: str, hosts: Sequence[str]) -> httpx.URL | None:
@@ -234,7 +237,7 @@ def _reply(answer: httpx.Response, body: bytes) -> Reply:
     )
 
 
-def broken(network: str, error: httpx.HTTPError) -> Rejected | Unknown:
+def broken(network: str, error: httpx.HTTPError | UnicodeError) -> Rejected | Unknown:
     """What an exchange without an answer means for the thing that was said."""
     match error:
         case httpx.ConnectTimeout() | httpx.PoolTimeout():

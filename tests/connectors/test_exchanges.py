@@ -106,6 +106,17 @@ async def test_follows_no_redirect() -> None:
         assert (reply.redirected, loopback.seen) == (True, ["GET /base/a"])
 
 
+@pytest.mark.parametrize("location", ["http://xn--/", "http://[", "http://a:port/", "http://"])
+async def test_a_redirect_to_nonsense_breaks_the_exchange(location: str) -> None:
+    """It raises nothing, although the library reads what it is not to follow."""
+    async with serving(_Echo()) as loopback:
+        loopback.fail("GET", status=302, headers={"location": location}, times=2)
+        session = _session(loopback)
+        for found in (await session.exchange("GET", "a"), await session.download("a", 10)):
+            assert isinstance(found, Reply | Unknown)
+        await session.close()
+
+
 @pytest.mark.parametrize(
     ("do", "reason"),
     [
