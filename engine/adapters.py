@@ -13,7 +13,7 @@ from engine.connectors import twilio
 from engine.connectors.console import Console
 from engine.connectors.http import HttpConnector
 from engine.connectors.mattermost import Files, Mattermost
-from engine.connectors.twilio import Account, Timing, Twilio
+from engine.connectors.twilio import Account, Timing, Twilio, TwilioMedia
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
 from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
 from engine.core import media
@@ -88,6 +88,12 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
             case TwilioSettings():
                 sender = _twilio(chosen, clock)
                 made.destinations[chosen.name] = made.webhooks[chosen.name] = made.listeners[chosen.name] = sender
+                if settings.media.fetch:
+                    made.media[chosen.name] = TwilioMedia(
+                        account_sid=chosen.account_sid,
+                        api_url=chosen.api_url,
+                        auth_token=chosen.auth_token.reveal(),
+                    )
             case WhatsAppWebSettings():
                 web = WhatsAppWeb(
                     chosen.name,

@@ -79,12 +79,6 @@ async def test_shows_a_user_and_a_password() -> None:
         assert loopback.headers["content-length"] == str(len("%C3%BC=a+b"))
 
 
-def test_tells_the_whole_address_of_a_path() -> None:
-    """A path is relative to the URL, whatever it begins with."""
-    session = Session("the network", "https://api.example.org/base", "token", 2)
-    assert {session.address(path) for path in ("a/b", "/a/b")} == {"https://api.example.org/base/a/b"}
-
-
 async def test_an_upload_without_an_answer_is_unknown() -> None:
     """Whether the file is there by then nobody can tell."""
     async with serving(_Echo()) as loopback:
