@@ -25,6 +25,7 @@ http: {{public_url: "https://support.example.org"}}
 connectors:
   cloud: {{type: whatsapp-cloud, phone_number_id: "1"}}
   reserve: {{type: twilio, account_sid: AC{"5" * 32}, from: "whatsapp:+14155238886"}}
+  phone: {{type: whatsapp-web}}
   desk: {{type: http}}
 """
 _CHAT = "mattermost: {url: https://chat.example.org, team: support}\n"
@@ -42,7 +43,7 @@ def _made(tmp_path: Path, text: str) -> tuple[settings.Settings, adapters.Connec
     [
         ("", set()),
         ("media: {fetch: off}\n", set()),
-        ("media: {fetch: on}\n", {"cloud", "reserve"}),
+        ("media: {fetch: on}\n", {"cloud", "reserve", "phone"}),
     ],
     ids=["nothing said", "off", "on"],
 )

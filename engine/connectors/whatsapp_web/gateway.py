@@ -26,9 +26,11 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
+from engine.connectors.whatsapp_web.fetches import Fetches, Unfetched
 from engine.connectors.whatsapp_web.frames import Decoder, Frame
 from engine.connectors.whatsapp_web.handovers import Handover, Wire
 from engine.connectors.whatsapp_web.records import info_record, jid_record, plain
+from engine.connectors.whatsapp_web.references import Reference
 from engine.connectors.whatsapp_web.sessions import LOCK, UNUSABLE, USED, forget, is_linked, session_file
 
 try:
@@ -37,6 +39,7 @@ try:
     from neonize.exc import NeonizeError
     from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+    from neonize.utils.enum import MediaType
     from neonize.utils.jid import build_jid
 except (ImportError, OSError, RuntimeError):
     # The package or the system's libmagic is missing; the daemon has the sentence for it.
@@ -51,6 +54,12 @@ _END_S: Final = 15.0
 _DELIVERED, _READ, _PLAYED, _INACTIVE = 1, 4, 6, 9
 _STATUSES: Final = {_DELIVERED: "delivered", _INACTIVE: "delivered", _READ: "read", _PLAYED: "read"}
 _PAIRED: Final = 2
+_MEDIA: Final = {
+    "image": MediaType.MediaImage,
+    "video": MediaType.MediaVideo,
+    "audio": MediaType.MediaAudio,
+    "document": MediaType.MediaDocument,
+}
 _CLIENT_OUTDATED: Final = 6
 
 
@@ -62,6 +71,7 @@ class _Gateway:
         self._control = control
         self._wire = Wire(control)
         self._handover = Handover(self._wire)
+        self._fetches = Fetches(self._wire, self._download)
         self._outbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
         self._client: Any = None
         self._connection: threading.Thread | None = None
@@ -96,6 +106,8 @@ class _Gateway:
                 self._handover.take(frame.get("id"))
             case "send":
                 self._outbox.put(frame)
+            case "fetch":
+                self._fetches.begin(frame)
             case "connect":
                 self._connection = _start(self._connect)
             case "link":
@@ -263,6 +275,21 @@ class _Gateway:
                 self._wire.send({"is": "refused", "id": frame["id"], "error": str(error)})
             else:
                 self._wire.send({"is": "sent", "id": frame["id"], "message_id": response.ID})
+
+    # Files.
+
+    def _download(self, wanted: Reference) -> bytes:
+        """A file, decrypted and compared with the client's own hash of it. Raises Unfetched."""
+        if not self._running:
+            raise Unfetched("websocket not connected")
+        kind = _MEDIA[wanted.kind]
+        try:
+            found: bytes = self._client.download_media_with_path(
+                wanted.path, wanted.encrypted_sha256, wanted.sha256, wanted.key, 0, kind, kind.to_mms()
+            )
+        except NeonizeError as error:
+            raise Unfetched(str(error)) from None
+        return found
 
     # The end.
 
