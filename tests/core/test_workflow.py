@@ -1,7 +1,7 @@
 """What follows from what engineers do, and from nobody doing anything."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -16,12 +16,12 @@ from engine.core.deliveries import Body, DeliveryKind, FollowUp, Page, PageActio
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.ladders import OnDuty
 from engine.core.plan import CALL, EPISODE, LAPSE, AuditEntry, Timer
+from engine.core.practices import Change, Practice, Standing
 from engine.core.quotes import plain, quote
-from engine.core.workflow import Change, Practice, Standing
 
 AT = OPEN.created_at
 NOW = AT + timedelta(minutes=7)
-PRACTICE = Practice("mattermost", "test")
+PRACTICE = Practice(FixedDuty(), "mattermost", "test")
 CLAIMED = replace(
     OPEN, status=IncidentStatus.CLAIMED, claimed_by="amina", claimed_at=NOW, claim_id="reaction:p1:u1:eyes:1"
 )
@@ -37,7 +37,7 @@ def act(
     wanted: Action, incident: Incident = OPEN, *, practice: Practice = PRACTICE, newer: str | None = None
 ) -> Change:
     standing = Standing(incident, THE_POST, REPLY, "MSG-1", newer)
-    return workflow.act(wanted, standing, FixedDuty(), practice, NOW)
+    return workflow.act(wanted, standing, practice, NOW)
 
 
 def bodies(change: Change) -> list[Body]:
@@ -212,7 +212,7 @@ def test_words_for_the_client_go_where_the_client_wrote() -> None:
 def test_words_that_cannot_be_relayed_are_answered(practice: Practice, found: dict[str, object], note: str) -> None:
     """Their writer learns at once that the client got nothing."""
     standing = replace(Standing(OPEN, THE_POST, REPLY, "MSG-1"), **found)  # type: ignore[arg-type]
-    change = workflow.act(action("reply", text="Hello"), standing, FixedDuty(), practice, NOW)
+    change = workflow.act(action("reply", text="Hello"), standing, practice, NOW)
     assert (change.incident, notes(change)) == (OPEN, [note])
 
 
@@ -226,11 +226,11 @@ def test_an_incident_without_a_post_has_no_thread() -> None:
     """Nothing is said where nobody reads, or where its text was erased."""
     silent = replace(OPEN, escalated=False)
     standing = Standing(silent, None)
-    assert workflow.act(action("claim"), standing, FixedDuty(), PRACTICE, NOW).deliveries == ()
+    assert workflow.act(action("claim"), standing, PRACTICE, NOW).deliveries == ()
 
 
-def climb(incident: Incident, duty: FixedDuty | None = None, now: datetime = NOW) -> Change:
-    return workflow.climb(Standing(incident, THE_POST), duty or FixedDuty(), PRACTICE, now)
+def climb(incident: Incident, duty: FixedDuty | None = None) -> Change:
+    return workflow.climb(Standing(incident, THE_POST), replace(PRACTICE, duty=duty or FixedDuty()), NOW)
 
 
 def test_the_next_rung_is_called_in_the_thread_and_beyond() -> None:
@@ -321,9 +321,9 @@ def test_whatever_engineers_do_an_incident_stays_sound(steps: list[Action | None
     for version, step in enumerate(steps, start=2):
         standing = Standing(incident, THE_POST, REPLY, "MSG-1")
         if step is not None:
-            change = workflow.act(step, standing, FixedDuty(), practice, NOW)
+            change = workflow.act(step, standing, practice, NOW)
         elif CALL in timers:
-            change = workflow.climb(standing, FixedDuty(), practice, NOW)
+            change = workflow.climb(standing, practice, NOW)
         else:
             continue
         ids = [delivery.id for delivery in change.deliveries]

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 
 from journal.samples import (
     DECISION,
@@ -19,18 +18,16 @@ from journal.samples import (
 )
 from standins.rosters import FixedDuty
 
-from engine.core import workflow
 from engine.core.actions import Action, OpenPost
 from engine.core.decisions import Priority
-from engine.core.deliveries import DeliveryKind, DeliveryState, Settlement
-from engine.core.events import Address
+from engine.core.deliveries import DeliveryKind, DeliveryState, Relayed, Settlement
 from engine.core.incidents import IncidentStatus
 from engine.core.plan import CALL, Timer
-from engine.core.workflow import Change, Practice, Standing
+from engine.core.practices import Change, Practice
 from engine.ports import Journal
 
-PRACTICE = Practice("mattermost", "test")
 DUTY = FixedDuty(ladders=dict.fromkeys(Priority, FixedDuty().ladders[Priority.HIGH]))
+PRACTICE = Practice(DUTY, "mattermost", "test")
 
 
 def action(kind: str, number: int = 1, root: str = "provider-1", **details: object) -> Action:
@@ -38,15 +35,11 @@ def action(kind: str, number: int = 1, root: str = "provider-1", **details: obje
 
 
 async def act(journal: Journal, *actions: Action, seconds: float = 60) -> tuple[Change, ...]:
-    now = later(seconds)
-    decide = partial(workflow.act, duty=DUTY, practice=PRACTICE, now=now)
-    return await journal.act(actions, decide, now)
+    return await journal.act(actions, PRACTICE, later(seconds))
 
 
 async def fire(journal: Journal, seconds: float) -> tuple[Change, ...]:
-    now = later(seconds)
-    decide = partial(workflow.climb, duty=DUTY, practice=PRACTICE, now=now)
-    return await journal.fire(CALL, 100, decide, now)
+    return await journal.fire(CALL, 100, PRACTICE, later(seconds))
 
 
 async def posted(journal: Journal, conversation: str = "wa-1", receipt: str = "provider-1") -> str:
@@ -162,19 +155,11 @@ async def test_what_was_closed_leaves_a_newer_incident_alone(journal: Journal) -
 
 async def test_the_words_for_a_client_go_back_on_the_way_they_came(journal: Journal) -> None:
     """The newest message says where to."""
-    found: list[Standing] = []
     await posted(journal)
-
-    def decide(_action: Action, standing: Standing) -> Change:
-        found.append(standing)
-        return Change(standing.incident)
-
-    await journal.act((action("reply", text="Hello"),), decide, later(60))
-    (standing,) = found
-    assert standing.reply == Address("main", "254700000001")
-    assert standing.message_id == "m of provider-1"
-    assert standing.post is not None
-    assert standing.newer is None
+    relaying = replace(PRACTICE, relays=True)
+    await journal.act((action("reply", text="Hello"),), relaying, later(60))
+    (words,) = await claim(journal, "main", now=later(61))
+    assert words.body == Relayed("254700000001", "Hello", "m of provider-1", "support", None, "amina", "OC-2026-0001")
 
 
 async def test_the_posts_of_open_incidents_are_known(journal: Journal) -> None:
