@@ -118,3 +118,5 @@ class Receipt:
     code: str | None = None
     # What that means in one sentence, where the connector knows.
     reason: str = ""
+    # The network would take the approved template, and the connector has one.
+    wants_template: bool = False

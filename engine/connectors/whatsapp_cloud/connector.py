@@ -94,13 +94,13 @@ class WhatsAppCloud:
             logger.bind(connector=self.name).warning("Meta reports: {}", sentence)
         for inbound, sender in zip(found.inbounds, found.senders, strict=True):
             self._clients.learn(inbound, sender)
-        for receipt in found.receipts:
-            if remedy_of(receipt.code) is Remedy.TEMPLATE:
-                self._clients.learn_too_late(receipt.key, receipt.at)
 
     def _explained(self, receipt: Receipt) -> Receipt:
-        missing = self._number.template is None and remedy_of(receipt.code) is Remedy.TEMPLATE
-        return replace(receipt, reason=NO_TEMPLATE) if missing else receipt
+        if remedy_of(receipt.code) is not Remedy.TEMPLATE:
+            return receipt
+        if self._number.template is None:
+            return replace(receipt, reason=NO_TEMPLATE)
+        return replace(receipt, wants_template=True)
 
     def _verify(self, request: WebhookRequest) -> Received | Refused:
         token = request.query.get("hub.verify_token", "").encode("utf-8", "backslashreplace")
@@ -133,9 +133,7 @@ class WhatsAppCloud:
 
     async def _say(self, claimed: Claimed, body: Acknowledgement, receiver: dict[str, str]) -> Outcome:
         ((field, value),) = receiver.items()
-        too_late = self._clients.is_too_late(
-            claimed.id, body.message_id, f"{field}:{value}", claimed.accepted_at, self._clock.now()
-        )
+        too_late = self._clients.is_too_late(claimed, body, f"{field}:{value}", self._clock.now())
         if too_late and self._number.template is not None:
             return await self._say_template(claimed.id, body, receiver, self._number.template)
         # Without a template the text is tried all the same: the client may have written since, where we did not see it.
