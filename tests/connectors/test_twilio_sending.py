@@ -39,6 +39,7 @@ class _Setting:
     clock: SetClock
     template: Template | None = None
     timeout_s: float = 2
+    per_client_gap: timedelta = timedelta(0)
     connector: Twilio = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +53,7 @@ class _Setting:
     def _made(self) -> Twilio:
         return Twilio(
             "reserve",
-            Account(twilio.ACCOUNT_SID, twilio.SENDER, self.loopback.url),
+            Account(twilio.ACCOUNT_SID, twilio.SENDER, self.loopback.url, per_client_gap=self.per_client_gap),
             auth_token=twilio.AUTH_TOKEN,
             webhook_url=_WEBHOOK,
             clock=self.clock,
@@ -466,6 +467,18 @@ async def test_is_undecided_about_a_template() -> None:
         setting.loopback.fail("POST", "cut_after")
         assert isinstance(await setting.connector.send(setting.claim()), Unknown)
         assert await setting.connector.reconcile(setting.claim()) is Found.UNDECIDED
+
+
+async def test_keeps_a_distance_between_messages_to_one_client() -> None:
+    """Twilio takes everything and reports later what WhatsApp refused as too fast: it does not come to that."""
+    async with _setting() as setting:
+        setting.per_client_gap = timedelta(seconds=6)
+        await setting.restart()
+        assert isinstance(await setting.send(), Sent)
+        found = await setting.send()
+        assert isinstance(found, Rejected)
+        assert (found.code, found.retry_after, found.lane_only) == ("pace", timedelta(seconds=6), True)
+        assert len(setting.loopback.seen) == 1
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["the list names the template", "it does not"])

@@ -45,7 +45,7 @@ connectors:
     phone_number_id: "106540352242922"
     api_url: http://127.0.0.1:9999/
     api_version: v24.0
-    rate_per_second: 20.5
+    per_second: 20.5
     read_receipts: on
     template:
       name: answer_later
@@ -168,7 +168,8 @@ def test_a_cloud_connector_has_defaults_too(load: Load) -> None:
     """Meta's address, version and limit are known."""
     (cloud,) = load('connectors: {cloud: {type: whatsapp-cloud, phone_number_id: "1"}}\n').connectors
     assert isinstance(cloud, WhatsAppCloudSettings)
-    assert (cloud.api_url, cloud.api_version, cloud.rate_per_second) == ("https://graph.facebook.com", "v23.0", 80)
+    assert (cloud.api_url, cloud.api_version, cloud.per_second) == ("https://graph.facebook.com", "v23.0", 80)
+    assert cloud.per_client_gap == timedelta(seconds=6)
     assert (cloud.read_receipts, cloud.template) == (False, None)
     text = 'connectors: {cloud: {type: whatsapp-cloud, phone_number_id: "1", template: {name: later, language: sw}}}\n'
     (cloud,) = load(text).connectors
@@ -367,8 +368,8 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
             id="odd version",
         ),
         pytest.param(
-            f"connectors: {{{CLOUD}, rate_per_second: 0}}}}\n",
-            '1:83  error  E904  "rate_per_second" is a number above 0',
+            f"connectors: {{{CLOUD}, per_second: 0}}}}\n",
+            'E904  "per_second" is a number above 0',
             id="no rate",
         ),
         pytest.param(

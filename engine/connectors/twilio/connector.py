@@ -16,6 +16,7 @@ from loguru import logger
 
 from engine.connectors.credentials import require
 from engine.connectors.exchanges import UNREACHABLE, Reply, Session
+from engine.connectors.turns import Turns
 from engine.connectors.twilio import listings, notifications
 from engine.connectors.twilio.backfills import Accept, Backfill
 from engine.connectors.twilio.forms import Template, cut, receiver, template_form, text_form
@@ -58,6 +59,9 @@ class Account:
     # whatsapp:+…
     sender: str
     api_url: str
+    # How many messages may leave in a second, and how long one client is left alone after each.
+    per_second: float = 80
+    per_client_gap: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ class Twilio:
         self._known: dict[str, str] = {}
         self._tried: dict[str, timedelta] = {}
         self._windows = Windows(_MARGIN)
+        self._turns = Turns(account.per_second, account.per_client_gap, clock)
 
     def receive(self, request: WebhookRequest) -> Received | Refused:
         """Verify the signature over the configured address, then read the message or the status."""
@@ -177,17 +182,24 @@ class Twilio:
         client = receiver(body.peer)
         if client is None:
             return Rejected(Fault.PERMANENT, "peer", "the conversation names no WhatsApp number")
+        if (refused := await self._turns.take(client)) is not None:
+            return refused
+        outcome = await self._say_either(claimed, body, client)
+        self._turns.settle(client, outcome)
+        self._note(outcome, claimed.id)
+        return outcome
+
+    async def _say_either(self, claimed: Claimed, body: Acknowledgement, client: str) -> Outcome:
+        """The text, or the template where that alone is taken."""
         template = self._template
         now = self._clock.now()
         if template is not None and self._windows.is_shut(claimed, body, client, now):
-            outcome = await self._say(claimed, client, template_form(template, body))
-        else:
-            outcome = await self._say(claimed, client, text_form(body))
-            if template is not None and isinstance(outcome, Rejected) and outcome.code in WINDOW_CLOSED:
-                self._windows.learn_refusal(claimed.id, now)
-                outcome = await self._say(claimed, client, template_form(template, body))
-        self._note(outcome, claimed.id)
-        return outcome
+            return await self._say(claimed, client, template_form(template, body))
+        outcome = await self._say(claimed, client, text_form(body))
+        if template is None or not isinstance(outcome, Rejected) or outcome.code not in WINDOW_CLOSED:
+            return outcome
+        self._windows.learn_refusal(claimed.id, now)
+        return await self._say(claimed, client, template_form(template, body))
 
     async def _say(self, claimed: Claimed, client: str, content: dict[str, str]) -> Outcome:
         callback = f"{self._webhook_url}?{_DELIVERY}={quote(claimed.id, safe='')}"

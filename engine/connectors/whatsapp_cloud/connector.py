@@ -18,6 +18,7 @@ from loguru import logger
 
 from engine.connectors.credentials import require, same, signed
 from engine.connectors.exchanges import UNREACHABLE, Reply, Session
+from engine.connectors.turns import Turns
 from engine.connectors.whatsapp_cloud.clients import Clients
 from engine.connectors.whatsapp_cloud.fields import listed, word
 from engine.connectors.whatsapp_cloud.notifications import Notifications, read
@@ -69,6 +70,7 @@ class WhatsAppCloud:
         self._path = f"{quote(number.api_version)}/{quote(number.phone_number_id)}/messages"
         self._session = Session("the Graph API", number.api_url, number.access_token, number.timeout_s)
         self._clients = Clients()
+        self._turns = Turns(number.per_second, number.per_client_gap, clock)
         self._problem = ""
         # The refusal that holds for everybody, and until when by `Clock.elapsed` nobody is tried again.
         self._refused: Rejected | None = None
@@ -125,9 +127,14 @@ class WhatsAppCloud:
         receiver = _receiver(body.peer)
         if receiver is None:
             return Rejected(Fault.PERMANENT, "peer", "the conversation names neither a WhatsApp number nor a user id")
+        client = "".join(receiver.values())
+        if (refused := await self._turns.take(client)) is not None:
+            return refused
         if (refused := self._standstill()) is not None:
+            self._turns.settle(client, refused)
             return refused
         outcome = await self._say(claimed, body, receiver)
+        self._turns.settle(client, outcome)
         self._note(outcome, claimed.id)
         return outcome
 

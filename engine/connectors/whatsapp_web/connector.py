@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from loguru import logger
 
-from engine.connectors.whatsapp_web import arrivals, pacing
+from engine.connectors.pacing import pace_of
+from engine.connectors.whatsapp_web import arrivals
 from engine.connectors.whatsapp_web.children import Child, ChildGone, Launch
 from engine.connectors.whatsapp_web.fields import number, text
 from engine.connectors.whatsapp_web.frames import Frame
@@ -36,6 +37,8 @@ from engine.ports import Clock, Health, Received
 
 Accept = Callable[[Received], Awaitable[None]]
 
+# How much longer chance may make a gap, so that no clock shows in them.
+_JITTER = 0.5
 _LATE = "a message waits for WhatsApp's answer for longer than usual"
 
 
@@ -78,7 +81,7 @@ class WhatsAppWeb:
         # Taken out of the queue and not accepted yet.
         self._being_taken: tuple[Child, Frame] | None = None
         self._failure: BaseException | None = None
-        self._pace = pacing.pace_of(per_second, per_client_gap)
+        self._pace = pace_of(per_second, per_client_gap, jitter=_JITTER)
         self._turn = asyncio.Lock()
         # Of the newest message to be sent; its answer is None when the gateway ended first.
         self._number = 0
@@ -196,7 +199,7 @@ class WhatsAppWeb:
         try:
             outcome = self._closed() or await self._ask(claimed.id, address, body.text)
         finally:
-            self._pace = pacing.spend(self._pace, client, self._clock.elapsed(), self._chance())
+            self._pace.spend(client, self._clock.elapsed(), self._chance())
             self._turn.release()
         match outcome:
             case Sent(receipt=message_id):
@@ -233,13 +236,13 @@ class WhatsAppWeb:
             async with asyncio.timeout(self._patience.turn_s):
                 while True:
                     await self._turn.acquire()
-                    delay = pacing.wait(self._pace, client, self._clock.elapsed())
+                    delay = self._pace.wait(client, self._clock.elapsed())
                     if not delay:
                         return None
                     self._turn.release()
                     await asyncio.sleep(delay.total_seconds())
         except TimeoutError:
-            delay = pacing.wait(self._pace, client, self._clock.elapsed())
+            delay = self._pace.wait(client, self._clock.elapsed())
             reason = "other messages go first, so that WhatsApp does not take the number for a machine"
             return Rejected(Fault.TRANSIENT, "pace", reason, delay)
 
