@@ -26,7 +26,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
-from engine.connectors.whatsapp_web.frames import BrokenFrame, Decoder, Frame, encode
+from engine.connectors.whatsapp_web.frames import Decoder, Frame
+from engine.connectors.whatsapp_web.handovers import Handover, Wire
 from engine.connectors.whatsapp_web.records import info_record, jid_record, plain
 from engine.connectors.whatsapp_web.sessions import LOCK, UNUSABLE, USED, forget, is_linked, session_file
 
@@ -43,8 +44,6 @@ except (ImportError, OSError, RuntimeError):
 
 # The library puts its own options behind the name, and the last of these takes them in.
 _STORE_OPTIONS: Final = "?_journal_mode=WAL&_foreign_keys=on&_busy_timeout=10000&_synchronous=FULL&x="
-# After `disconnect` what the library holds still comes; this long without anything means that it was all.
-_QUIET_S: Final = 0.3
 _DRAIN_S: Final = 10.0
 _LAST_WAIT_S: Final = 2.0
 # Whatever hangs, the process ends by then.
@@ -55,68 +54,14 @@ _PAIRED: Final = 2
 _CLIENT_OUTDATED: Final = 6
 
 
-class _Wire:
-    """The socket to the daemon, for all threads."""
-
-    def __init__(self, control: socket.socket) -> None:
-        self._control = control
-        self._lock = threading.Lock()
-
-    def send(self, frame: Frame) -> None:
-        """Write a frame. Ends the process when the daemon is gone: then nobody may be told that anything was taken."""
-        written = encode(frame)
-        try:
-            with self._lock:
-                self._control.sendall(written)
-        except OSError:
-            os._exit(1)
-
-
-class _Handover:
-    """What came in and is not durable yet."""
-
-    def __init__(self, wire: _Wire) -> None:
-        self._wire = wire
-        self._lock = threading.Lock()
-        self._taken: dict[int, threading.Event] = {}
-        self._number = 0
-        self._moved_at = monotonic()
-
-    def hand(self, frame: dict[str, object]) -> None:
-        """Hand over and return when the daemon has it on disk. The library waits meanwhile, and behind it WhatsApp."""
-        taken = threading.Event()
-        with self._lock:
-            self._number += 1
-            number = self._number
-            self._taken[number] = taken
-        try:
-            self._wire.send({**frame, "id": number})
-        except BrokenFrame:
-            self._wire.send({"is": frame["is"], "info": frame.get("info", {}), "too_long": True, "id": number})
-        taken.wait()
-
-    def take(self, number: object) -> None:
-        """The daemon has it."""
-        with self._lock:
-            taken = self._taken.pop(number, None) if isinstance(number, int) else None
-            self._moved_at = monotonic()
-        if taken is not None:
-            taken.set()
-
-    def is_quiet(self) -> bool:
-        """Whether nothing waits and nothing came for a while."""
-        with self._lock:
-            return not self._taken and monotonic() - self._moved_at > _QUIET_S
-
-
 class _Gateway:
     """The connection, from the daemon's first order to the end of the process."""
 
     def __init__(self, folder: Path, control: socket.socket) -> None:
         self._folder = folder
         self._control = control
-        self._wire = _Wire(control)
-        self._handover = _Handover(self._wire)
+        self._wire = Wire(control)
+        self._handover = Handover(self._wire)
         self._outbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
         self._client: Any = None
         self._connection: threading.Thread | None = None
