@@ -94,6 +94,7 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
                     launch=Launch(chosen.session),
                     per_second=chosen.per_second,
                     per_client_gap=chosen.per_client_gap,
+                    read_receipts=chosen.read_receipts,
                     clock=clock,
                     chance=random.random,
                 )

@@ -31,7 +31,6 @@ from engine.settings.values import (
     RetrySettings,
     Settings,
     TwilioSettings,
-    TwilioTemplateSettings,
     WhatsAppCloudSettings,
     WhatsAppWebSettings,
     secrets_of,
@@ -61,6 +60,7 @@ _MATTERMOST = "mattermost"
 # A name is a part of URLs, of secrets' names and of metrics.
 _CONNECTOR_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
 _LATER_ONCALL = ("schedule", "pagerduty", "jsm")
+_READ = "read_receipts"
 _OFFICIAL_PACE = (*paces.KEYS, paces.FORMER)
 _CONNECTOR_KEYS = {
     "whatsapp-cloud": (
@@ -69,11 +69,11 @@ _CONNECTOR_KEYS = {
         "api_url",
         "api_version",
         *_OFFICIAL_PACE,
-        "read_receipts",
+        _READ,
         "template",
     ),
-    "twilio": ("type", "account_sid", "from", "api_url", *_OFFICIAL_PACE, "template", "backfill_every"),
-    "whatsapp-web": ("type", "session", *paces.KEYS),
+    "twilio": ("type", "account_sid", "from", "api_url", *_OFFICIAL_PACE, _READ, "template", "backfill_every"),
+    "whatsapp-web": ("type", "session", *paces.KEYS, _READ),
     "http": ("type", "reply_through"),
     "console": ("type",),
 }
@@ -87,13 +87,9 @@ _API_VERSION = "v23.0"
 # Two files of that size under way made a process of 280 MB (measured 2026-11-25), and the service has a gigabyte.
 _MOST_MEDIA_BYTES = 50 * 1024 * 1024
 _ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII)
-_CONTENT_SID = re.compile(r"HX[0-9a-fA-F]{32}", re.ASCII)
 _SENDER = re.compile(r"whatsapp:\+[0-9]{5,15}", re.ASCII)
 _TWILIO_URL = "https://api.twilio.com"
 _BACKFILL_EVERY = timedelta(minutes=5)
-_GAP = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-# What a template's variable can be filled with.
-TEMPLATE_GAPS = ("client_name", "ticket_id")
 # One folder; its name starts none of the daemon's own files, which are journal.db and the like.
 _SESSION = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 
@@ -266,7 +262,7 @@ def _connector(section: Section, state: Path, vault: Vault, public_url: str | No
         api_version=section.matching("api_version", _VERSION, "a version such as v23.0") or _API_VERSION,
         per_second=per_second,
         per_client_gap=per_client_gap,
-        read_receipts=section.switch("read_receipts", default=False),
+        read_receipts=section.switch(_READ, default=False),
         template=approved_templates.read(section),
         access_token=vault.take(_secret(name, "access_token")),
         app_secret=vault.take(_secret(name, "app_secret")),
@@ -276,6 +272,8 @@ def _connector(section: Section, state: Path, vault: Vault, public_url: str | No
 
 def _twilio(section: Section, vault: Vault, public_url: str | None) -> TwilioSettings:
     section.expect("account_sid", "from")
+    if section.has(_READ):
+        section.key_fault(_READ, VALUE, "Twilio shows neither blue ticks nor typing: take read_receipts out")
     per_second, per_client_gap = paces.read(section, paces.TWILIO)
     return TwilioSettings(
         name=section.name,
@@ -285,22 +283,10 @@ def _twilio(section: Section, vault: Vault, public_url: str | None) -> TwilioSet
         webhook_url=f"{public_url}/webhooks/{section.name}",
         per_second=per_second,
         per_client_gap=per_client_gap,
-        template=_twilio_template(section.part("template")) if section.has("template") else None,
+        template=approved_templates.read_twilio(section),
         backfill_every=section.span("backfill_every", _BACKFILL_EVERY),
         auth_token=vault.take(_secret(section.name, "auth_token")),
     )
-
-
-def _twilio_template(section: Section) -> TwilioTemplateSettings:
-    section.only("content_sid", "variables").expect("content_sid")
-    gaps = section.part("variables")
-    variables = tuple((name, gaps.text(name) or "") for name in gaps.entries)
-    for name, text in variables:
-        for gap in _GAP.findall(text):
-            if gap not in TEMPLATE_GAPS:
-                gaps.fault(name, VALUE, f"nothing fills {{{{{gap}}}}} in a variable", suggest(gap, TEMPLATE_GAPS))
-    content_sid = section.matching("content_sid", _CONTENT_SID, "HX and 32 hexadecimal digits") or ""
-    return TwilioTemplateSettings(content_sid, variables)
 
 
 def _web(section: Section, state: Path) -> WhatsAppWebSettings:
@@ -308,6 +294,7 @@ def _web(section: Section, state: Path) -> WhatsAppWebSettings:
     per_second, per_client_gap = paces.read(section, paces.WEB)
     return WhatsAppWebSettings(
         name=section.name,
+        read_receipts=section.switch(_READ, default=False),
         session=state / (section.matching("session", _SESSION, wanted) or f"whatsapp-{section.name}"),
         per_second=per_second,
         per_client_gap=per_client_gap,

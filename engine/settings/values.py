@@ -129,6 +129,8 @@ class WhatsAppWebSettings:
     # How many messages may leave in a second, and how long one client is left alone after each.
     per_second: float
     per_client_gap: timedelta
+    # Whether the client sees a message read and an answer being typed.
+    read_receipts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,11 +276,12 @@ def test_a_linked_number_has_a_session_and_a_pace(load: Load) -> None:
     """Its folder lies in the state folder under the connector's name, and it writes no faster than a person could."""
     plain, own = load(
         "state: /var/lib/engine\nconnectors:\n  main: {type: whatsapp-web}\n"
-        "  other: {type: whatsapp-web, session: spare, per_second: 2, per_client_gap: 1m}\n"
+        "  other: {type: whatsapp-web, session: spare, per_second: 2, per_client_gap: 1m, read_receipts: on}\n"
     ).connectors
     gap = timedelta(seconds=5)
     assert plain == WhatsAppWebSettings("main", Path("/var/lib/engine/whatsapp-main"), 0.5, gap)
-    assert own == WhatsAppWebSettings("other", Path("/var/lib/engine/spare"), 2.0, timedelta(minutes=1))
+    spare = Path("/var/lib/engine/spare")
+    assert own == WhatsAppWebSettings("other", spare, 2.0, timedelta(minutes=1), read_receipts=True)
 
 
 def test_a_linked_number_bounds_the_relay_too(load: Load) -> None:

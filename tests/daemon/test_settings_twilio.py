@@ -116,6 +116,11 @@ def _one(changed: str) -> str:
             'E906  "rate_per_second" and "per_second" are the same',
             id="the pace twice",
         ),
+        pytest.param(
+            _one(f"{LEAST}, read_receipts: on"),
+            "E904  Twilio shows neither blue ticks nor typing: take read_receipts out",
+            id="read receipts",
+        ),
         pytest.param(_one(f"{LEAST}, rate: 5"), 'E901  "reserve" has no key "rate"', id="unknown key"),
         pytest.param(_one(f"{LEAST}, template: x"), 'E903  "template" must have keys', id="template a word"),
         pytest.param(_one(f"{LEAST}, template: {{}}"), 'E902  "template" lacks the key "content_sid"', id="no sid"),

@@ -6,7 +6,9 @@ look-up: a message whose answer was lost is in doubt until a receipt of the clie
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from loguru import logger
@@ -37,6 +39,8 @@ from engine.ports import Clock, Health, Received
 
 Accept = Callable[[Received], Awaitable[None]]
 
+# A message of this network's; after a change of the way one of another's may still be answered.
+_OWN_MESSAGE = re.compile(r"[0-9A-Za-z-]{1,128}", re.ASCII)
 # How much longer chance may make a gap, so that no clock shows in them.
 _JITTER = 0.5
 _LATE = "a message waits for WhatsApp's answer for longer than usual"
@@ -55,12 +59,16 @@ class WhatsAppWeb:
         launch: Launch,
         per_second: float,
         per_client_gap: timedelta,
+        read_receipts: bool = False,
         clock: Clock,
         chance: Callable[[], float],
         patience: Patience | None = None,
     ) -> None:
-        """`chance` gives numbers in [0, 1)."""
+        """`chance` gives numbers in [0, 1); with `read_receipts` the client sees a message read and an answer being
+        typed before it comes.
+        """
         self.name = name
+        self._read_receipts = read_receipts
         self._clock = clock
         self._chance = chance
         self._patience = patience or Patience()
@@ -194,7 +202,11 @@ class WhatsAppWeb:
         if address is None:
             return Rejected(Fault.PERMANENT, "peer", "the conversation names no WhatsApp number")
         client = self._aliases.person(address).conversation_id
-        if (refused := self._closed() or await self._wait_for_turn(client)) is not None:
+        if (refused := self._closed()) is not None:
+            return refused
+        if self._read_receipts and claimed.attempt == 1:
+            self._show_attention(address, body.message_id)
+        if (refused := await self._wait_for_turn(client)) is not None:
             return refused
         try:
             outcome = self._closed() or await self._ask(claimed.id, address, body.text)
@@ -229,6 +241,14 @@ class WhatsAppWeb:
         reason = self._gateway.obstacle or problem(standing, self.name) or "the gateway is starting"
         by_itself = pause(standing, self._clock.now(), 0) is not None
         return Rejected(Fault.TRANSIENT if by_itself else Fault.MISCONFIGURED, standing.state.value, reason)
+
+    def _show_attention(self, address: Address, message_id: str) -> None:
+        """Have the gateway show the client that somebody is there, while the answer waits for its turn."""
+        child = self._gateway.child
+        if child is None or _OWN_MESSAGE.fullmatch(message_id) is None:
+            return
+        with suppress(ChildGone):
+            child.send({"do": "attend", "user": address.user, "server": address.server, "message_id": message_id})
 
     async def _wait_for_turn(self, client: str) -> Rejected | None:
         """Hold `_turn` once a message to this client may leave, or say why it does not get that far."""
