@@ -1,4 +1,4 @@
-"""The composition root: the only module that reads the clock and the environment; `adapters` names what it is made of.
+"""The composition root: the only module that reads the environment; `adapters` names what it is made of.
 
 `Engine` starts the parts in the order in which they need each other (journal, rules, connectors, pipeline and relay,
 doors) and stops them in reverse: the doors close first, what is in flight finishes, the journal closes last.
@@ -9,24 +9,25 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from time import monotonic
+from datetime import timedelta
 
 import uvloop
 from loguru import logger
 
 from engine import __version__, adapters, control, server, systemd
 from engine.adapters import ESCALATE_TO
+from engine.announcer import Announcer
+from engine.clocks import SystemClock
 from engine.core import notices
 from engine.core.contracts import Json
-from engine.core.deliveries import Claimed, FollowUp, NewDelivery
+from engine.core.deliveries import Claimed
 from engine.core.diagnostics import render
 from engine.core.endpoints import Endpoint, UnixEndpoint
 from engine.core.errors import JournalUnavailable
-from engine.core.notices import Notice
 from engine.core.plan import AuditEntry
 from engine.core.publications import Reload
-from engine.core.records import Accepted
+from engine.core.workflow import Change, Practice
+from engine.intake import Intake
 from engine.journal.journals import StoredJournal
 from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
@@ -42,6 +43,7 @@ from engine.settings import (
     Settings,
     control_socket,
 )
+from engine.timekeeper import Timekeeper
 
 # The time that what is in flight gets at SIGTERM; TimeoutStopSec of the unit is longer.
 _DRAIN_S = 10.0
@@ -56,20 +58,6 @@ _NOTE_AUDIT_S = 3600.0
 _WATCH_S = 0.5
 # Where the daemon speaks of itself while Mattermost is not configured and posts are printed.
 _PRINTED_OPERATIONS = "operations"
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    @staticmethod
-    def now() -> datetime:
-        """The present instant in UTC."""
-        return datetime.now(UTC)
-
-    @staticmethod
-    def elapsed() -> timedelta:
-        """How long the machine has run without its sleep."""
-        return timedelta(seconds=monotonic())
 
 
 class Engine:
@@ -99,6 +87,7 @@ class Engine:
         made = adapters.connectors(settings, show, self._clock)
         self._connectors, self._webhooks, self._events = made.destinations, made.webhooks, made.events
         self._linked = made.linked
+        self._duty = StaticOnCall(settings.oncall.mention)
         self._receptions = {
             name: Reception(listener, self._accept, self._journal, self._clock, exclusive=shared and listener.exclusive)
             for name, listener in made.listeners.items()
@@ -114,10 +103,25 @@ class Engine:
             escalate_to=ESCALATE_TO,
             lease=LEASE_AMONG_NODES if shared else LEASE,
         )
+        self._announcer = Announcer(
+            self._journal,
+            self._clock,
+            channel=_operations_channel(settings),
+            through=ESCALATE_TO,
+            wake=self._relay.wake,
+        )
         override = settings.mattermost.channel_override if settings.mattermost else None
-        oncall = StaticOnCall(settings.oncall.mention)
         keeping = frozenset({*made.webhooks, *made.listeners})
-        routing = Routing(ESCALATE_TO, override, oncall, self._switch.paused, settings.manners, made.media, keeping)
+        routing = Routing(
+            ESCALATE_TO,
+            override,
+            self._duty,
+            self._switch.paused,
+            settings.manners,
+            made.media,
+            keeping,
+            settings.environment.value,
+        )
         self._pipeline = Pipeline(
             self._journal,
             self._reloader.current,
@@ -126,6 +130,19 @@ class Engine:
             self._metrics,
             self._relay.wake,
             patience=PATIENCE_AMONG_NODES if shared else timedelta(0),
+        )
+        self._intake = Intake(
+            self._journal,
+            self._pipeline.accept,
+            self._clock,
+            self._metrics,
+            self._duty,
+            self._practice,
+            hold=settings.manners.hold,
+            wake=self._relay.wake,
+        )
+        self._timekeeper = Timekeeper(
+            self._journal, self._clock, self._duty, self._practice, may_call=lambda: True, changed=self._note_change
         )
         keep = settings.retention
         self._retention = Retention(self._journal, self._clock, text=keep.text, metadata=keep.metadata)
@@ -151,7 +168,7 @@ class Engine:
             loaded = await self._publisher.start()
             parts.push_async_callback(self._publisher.leave)
             await self._switch.restore(acknowledge=self._settings.acknowledge)
-            await self._announce(loaded.notice)
+            await self._announcer.announce(loaded.notice)
             for connector in self._connectors.values():
                 await connector.start()
                 parts.push_async_callback(connector.close)
@@ -163,6 +180,7 @@ class Engine:
                 attendants = [
                     group.create_task(self._beat(), name="watchdog"),
                     group.create_task(self._retention.run(), name="retention"),
+                    group.create_task(self._timekeeper.run(), name="timekeeper"),
                     group.create_task(self._note_audit_head(), name="audit"),
                 ]
                 listening = [
@@ -198,6 +216,17 @@ class Engine:
             return adapters.destination(connector, self._settings)
         return adapters.destination(connector, self._settings, reception.owns)
 
+    async def _accept(self, received: Received) -> None:
+        await self._intake.accept(received)
+
+    def _practice(self) -> Practice:
+        """How the engineers work at this moment."""
+        return Practice(ESCALATE_TO, self._settings.environment.value, paused=self._switch.paused())
+
+    def _note_change(self, change: Change) -> None:
+        self._intake.note(change)
+        self._relay.wake()
+
     def _is_here(self, name: str) -> bool:
         """Whether this node has a connector's connection; of one that another node has this one knows nothing."""
         reception = self._receptions.get(name)
@@ -214,7 +243,7 @@ class Engine:
                 self._states[name] = health.state
                 logger.bind(connector=name).info("the connection is {}", health.state)
                 if (notice := notices.connection(name, health.state, health.problem)) is not None:
-                    await self._announce(notice)
+                    await self._announcer.announce(notice)
             await asyncio.sleep(_WATCH_S)
 
     @asynccontextmanager
@@ -224,7 +253,7 @@ class Engine:
         public = server.build(
             self._events,
             self._webhooks,
-            self._accept,
+            self._intake.accept,
             self._readiness,
             self._clock,
             self._metrics,
@@ -276,7 +305,7 @@ class Engine:
             await self._journal.audit(entry, self._clock.now())
         except JournalUnavailable as error:
             logger.error("the reload is not in the audit: {}", error)
-        await self._announce(result.notice)
+        await self._announcer.announce(result.notice)
         self._notifier.ready(f"routing with {result.sha}{'' if result.ok else ' (the newest rules are broken)'}")
 
     def reload_soon(self) -> None:
@@ -290,39 +319,6 @@ class Engine:
         task = asyncio.get_running_loop().create_task(reload(), name="reload")
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
-
-    async def _announce(self, notice: Notice) -> None:
-        """Tell the operators' channel, once, the way posts go."""
-        chat = self._settings.mattermost
-        channel = (chat.operations_channel and (chat.channel_override or chat.operations_channel)) if chat else ""
-        now = self._clock.now()
-        delivery = None
-        if chat is None or channel:
-            body = FollowUp(channel or _PRINTED_OPERATIONS, None, notice.text, "")
-            name = f"notice-{notice.matter}-{now.isoformat()}"
-            delivery = NewDelivery(name, f"notice:{notice.matter}", ESCALATE_TO, body, now)
-        try:
-            if await self._journal.announce(notice, delivery, now):
-                self._relay.wake()
-        except JournalUnavailable as error:
-            logger.error("the operators' channel does not learn of this: {}", error)
-
-    async def _accept(self, received: Received) -> tuple[Accepted, ...]:
-        """Persist what a request brought. Raises JournalUnavailable; then the network is told to come back."""
-        if received.receipts:
-            await self._journal.note_receipts(received.receipts, self._clock.now(), escalate_to=ESCALATE_TO)
-            self._relay.wake()
-        # What a person said before the client wrote again must be known when that is decided.
-        if received.signals:
-            hold = self._settings.manners.hold
-            now = self._clock.now()
-            waited = await self._journal.note_signals(received.signals, now, hold=hold, escalate_to=ESCALATE_TO)
-            for span in waited:
-                self._metrics.observe_answered(span)
-            self._relay.wake()
-        if not received.inbounds:
-            return ()
-        return await self._pipeline.accept(received.inbounds)
 
     async def _describe(self) -> Json:
         ruleset = self._reloader.current()
@@ -397,6 +393,14 @@ class Engine:
                 await self._journal.backlog()
             self._notifier.watchdog()
             await asyncio.sleep(self._watchdog.total_seconds())
+
+
+def _operations_channel(settings: Settings) -> str | None:
+    """Where the daemon speaks of itself; None: nowhere."""
+    chat = settings.mattermost
+    if chat is None:
+        return _PRINTED_OPERATIONS
+    return chat.operations_channel and (chat.channel_override or chat.operations_channel)
 
 
 def serve(settings: Settings, *, environ: Mapping[str, str], show: Callable[[Claimed], None]) -> None:

@@ -20,6 +20,8 @@ _RENEW_S = 10.0
 # The pause after a fault; doubled up to the longest.
 _PAUSE_S = 1.0
 _LONGEST_S = 60.0
+# Who listened for so long was well, and what ends it then is a new fault.
+_WELL = timedelta(minutes=5)
 
 
 class Reception:
@@ -82,11 +84,14 @@ class Reception:
     async def _listen(self) -> None:
         pause_s = _PAUSE_S
         while True:
+            began = self._clock.elapsed()
             try:
                 await self._listener.listen(self._take)
             except Exception as error:  # noqa: BLE001 - the guard of a task: a fault of one connector harms no other
                 fault = type(error).__name__
                 logger.bind(connector=self._listener.name).error("listening failed ({}); it is begun again", fault)
+            if self._clock.elapsed() - began >= _WELL:
+                pause_s = _PAUSE_S
             await asyncio.sleep(pause_s)
             pause_s = min(_LONGEST_S, pause_s * 2)
 

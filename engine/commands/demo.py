@@ -24,7 +24,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engine import logs
-from engine.app import Engine, SystemClock
+from engine.app import Engine
+from engine.clocks import SystemClock
 from engine.commands.conversations import CONVERSATIONS, Sample
 from engine.connectors.console import shown
 from engine.control import ControlClient

@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from engine.clocks import SystemClock
 from engine.commands.validate import templates_beside
 from engine.core import durations
 from engine.core.answers import Circumstances
@@ -86,9 +87,6 @@ def _instant(written: str) -> datetime:
 
 
 def _now() -> datetime:
-    # The composition root holds the clock and imports every adapter, which a given time need not pay for.
-    from engine.app import SystemClock  # noqa: PLC0415 - see above
-
     return SystemClock().now()
 
 

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from engine.clocks import SystemClock
 from engine.control import ControlClient
 from engine.core.contracts import Json
 from engine.core.errors import NotFound, UsageError
-from engine.journal import backups, checks, copies, restores, sqlite
+from engine.journal import backups, checks, copies, locks, restores, sqlite
 from engine.journal.postgres import PostgresStore
 from engine.settings import PostgresSettings, control_socket, journal_file, journal_place, shared_journal
 
@@ -48,7 +49,7 @@ def _check_stopped(state: Path, shared: PostgresSettings | None) -> Json:
         with _store(shared).inspect() as database:
             return _named(database, "the database")
     journal = _existing(state)
-    with sqlite.lock(journal), sqlite.inspect(journal) as found:
+    with locks.lock(journal), sqlite.inspect(journal) as found:
         return _named(found, str(journal))
 
 
@@ -70,7 +71,7 @@ def _backup(options: argparse.Namespace) -> int:
         told = client.back_up(file)
     else:
         journal = _existing(state)
-        with sqlite.lock(journal):
+        with locks.lock(journal):
             told = backups.back_up(lambda copy: sqlite.copy(journal, copy), file)
     if told["findings"]:
         return _say_findings("There is no backup: the copy is broken, as the journal is", told["findings"])
@@ -140,9 +141,6 @@ def _existing(state: Path) -> Path:
 
 
 def _now() -> datetime:
-    # The composition root holds the clock and imports every adapter, which the other commands need not pay for.
-    from engine.app import SystemClock  # noqa: PLC0415 - see above
-
     return SystemClock().now()
 
 

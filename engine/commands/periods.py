@@ -4,6 +4,7 @@ import argparse
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from engine.clocks import SystemClock
 from engine.core import durations
 from engine.core.errors import UsageError
 
@@ -46,7 +47,4 @@ def _moment(option: str, written: str) -> datetime:
 
 
 def _now() -> datetime:
-    # The composition root holds the clock and imports every adapter, which a given time need not pay for.
-    from engine.app import SystemClock  # noqa: PLC0415 - see above
-
     return SystemClock().now()

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from engine.core.contracts import Json
 from engine.core.errors import JournalUnavailable, UsageError
-from engine.journal import checks, sqlite
+from engine.journal import checks, locks, sqlite
 from engine.journal.dialects import storable
 from engine.journal.postgres import PostgresStore
 from engine.journal.statements import MIGRATIONS, Row
@@ -48,7 +48,7 @@ def copy(journal: Path, store: PostgresStore) -> Json:
     `findings` instead, and nothing copied, when the journal does not hold together. Raises UsageError for an older or
     newer schema and for a target that is not empty, ConfigurationError while somebody uses the journal.
     """
-    with sqlite.lock(journal), sqlite.inspect(journal) as source:
+    with locks.lock(journal), sqlite.inspect(journal) as source:
         told = checks.check(source)
         if told["findings"]:
             return {**told, "tables": {}}

@@ -14,7 +14,7 @@ from pathlib import Path
 from engine.core.contracts import Json
 from engine.core.errors import EngineError, JournalUnavailable, UsageError
 from engine.core.plan import AuditEntry
-from engine.journal import audits, backups, checks, sqlite
+from engine.journal import audits, backups, checks, locks, sqlite
 from engine.journal.audits import About
 from engine.journal.rows import micros
 
@@ -39,7 +39,7 @@ def restore(backup: Path, journal: Path, now: datetime, *, replace: bool) -> Res
     Raises UsageError for a journal with content while `replace` is not said, ConfigurationError while somebody uses the
     journal, NotFound or PermissionRefused for a backup that is none or cannot be read.
     """
-    with sqlite.lock(journal):
+    with locks.lock(journal):
         if not replace and _has_content(journal):
             raise UsageError(
                 f"{journal} holds messages already; add --replace to put it aside, under a dated name, and begin with "
@@ -66,7 +66,7 @@ def _put(backup: Path, journal: Path, now: datetime) -> Restored:
             told = checks.check(made)
         if told["findings"]:
             return Restored(tuple(told["findings"]), {})
-        sqlite.give(copy, journal.parent)
+        locks.give(copy, journal.parent)
         kept = _put_aside(journal, now)
         backups.settle(copy, journal)
     return Restored((), told["holds"], doubtful, kept)

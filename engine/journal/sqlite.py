@@ -4,8 +4,6 @@
 write-ahead log, `synchronous=FULL`.
 """
 
-import errno
-import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -21,7 +19,7 @@ from loguru import logger
 from engine.core.chains import AuditValues
 from engine.core.contracts import Json
 from engine.core.errors import ConfigurationError, JournalUnavailable, NotFound, PermissionRefused
-from engine.journal import checks
+from engine.journal import checks, locks
 from engine.journal.statements import MIGRATIONS, TEXTS, Database, Row, Value
 
 T = TypeVar("T")
@@ -204,7 +202,7 @@ class SqliteStore:
         ConfigurationError for a file that another process uses, that a newer engine wrote or that is no journal.
         """
         with ExitStack() as resources:
-            resources.callback(os.close, _lock(self._path))
+            resources.enter_context(locks.held(self._path))
             writing, reading = _connect(self._path, resources)
             return _Opened(writing, reading, resources.pop_all())
 
@@ -300,66 +298,6 @@ def fold(path: Path) -> None:
             raise _unavailable(error) from error
 
 
-@contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Nobody else uses the journal while the block runs; ConfigurationError when somebody does. Makes its folder."""
-    with ExitStack() as resources:
-        resources.callback(os.close, _hold(path))
-        yield
-
-
-def give(file: Path | int, folder: Path) -> None:
-    """What root makes for the daemon belongs to whom the folder belongs to, where root may give it away."""
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        with suppress(OSError):
-            os.chown(file, owner.st_uid, owner.st_gid)
-
-
-def _lock(path: Path) -> int:
-    """Create the file, for its owner only, and a lock beside it; the lock's descriptor."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Created here and not by SQLite, whose umask-given mode would let others read clients' words; the log and
-        # the index beside it take the mode of the file.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        path.chmod(0o600)
-    except OSError as error:
-        raise _refusal(path, error) from error
-    return _hold(path)
-
-
-def _hold(path: Path) -> int:
-    """The descriptor of the lock beside the file, held."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        give(lock, path.parent)
-    except OSError as error:
-        raise _refusal(path, error) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise ConfigurationError(
-            f"the journal {path} is in use by another process; stop that one, or name another state folder"
-        ) from error
-    return lock
-
-
-def _refusal(path: Path, error: OSError) -> ConfigurationError | PermissionRefused | JournalUnavailable:
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return PermissionRefused(
-            f"the journal {path} cannot be written ({os.strerror(error.errno)}); "
-            "let the engine's user write the state folder"
-        )
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
-        return JournalUnavailable(f"the journal {path} cannot be created: {os.strerror(error.errno)}")
-    return ConfigurationError(
-        f"the journal {path} cannot be created ({os.strerror(error.errno or errno.EIO)}); name another state folder"
-    )
-
-
 def _connect(path: Path, resources: ExitStack) -> tuple[_Connection, _Connection]:
     """The connection that writes, with the newest schema, and the one that reads."""
     try:
@@ -396,6 +334,12 @@ def migrate(connection: apsw.Connection, steps: Sequence[str], path: Path) -> No
             "install the engine that wrote it, or name another state folder to begin with an empty journal"
         )
     for number, step in enumerate(steps[present:], start=present + 1):
-        with connection:
+        # The driver's own context undoes by a savepoint, which is gone where SQLite itself has rolled back.
+        connection.execute("BEGIN IMMEDIATE")
+        try:
             connection.execute(step)
             connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")

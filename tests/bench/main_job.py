@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from engine import logs
-from engine.app import Engine, SystemClock
+from engine.app import Engine
+from engine.clocks import SystemClock
 from engine.core.answers import Circumstances
 from engine.core.deliveries import Claimed, Found, Outcome, Reconciled, Sent
 from engine.core.events import Address, Client, Event, Inbound, Message

@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from bench import charts, contestants, workloads
 
-from engine.app import SystemClock
+from engine.clocks import SystemClock
 from engine.core.answers import Circumstances
 from engine.core.events import Address, Event, Inbound
 from engine.core.plan import plan

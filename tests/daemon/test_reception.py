@@ -100,6 +100,37 @@ async def test_a_fault_of_a_listener_is_begun_again(journal: StoredJournal) -> N
     assert phone.began == 3
 
 
+async def test_who_was_well_for_long_is_begun_again_at_once(
+    journal: StoredJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pauses of a bad hour are not those of the next fault."""
+    pauses: list[float] = []
+    clock = SetClock()
+    real = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await real(0)
+
+    class Failing(Phone):
+        async def listen(self, accept: Callable[[Received], Awaitable[None]]) -> None:
+            self.began += 1
+            if self.began == 4:
+                clock.advance(minutes=6)
+            if self.began == 6:
+                await asyncio.Event().wait()
+            raise RuntimeError
+
+    phone = Failing()
+    monkeypatch.setattr("engine.reception.asyncio.sleep", sleep)
+    task = asyncio.create_task(Reception(phone, taken, journal, clock, exclusive=False).run())
+    while phone.began < 6:
+        await real(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert pauses == [0.01, 0.02, 0.04, 0.01, 0.02]
+
+
 async def test_only_the_owner_listens(journal: StoredJournal) -> None:
     """While another node has the lease nothing is opened; it is given up at the end."""
     clock, phone = SetClock(), Phone()

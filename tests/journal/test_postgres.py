@@ -24,7 +24,7 @@ from journal.samples import (
 from standins import postgres
 from standins.postgres import Pair
 
-from engine.app import SystemClock
+from engine.clocks import SystemClock
 from engine.core.errors import ConfigurationError, JournalUnavailable
 from engine.journal.journals import StoredJournal
 from engine.journal.postgres import PostgresStore

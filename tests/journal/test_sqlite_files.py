@@ -20,6 +20,7 @@ from journal.samples import (
     inbound,
     joined,
     joining,
+    lapse,
     opened,
 )
 
@@ -27,7 +28,7 @@ from engine.core import chains
 from engine.core.chains import Verdict
 from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.errors import ConfigurationError, EngineError, JournalUnavailable, PermissionRefused
-from engine.journal import sqlite
+from engine.journal import locks, sqlite
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.journal.statements import MIGRATIONS
@@ -147,7 +148,7 @@ async def test_a_journal_of_the_first_schema_goes_on(tmp_path: Path) -> None:
     plan = joining(incident, follow_up("third"), copy(), priority=Priority.URGENT)
     assert await journal.record(waiting.inbox_id, plan, DECISION, NOW) == incident.ticket_id
     assert {claimed.id for claimed in await claim(journal)} == {"reply", "copy"}
-    assert await journal.lapse(10, NOW + timedelta(days=1)) == (incident.ticket_id,)
+    assert await lapse(journal, 10, NOW + timedelta(days=1)) == (incident.ticket_id,)
     audit = await journal.audited(None, 100, newest_first=False)
     head = await journal.audit_head()
     assert len(audit) == head.rows > 6
@@ -166,6 +167,20 @@ def test_migrations_run_once_and_whole(tmp_path: Path) -> None:
     sqlite.migrate(connection, [steps[0], "CREATE TABLE c (x)"], tmp_path)
     assert connection.execute(tables).fetchall() == [("a",), ("b",), ("c",)]
     assert connection.execute("PRAGMA user_version").fetchall() == [(2,)]
+
+
+def test_a_full_disk_ends_a_migration(tmp_path: Path) -> None:
+    """SQLite has rolled back by itself then; what is reported is the disk, and the step can be tried again."""
+    path = tmp_path / "journal.db"
+    connection = apsw.Connection(str(path))
+    step = "CREATE TABLE a (x); INSERT INTO a VALUES (zeroblob(100000))"
+    connection.execute("PRAGMA cache_size = 5; PRAGMA max_page_count = 10").fetchall()
+    with pytest.raises(apsw.FullError):
+        sqlite.migrate(connection, [step], path)
+    assert not connection.in_transaction
+    connection.execute("PRAGMA max_page_count = 1000").fetchall()
+    sqlite.migrate(connection, [step], path)
+    assert connection.execute("PRAGMA user_version").fetchall() == [(1,)]
 
 
 def no_journal(path: Path) -> None:
@@ -255,7 +270,7 @@ async def test_a_file_that_cannot_be_used_is_refused(
 )
 def test_the_operating_systems_refusals_are_translated(code: int, error: type[EngineError], sentence: str) -> None:
     """What only an administrator can mend says so; what may pass asks to come back."""
-    refusal = sqlite._refusal(Path("x/journal.db"), OSError(code, "x"))
+    refusal = locks._refusal(Path("x/journal.db"), OSError(code, "x"))
     assert (type(refusal), str(refusal)) == (error, sentence)
 
 

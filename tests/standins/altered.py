@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine import app, cli
+from engine.clocks import SystemClock
 
-_MACHINE = app.SystemClock()
+_MACHINE = SystemClock()
 
 
 class SettableClock:
