@@ -15,6 +15,7 @@ from journal.samples import (
     claim_one,
     finish,
     follow_up,
+    lapse,
     later,
     opened,
     receipt,
@@ -246,7 +247,9 @@ async def test_a_forgotten_text_does_not_follow_as_the_template(journal: Journal
     """Retention has removed what would be said: the delivery ends."""
     await opened(journal, acknowledgement())
     await finish(journal, await claim_one(journal, "main"))
-    await journal.lapse(10, later(5 * 3600))
+    await lapse(journal, 10, later(5 * 3600))
+    for claimed in await claim(journal, now=later(5 * 3600)):
+        await finish(journal, claimed)
     now = later(31 * 86_400)
     await Retention(journal, SetClock(now), text=timedelta(days=30), metadata=timedelta(days=400)).sweep()
     assert await journal.note_receipts([_TOO_LATE], now, escalate_to="mattermost") == 1
