@@ -18,7 +18,7 @@ from standins.twilio import CLIENT, CONTENT_SID, twilio_error
 from engine.connectors.twilio import Account, Template, Timing, Twilio, forms
 from engine.core.deliveries import Acknowledgement, Claimed, Fault, Found, Outcome, Rejected, Sent, Unknown
 from engine.ports import Health, Received, WebhookRequest
-from engine.settings.document import TEMPLATE_GAPS
+from engine.settings.connectors import TEMPLATE_GAPS
 
 _WEBHOOK = "https://support.example.org/webhooks/reserve"
 _BUSY = "Twilio or WhatsApp has trouble or is asked too often"
