@@ -19,11 +19,12 @@ from engine.core.answers import Circumstances, Wording
 from engine.core.decisions import Decision
 from engine.core.errors import JournalUnavailable, Superseded
 from engine.core.events import Event, Inbound
+from engine.core.ladders import Duty
 from engine.core.manners import Manners
 from engine.core.plan import Plan, is_follow_up, plan
 from engine.core.records import Accepted, Unrouted
 from engine.metrics import Metrics
-from engine.ports import Clock, Journal, OnCall
+from engine.ports import Clock, Journal
 
 # How many messages are decided between two looks at the journal.
 _BATCH = 256
@@ -90,7 +91,7 @@ class Routing:
 
     escalate_to: str
     channel_override: str | None
-    oncall: OnCall
+    oncall: Duty
     paused: Callable[[], bool]
     manners: Manners = field(default_factory=Manners)
     # The connectors whose clients' files are fetched.

@@ -415,11 +415,3 @@ class Linked(Protocol):
     async def log_out(self) -> None:
         """Unlink the device for good. Raises UsageError where the network cannot be told."""
         ...
-
-
-class OnCall(Protocol):
-    """Who is called. Answers from memory: it never delays a post."""
-
-    def mention(self) -> str:
-        """What the post says, e.g. "@oncall"."""
-        ...
