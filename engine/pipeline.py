@@ -98,6 +98,8 @@ class Routing:
     media_of: Collection[str] = ()
     # The connectors whose networks keep messages for us while we are away, and tell when each was written.
     keeping: frozenset[str] = frozenset()
+    # Of engine.yaml, for the keys of alerts.
+    environment: str = ""
 
 
 class Pipeline:
@@ -215,7 +217,10 @@ class Pipeline:
             quiet=manners.quiet_at(now),
             late_after=manners.late_after if message.inbound.connector in self._routing.keeping else None,
             fetch_media=message.inbound.connector in self._routing.media_of,
+            muted_until=message.muted_until,
             mention=self._routing.oncall.mention(),
+            duty=self._routing.oncall,
+            environment=self._routing.environment,
             escalate_to=self._routing.escalate_to,
             channel_override=self._routing.channel_override,
         )

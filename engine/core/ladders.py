@@ -152,6 +152,12 @@ def call_rung(ladder: Ladder, number: int, duty: Duty, at: datetime) -> Called:
     return called or call(ladder.nobody, duty, at)
 
 
+def next_call(ladder: Ladder, number: int, now: datetime, not_before: datetime | None) -> datetime | None:
+    """When the rung after this one is to be called, unless somebody claims the incident; None after the last."""
+    there = rung(ladder, number)
+    return None if there is None else max(not_before or now, now + there.wait)
+
+
 def quiet_until(ladder: Ladder, duty: Duty, at: datetime) -> datetime | None:
     """When somebody may be called again, where these are quiet hours; None: now."""
     if ladder.quiet_until is None:

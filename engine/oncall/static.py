@@ -1,4 +1,4 @@
-"""The fixed mention of engine.yaml as everything that is known of who is called."""
+"""The fixed mention of engine.yaml as the on-call source: it calls by each post and by nothing else."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,7 @@ from engine.core.ladders import Ladder, OnDuty
 
 @dataclass(frozen=True, slots=True)
 class StaticOnCall:
-    """Always calls the same: a user, a keyword such as "@oncall", or a licensed group. It has no ladder, so nobody is
-    called after the post.
-    """
+    """Always calls the same: a user, a keyword such as "@oncall", or a licensed group."""
 
     name: str
 
@@ -19,17 +17,20 @@ class StaticOnCall:
         """What the post says."""
         return self.name
 
-    def ladder(self, priority: Priority) -> Ladder | None:
-        """None: by the post alone."""
+    @staticmethod
+    def ladder(priority: Priority) -> Ladder | None:
+        """There is none."""
         del priority
         return None
 
-    def on_duty(self, schedule: str, at: datetime) -> OnDuty:
-        """Nobody by name."""
+    @staticmethod
+    def on_duty(schedule: str, at: datetime) -> OnDuty:
+        """Nobody is known by name."""
         del schedule, at
         return OnDuty(())
 
-    def username(self, person: str) -> str | None:
-        """None: it knows no people."""
+    @staticmethod
+    def username(person: str) -> str | None:
+        """Nobody is."""
         del person
         return None
