@@ -116,6 +116,7 @@ class Engine:
             made.media,
             keeping,
             settings.environment.value,
+            settings.oncall.mention_mode,
         )
         self._pipeline = Pipeline(
             self._journal,

@@ -19,7 +19,7 @@ from engine.core.answers import Circumstances, Wording
 from engine.core.decisions import Decision
 from engine.core.errors import JournalUnavailable, Superseded
 from engine.core.events import Event, Inbound
-from engine.core.ladders import Duty
+from engine.core.ladders import Duty, MentionMode
 from engine.core.manners import Manners
 from engine.core.plan import Plan, is_follow_up, plan
 from engine.core.records import Accepted, Unrouted
@@ -100,6 +100,8 @@ class Routing:
     keeping: frozenset[str] = frozenset()
     # Of engine.yaml, for the keys of alerts.
     environment: str = ""
+    # How the post calls whom a ladder names.
+    mention_mode: MentionMode = MentionMode.BOTH
 
 
 class Pipeline:
@@ -219,6 +221,7 @@ class Pipeline:
             fetch_media=message.inbound.connector in self._routing.media_of,
             muted_until=message.muted_until,
             mention=self._routing.oncall.mention(),
+            mention_mode=self._routing.mention_mode,
             duty=self._routing.oncall,
             environment=self._routing.environment,
             escalate_to=self._routing.escalate_to,
