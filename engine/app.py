@@ -132,13 +132,12 @@ class Engine:
             self._pipeline.accept,
             self._clock,
             self._metrics,
-            self._duty,
             self._practice,
             hold=settings.manners.hold,
             wake=self._relay.wake,
         )
         self._timekeeper = Timekeeper(
-            self._journal, self._clock, self._duty, self._practice, may_call=lambda: True, changed=self._note_change
+            self._journal, self._clock, self._practice, may_call=lambda: True, changed=self._note_change
         )
         keep = settings.retention
         self._retention = Retention(self._journal, self._clock, text=keep.text, metadata=keep.metadata)
@@ -218,7 +217,7 @@ class Engine:
 
     def _practice(self) -> Practice:
         """How the engineers work at this moment."""
-        return Practice(ESCALATE_TO, self._settings.environment.value, paused=self._switch.paused())
+        return Practice(self._duty, ESCALATE_TO, self._settings.environment.value, paused=self._switch.paused())
 
     def _note_change(self, change: Change) -> None:
         self._intake.note(change)

@@ -31,7 +31,7 @@ from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
 from engine.core.publications import NodeReport, Publication, Published
 from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
-from engine.core.workflow import Change, Standing
+from engine.core.workflow import Change, Practice
 
 
 class Clock(Protocol):
@@ -147,19 +147,15 @@ class Journal(Protocol):
         """Give up what this node owns, so that another need not wait for the end of the lease."""
         ...
 
-    async def act(
-        self, actions: Sequence[Action], decide: Callable[[Action, Standing], Change], now: datetime
-    ) -> tuple[Change, ...]:
-        """Take what engineers did, each once, and write what `decide` makes of it (see `core.workflow`) in the same
-        transaction. What is about no post of ours is passed over. `decide` is pure and quick: it holds the journal.
+    async def act(self, actions: Sequence[Action], practice: Practice, now: datetime) -> tuple[Change, ...]:
+        """Take what engineers did, each once, and write what follows (see `core.workflow`) in the same transaction.
+        What is about no post of ours is passed over.
         """
         ...
 
-    async def fire(
-        self, name: str, limit: int, decide: Callable[[Standing], Change], now: datetime
-    ) -> tuple[Change, ...]:
-        """Write what `decide` makes of the incidents whose timer of this name is due, in the same transaction; it must
-        set or cancel that timer. An incident with an undecided message is passed over.
+    async def fire(self, name: str, limit: int, practice: Practice, now: datetime) -> tuple[Change, ...]:
+        """Write what follows for the incidents whose timer of this name is due, in the same transaction; each counts
+        once. An incident with an undecided message is passed over.
         """
         ...
 

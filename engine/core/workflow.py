@@ -36,6 +36,8 @@ _LONGEST = timedelta(days=7)
 class Practice:
     """How the engineers of this daemon work."""
 
+    # Who is called.
+    duty: Duty
     # The connector that reaches them, e.g. "mattermost".
     escalate_to: str
     # Of engine.yaml; a part of the keys of alerts, so that two daemons share none.
@@ -120,21 +122,20 @@ class _Told:
         return f"escalate:{self._incident.connector}:{self._incident.conversation_id}"
 
 
-def act(action: Action, found: Standing, duty: Duty, practice: Practice, now: datetime) -> Change:
+def act(action: Action, found: Standing, practice: Practice, now: datetime) -> Change:
     """What follows from an engineer's action."""
     incident = found.incident
     told = _Told(f"{action.destination}\n{action.id}", incident, practice, now)
     if not incident.is_live and action.kind not in {"resolve", "reopen", "say", "release"}:
         told.thread(f"{incident.ticket_id} is closed: `reopen` opens it again.")
         return Change(incident, tuple(told.deliveries))
-    return _ACTIONS[action.kind](_Step(action, found, duty, practice, now, told))
+    return _ACTIONS[action.kind](_Step(action, found, practice, now, told))
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
     action: Action
     found: Standing
-    duty: Duty
     practice: Practice
     now: datetime
     told: _Told
@@ -178,7 +179,7 @@ def _release(step: _Step) -> Change:
         return step.nothing()
     after = replace(incident, status=IncidentStatus.OPEN, claimed_by=None, claimed_at=None, claim_id=None)
     step.told.thread(f"{named(action.by)} has given {incident.ticket_id} back: it is open.")
-    return step.change(after, "released", timers=call_timer(after, step.duty, step.now))
+    return step.change(after, "released", timers=call_timer(after, step.practice.duty, step.now))
 
 
 def _resolve(step: _Step) -> Change:
@@ -208,14 +209,14 @@ def _reopen(step: _Step) -> Change:
     after = replace(incident, status=status, resolved_by=None, resolved_at=None)
     step.told.thread(f"{named(action.by)} has opened {incident.ticket_id} again.")
     lapse = Timer(LAPSE, step.now + (incident.follow_up.within or EPISODE))
-    return step.change(after, "reopened", timers=(lapse, *call_timer(after, step.duty, step.now)))
+    return step.change(after, "reopened", timers=(lapse, *call_timer(after, step.practice.duty, step.now)))
 
 
 def _snooze(step: _Step) -> Change:
     until = step.now + min(step.action.span or timedelta(0), _LONGEST)
     after = replace(step.incident, snoozed_until=until)
     step.told.thread(f"Paused by {named(step.action.by)}: nobody is called before {moment(until, step.now)}.")
-    timers = call_timer(after, step.duty, step.now)
+    timers = call_timer(after, step.practice.duty, step.now)
     return step.change(after, "snoozed", ("for", durations.written(until - step.now)), timers=timers)
 
 
@@ -226,7 +227,7 @@ def _mute(step: _Step) -> Change:
         f"Muted by {named(step.action.by)}: until {moment(until, step.now)} this client gets no automatic "
         "acknowledgement and nobody is called."
     )
-    timers = call_timer(after, step.duty, step.now)
+    timers = call_timer(after, step.practice.duty, step.now)
     facts = ("for", durations.written(until - step.now))
     return step.change(after, "muted", facts, timers=timers, muted_until=until)
 
@@ -239,7 +240,7 @@ def _set_priority(step: _Step) -> Change:
     verb = "raised" if priority > incident.priority else "lowered"
     step.told.thread(f"Priority: {verb} to {priority.word} by {named(step.action.by)}.")
     facts = (("from", incident.priority.word), ("to", priority.word))
-    return step.change(after, "prioritised", *facts, timers=call_timer(after, step.duty, step.now))
+    return step.change(after, "prioritised", *facts, timers=call_timer(after, step.practice.duty, step.now))
 
 
 def _say(step: _Step) -> Change:
@@ -307,9 +308,9 @@ def call_timer(incident: Incident, duty: Duty, now: datetime) -> tuple[Timer, ..
     return () if due_at is None else (Timer(CALL, due_at),)
 
 
-def climb(found: Standing, duty: Duty, practice: Practice, now: datetime) -> Change:
+def climb(found: Standing, practice: Practice, now: datetime) -> Change:
     """What follows when nobody has claimed an incident within the time of its rung."""
-    incident = found.incident
+    incident, duty = found.incident, practice.duty
     ladder = duty.ladder(incident.priority)
     # The rules may have changed since the timer was set.
     if ladder is None or incident.status is not IncidentStatus.OPEN:

@@ -27,7 +27,7 @@ from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
 from engine.core.publications import NodeReport, Publication, Published
 from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
-from engine.core.workflow import Change, Standing
+from engine.core.workflow import Change, Practice
 from engine.journal import (
     announcements,
     audits,
@@ -245,20 +245,16 @@ class StoredJournal:
         node = self._alive().node
         await self._write(lambda database: owners.disown(database, name, node))
 
-    async def act(
-        self, actions: Sequence[Action], decide: Callable[[Action, Standing], Change], now: datetime
-    ) -> tuple[Change, ...]:
+    async def act(self, actions: Sequence[Action], practice: Practice, now: datetime) -> tuple[Change, ...]:
         """See `ports.Journal.act`."""
         salt, bound = self._alive().salt, self._bound
-        return await self._write(lambda database: changes.act(database, actions, decide, now, salt=salt, bound=bound))
+        return await self._write(lambda database: changes.act(database, actions, practice, now, salt=salt, bound=bound))
 
-    async def fire(
-        self, name: str, limit: int, decide: Callable[[Standing], Change], now: datetime
-    ) -> tuple[Change, ...]:
+    async def fire(self, name: str, limit: int, practice: Practice, now: datetime) -> tuple[Change, ...]:
         """See `ports.Journal.fire`."""
         salt, bound = self._alive().salt, self._bound
         return await self._write(
-            lambda database: changes.fire(database, name, limit, decide, now, salt=salt, bound=bound)
+            lambda database: changes.fire(database, name, limit, practice, now, salt=salt, bound=bound)
         )
 
     async def open_posts(self, destination: str) -> tuple[OpenPost, ...]:
