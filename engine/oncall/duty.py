@@ -32,7 +32,7 @@ class Roster(Protocol):
         ...
 
     def by_email(self, email: str) -> str | None:
-        """The name in the engineers' chat of the person with this e-mail address."""
+        """The name in the engineers' chat of the person with this e-mail address, in whatever case it is written."""
         ...
 
 

@@ -1,42 +1,28 @@
 """Whom the post itself calls: the mention of engine.yaml, whoever is on duty by name, or both."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from standins.conversations import OPEN
 from standins.parts import START
+from standins.rosters import NOC, PRIMARY, FixedDuty
 
 from engine.core import calls
 from engine.core.answers import Circumstances
 from engine.core.calls import Call
 from engine.core.decisions import Priority
 from engine.core.incidents import IncidentStatus
-from engine.core.ladders import Ladder, MentionMode, OnDuty, Rung, Target, TargetKind
+from engine.core.ladders import Ladder, MentionMode, OnDuty, Rung
 
 _NOTE = "on-call from cache, 3 h old"
 _NEXT = START + timedelta(minutes=5)
 
 
-@dataclass(frozen=True)
-class _Duty:
-    """One ladder over one schedule."""
-
-    people: tuple[str, ...]
-
-    def mention(self) -> str:
-        return "@oncall"
-
-    def ladder(self, priority: Priority) -> Ladder | None:
-        services = (Target(TargetKind.SERVICE, "noc"),)
-        targets = (Target(TargetKind.SCHEDULE, "voip"), *services)
-        return Ladder((Rung(targets, timedelta(minutes=5)),), 0, services)
-
-    def on_duty(self, schedule: str, at: datetime) -> OnDuty:
-        return OnDuty(self.people, None, _NOTE)
-
-    def username(self, person: str) -> str | None:
-        return None
+def _duty(people: tuple[str, ...]) -> FixedDuty:
+    """One ladder over a schedule and a service."""
+    ladder = Ladder((Rung((PRIMARY, NOC), timedelta(minutes=5)),), 0, (NOC,))
+    return FixedDuty(dict.fromkeys(Priority, ladder), {"primary": OnDuty(people, None, _NOTE)})
 
 
 def _call(mode: MentionMode, people: tuple[str, ...], override: str | None = None) -> Call:
@@ -48,7 +34,7 @@ def _call(mode: MentionMode, people: tuple[str, ...], override: str | None = Non
         paused=False,
         mention="@oncall",
         mention_mode=mode,
-        duty=_Duty(people),
+        duty=_duty(people),
         escalate_to="mattermost",
     )
     return calls.call(None, incident, override, circumstances)

@@ -1,8 +1,7 @@
 """A page on its whole way: a rule's incident, the journal, the relay, and the paging service's own HTTP."""
 
 import asyncio
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -11,37 +10,22 @@ from standins.inprocess import live_daemon
 from standins.loopback import Loopback, serving
 from standins.pagerduty import ROUTING_KEY, PagerDuty
 from standins.parts import FixedRules, ScriptedNetwork, SetClock, inbound
+from standins.rosters import NOC, FixedDuty
 
 from engine.connectors.pagerduty import pagerduty
 from engine.core import contracts
 from engine.core.answers import Circumstances
 from engine.core.decisions import Priority
 from engine.core.deliveries import DeliveryKind, DeliveryState
-from engine.core.ladders import Ladder, OnDuty, Rung, Target, TargetKind
+from engine.core.ladders import Ladder, Rung
 from engine.core.plan import plan
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics
 from engine.relay import Destination, Relay
 
-_NOC = (Target(TargetKind.SERVICE, "noc"),)
-
-
-@dataclass(frozen=True)
-class _Duty:
-    """A ladder that calls the service with the post."""
-
-    def mention(self) -> str:
-        return "@oncall"
-
-    def ladder(self, priority: Priority) -> Ladder | None:
-        return Ladder((Rung(_NOC, timedelta(minutes=5)),), 0, _NOC)
-
-    def on_duty(self, schedule: str, at: datetime) -> OnDuty:
-        return OnDuty(())
-
-    def username(self, person: str) -> str | None:
-        return None
+# The service is called with the post.
+_LADDER = Ladder((Rung((NOC,), timedelta(minutes=5)),), 0, (NOC,))
 
 
 async def _page(journal: StoredJournal, loopback: Loopback) -> None:
@@ -62,7 +46,7 @@ async def _page(journal: StoredJournal, loopback: Loopback) -> None:
         None,
         paused=False,
         mention="@oncall",
-        duty=_Duty(),
+        duty=FixedDuty(dict.fromkeys(Priority, _LADDER)),
         environment="test",
         escalate_to="mattermost",
     )

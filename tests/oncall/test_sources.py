@@ -106,6 +106,14 @@ async def test_pages_without_end_are_an_end() -> None:
         assert len(loopback.seen) == 10
 
 
+def _nested(depth: int) -> dict[str, Any]:
+    """An answer with somebody in it, deeper than any schedule is."""
+    part: dict[str, Any] = {"id": "712020:1", "type": "user"}
+    for _ in range(depth):
+        part = {"type": "team", "onCallParticipants": [part]}
+    return part
+
+
 @pytest.mark.parametrize("flat", [True, False])
 async def test_jsm_tells_who_is_on_call(flat: bool) -> None:  # noqa: FBT001 - a table's column
     """By the addresses that engine.yaml has for the accounts; whoever has none is counted."""
@@ -123,6 +131,7 @@ async def test_jsm_tells_who_is_on_call(flat: bool) -> None:  # noqa: FBT001 - a
     [
         {"onCallParticipants": [1, {"type": "team"}, {"type": "escalation", "onCallParticipants": 5}]},
         {"onCallUsers": []},
+        _nested(20),
     ],
 )
 async def test_jsm_may_have_nobody(body: dict[str, Any]) -> None:
