@@ -4,7 +4,7 @@ Called by `app`; together they are the composition root, the only modules that n
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import assert_never
@@ -17,7 +17,7 @@ from engine.connectors.inquiries import Inquiry
 from engine.connectors.jsm import jsm
 from engine.connectors.mattermost import Files, Mattermost
 from engine.connectors.pagerduty import pagerduty
-from engine.connectors.twilio import Account, Timing, Twilio
+from engine.connectors.twilio import Account, Timing, Twilio, TwilioMedia
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
 from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
 from engine.core import media
@@ -106,12 +106,6 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
             case WhatsAppCloudSettings():
                 cloud = WhatsAppCloud(chosen.name, _number(chosen), clock)
                 made.destinations[chosen.name] = made.webhooks[chosen.name] = cloud
-                if settings.media.fetch:
-                    made.media[chosen.name] = CloudMedia(
-                        api_url=chosen.api_url,
-                        api_version=chosen.api_version,
-                        access_token=chosen.access_token.reveal(),
-                    )
             case TwilioSettings():
                 sender = _twilio(chosen, clock)
                 made.destinations[chosen.name] = made.webhooks[chosen.name] = made.listeners[chosen.name] = sender
@@ -132,6 +126,8 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
             case _:
                 assert_never(chosen)
     made.destinations.update((chosen.name, _service(chosen)) for chosen in settings.services)
+    if settings.media.fetch:
+        made.media.update(_sources(settings, made.destinations))
     if (chat := settings.mattermost) is None:
         made.destinations[ESCALATE_TO], made.destinations[FILES] = Console(ESCALATE_TO, show), Console(FILES, show)
     else:
@@ -172,21 +168,36 @@ def on_call(settings: Settings, clock: Clock, roster: Callable[[], Roster | None
             accept=pagerduty_schedules.ACCEPT,
         )
         service = pagerduty_schedules.PagerDuty(Inquiry("PagerDuty", session))
-        made["pagerduty"] = _source(service, account.schedules, account.patience, clock)
+        made["pagerduty"] = _source_of(service, account.schedules, account.patience, clock)
     if (site := chosen.jsm) is not None:
         network, budget_s = "Jira Service Management", site.patience.budget.total_seconds()
         session = Session(network, site.url, site.token.reveal(), budget_s, user=site.user)
         schedules = jsm_schedules.Jsm(Inquiry(network, session), site.cloud_id, dict(site.people))
-        made["jsm"] = _source(schedules, site.schedules, site.patience, clock)
+        made["jsm"] = _source_of(schedules, site.schedules, site.patience, clock)
     # The on-call files are no service: None in their place.
     duty = SourcedDuty(chosen.mention, [made.get(name) for name in chosen.order], roster, clock)
     return OnCall(duty, duty.health, tuple(made[name] for name in chosen.order if name in made))
 
 
-def _source(
+def _source_of(
     service: Service, schedules: tuple[tuple[str, str], ...], patience: PatienceSettings, clock: Clock
 ) -> Source:
     return Source(service, dict(schedules), clock, refresh=patience.refresh, max_age=patience.max_age)
+
+
+def _sources(settings: Settings, made: Mapping[str, Connector]) -> Iterator[tuple[str, MediaSource]]:
+    """Where the files of clients are, by the connector that they came by; `made` are the connectors."""
+    for chosen in settings.connectors:
+        match chosen:
+            case WhatsAppCloudSettings():
+                url, version, token = chosen.api_url, chosen.api_version, chosen.access_token.reveal()
+                yield chosen.name, CloudMedia(api_url=url, api_version=version, access_token=token)
+            case TwilioSettings():
+                sid, url, token = chosen.account_sid, chosen.api_url, chosen.auth_token.reveal()
+                yield chosen.name, TwilioMedia(account_sid=sid, api_url=url, auth_token=token)
+    for name, connector in made.items():
+        if isinstance(connector, WhatsAppWeb):
+            yield name, connector.media
 
 
 def _number(chosen: WhatsAppCloudSettings) -> Number:

@@ -10,8 +10,8 @@ from datetime import timedelta
 from loguru import logger
 
 from engine.core.events import Inbound
+from engine.core.practices import Change, Practice
 from engine.core.records import Accepted
-from engine.core.workflow import Change, Practice
 from engine.metrics import Metrics
 from engine.ports import Clock, Journal, Received
 

@@ -29,9 +29,9 @@ from engine.core.incidents import Incident, IncidentStatus
 from engine.core.media import Fetched
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
+from engine.core.practices import Change, Practice
 from engine.core.publications import NodeReport, Publication, Published
 from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
-from engine.core.workflow import Change, Practice
 
 
 class Clock(Protocol):
@@ -74,11 +74,19 @@ class Journal(Protocol):
         """The oldest undecided message of each conversation, oldest first, at most `limit`."""
         ...
 
-    async def record(self, inbox_id: int, plan: Plan, decision_log: Mapping[str, object], now: datetime) -> str | None:
+    async def record(
+        self,
+        inbox_id: int,
+        plan: Plan,
+        decision_log: Mapping[str, object],
+        now: datetime,
+        practice: Practice | None = None,
+    ) -> str | None:
         """Write a plan: incident (allocating a gapless OC-<year>-<number> when its ticket is the mark; the year is
         that of `now`), deliveries with the ticket filled in, timers, audit, and the message's decision log. Returns the
         ticket. Does nothing but return the ticket when the message was recorded before. Raises Superseded when the
-        conversation's open incident is no longer at `plan.expected_version`.
+        conversation's open incident is no longer at `plan.expected_version`. With a `practice` an incident that is one
+        of many with the same trouble joins or begins an outage (see `core.outages`).
         """
         ...
 

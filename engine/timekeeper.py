@@ -12,7 +12,7 @@ from loguru import logger
 
 from engine.core.errors import JournalUnavailable
 from engine.core.plan import CALL, LAPSE
-from engine.core.workflow import Change, Practice
+from engine.core.practices import Change, Practice
 from engine.ports import Clock, Journal
 
 # How often timers are looked at, and how many count in one transaction.

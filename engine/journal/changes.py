@@ -7,11 +7,11 @@ every action and every timer counts once.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from engine.core import contracts, workflow
+from engine.core import contracts, outages, workflow
 from engine.core.actions import Action, OpenPost
 from engine.core.deliveries import DeliveryKind
 from engine.core.plan import CALL, LAPSE
-from engine.core.workflow import Change, Practice, Standing
+from engine.core.practices import Change, Practice, Standing
 from engine.journal import audits, lanes, rows
 from engine.journal.audits import About
 from engine.journal.lanes import Bound, Cause
@@ -38,7 +38,7 @@ def act(
         standing = read(database, ticket_id)
         if standing is not None:
             changes.append(workflow.act(action, standing, practice, now))
-            write(database, standing, changes[-1], now, salt=salt, bound=bound)
+            write(database, standing, changes[-1], practice, now, salt=salt, bound=bound)
     return tuple(changes)
 
 
@@ -55,7 +55,7 @@ def fire(
             database.rows("cancel_timer", connector, conversation_id, name, ticket_id)
             continue
         changes.append(_DUE[name](standing, practice, now))
-        write(database, standing, changes[-1], now, salt=salt, bound=bound)
+        write(database, standing, changes[-1], practice, now, salt=salt, bound=bound)
     return tuple(changes)
 
 
@@ -79,8 +79,17 @@ def read(database: Database, ticket_id: str) -> Standing | None:
     )
 
 
-def write(database: Database, standing: Standing, change: Change, now: datetime, *, salt: bytes, bound: Bound) -> None:
-    """Write a change of what `read` gave in the same transaction."""
+def write(
+    database: Database,
+    standing: Standing,
+    change: Change,
+    practice: Practice,
+    now: datetime,
+    *,
+    salt: bytes,
+    bound: Bound,
+) -> None:
+    """Write a change of what `read` gave in the same transaction, and the end of the outage that it was the last of."""
     before, after = standing.incident, change.incident
     conversation = (before.connector, before.conversation_id)
     if after != before:
@@ -100,6 +109,19 @@ def write(database: Database, standing: Standing, change: Change, now: datetime,
         database.rows("mute_conversation", *conversation, until, until)
     for entry in change.audit:
         audits.add(database, entry, About(after.ticket_id, subject), now)
+    if before.is_live and not after.is_live and after.outage is not None:
+        end_outage(database, after.outage, practice, now, salt=salt, bound=bound)
+
+
+def end_outage(
+    database: Database, ticket_id: str, practice: Practice, now: datetime, *, salt: bytes, bound: Bound
+) -> None:
+    """End an outage to which nothing open belongs any more."""
+    ((members,),) = database.rows("count_members", ticket_id)
+    standing = None if members else read(database, ticket_id)
+    if standing is not None and standing.incident.is_live:
+        over = outages.over(standing, practice, now)
+        write(database, standing, over, practice, now, salt=salt, bound=bound)
 
 
 def open_posts(database: Database, destination: str) -> tuple[OpenPost, ...]:

@@ -25,9 +25,9 @@ from engine.core.events import Inbound, Receipt, Signal
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
+from engine.core.practices import Change, Practice
 from engine.core.publications import NodeReport, Publication, Published
 from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
-from engine.core.workflow import Change, Practice
 from engine.journal import (
     announcements,
     audits,
@@ -177,11 +177,20 @@ class StoredJournal:
         """See `ports.Journal.unrouted`."""
         return await self._read(lambda database: messages.unrouted(database, limit))
 
-    async def record(self, inbox_id: int, plan: Plan, decision_log: Mapping[str, object], now: datetime) -> str | None:
+    async def record(
+        self,
+        inbox_id: int,
+        plan: Plan,
+        decision_log: Mapping[str, object],
+        now: datetime,
+        practice: Practice | None = None,
+    ) -> str | None:
         """See `ports.Journal.record`."""
         salt, bound = self._alive().salt, self._bound
         return await self._write(
-            lambda database: messages.record(database, inbox_id, plan, decision_log, now, salt=salt, bound=bound)
+            lambda database: messages.record(
+                database, inbox_id, plan, decision_log, now, practice=practice, salt=salt, bound=bound
+            )
         )
 
     async def claim(

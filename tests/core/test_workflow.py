@@ -16,8 +16,8 @@ from engine.core.deliveries import Body, DeliveryKind, FollowUp, Page, PageActio
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.ladders import OnDuty
 from engine.core.plan import CALL, EPISODE, LAPSE, AuditEntry, Timer
+from engine.core.practices import Change, Practice, Standing
 from engine.core.quotes import plain, quote
-from engine.core.workflow import Change, Practice, Standing
 
 AT = OPEN.created_at
 NOW = AT + timedelta(minutes=7)

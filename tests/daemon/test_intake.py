@@ -12,8 +12,8 @@ from engine.core.actions import Action
 from engine.core.deliveries import DeliveryKind, DeliveryState, Settlement
 from engine.core.events import Inbound, Receipt, Signal
 from engine.core.incidents import IncidentStatus
+from engine.core.practices import Practice
 from engine.core.records import Accepted
-from engine.core.workflow import Practice
 from engine.intake import Intake
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore

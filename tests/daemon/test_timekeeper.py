@@ -16,7 +16,7 @@ from engine.core.decisions import Priority
 from engine.core.errors import JournalUnavailable
 from engine.core.incidents import IncidentStatus
 from engine.core.plan import CALL, Timer
-from engine.core.workflow import Change, Practice
+from engine.core.practices import Change, Practice
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.timekeeper import Timekeeper

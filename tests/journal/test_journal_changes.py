@@ -23,7 +23,7 @@ from engine.core.decisions import Priority
 from engine.core.deliveries import DeliveryKind, DeliveryState, Relayed, Settlement
 from engine.core.incidents import IncidentStatus
 from engine.core.plan import CALL, Timer
-from engine.core.workflow import Change, Practice
+from engine.core.practices import Change, Practice
 from engine.ports import Journal
 
 DUTY = FixedDuty(ladders=dict.fromkeys(Priority, FixedDuty().ladders[Priority.HIGH]))
