@@ -466,10 +466,16 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
         ),
         pytest.param(
             f"{LEAST}oncall: {{source: pagerduty}}\n",
-            "2:18  error  E905  on-call from pagerduty comes in a later version",
+            '2:18  error  E904  "source" is one of static, schedule\n'
+            "    2 | oncall: {source: pagerduty}\n"
+            '      |                  ^^^^^^^^^ write "schedule", and the section "pagerduty" beside it',
             id="pagerduty",
         ),
-        pytest.param(f"{LEAST}oncall: {{source: me}}\n", '2:18  error  E904  "source" is static', id="on-call source"),
+        pytest.param(
+            f"{LEAST}oncall: {{source: me}}\n",
+            '2:18  error  E904  "source" is one of static, schedule',
+            id="on-call source",
+        ),
         pytest.param(
             f"{LEAST}limits: {{open_deliveries: 0}}\n",
             '2:27  error  E904  "open_deliveries" is a whole number, at least 1',
