@@ -5,7 +5,7 @@ tell each other are nobody's message. What a person of ours writes on the linked
 ourselves WhatsApp does not tell us.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from datetime import datetime
 
 from engine.connectors.whatsapp_web.contents import UNDECRYPTABLE, UNSUPPORTED, Content, Happening, content_of
@@ -39,6 +39,16 @@ def read(
             return Received(signals=(signal,))
         case _:
             return Received((_inbound(connector, person, info, message_id, found, at),))
+
+
+def read_lost(
+    connector: str, infos: Iterable[Record], aliases: Aliases, ours: Container[str], received_at: datetime
+) -> Received | None:
+    """What `losses` found, as messages that cannot be read; None for nothing. The journal knows those that it has."""
+    frames = ({"is": "undecryptable", "info": info} for info in infos)
+    found = [read(connector, frame, aliases, ours, received_at) for frame in frames]
+    inbounds = tuple(inbound for received in found if received for inbound in received.inbounds)
+    return Received(inbounds) if inbounds else None
 
 
 def _found(frame: Record) -> Content | Happening | None:

@@ -16,6 +16,7 @@ from engine.connectors.whatsapp_web.children import Child, ChildGone, Launch
 from engine.connectors.whatsapp_web.fields import number, text
 from engine.connectors.whatsapp_web.frames import Frame
 from engine.connectors.whatsapp_web.identities import Address, Aliases, address_of_peer
+from engine.connectors.whatsapp_web.losses import Loss
 from engine.connectors.whatsapp_web.receipts import Ledger
 from engine.connectors.whatsapp_web.refusals import refusal
 from engine.connectors.whatsapp_web.states import OPEN, State, pause, problem
@@ -62,6 +63,8 @@ class WhatsAppWeb:
         self._chance = chance
         self._patience = patience or Patience()
         self._log = logger.bind(connector=name)
+        # With the gateway that handed it over; or what an unclean end may have lost; None: no further gateway will.
+        self._arrivals: asyncio.Queue[tuple[Child, Frame] | Loss | None] = asyncio.Queue()
         self._gateway = Supervision(
             name,
             launch,
@@ -69,14 +72,13 @@ class WhatsAppWeb:
             chance,
             self._patience,
             hear=self._hear,
+            lost=self._arrivals.put_nowait,
             ended=self._forget_answers,
         )
         self._aliases = Aliases()
         self._ledger = Ledger()
-        # With the gateway that handed it over; None: no further gateway will.
-        self._arrivals: asyncio.Queue[tuple[Child, Frame] | None] = asyncio.Queue()
         # Taken out of the queue and not accepted yet.
-        self._being_taken: tuple[Child, Frame] | None = None
+        self._being_taken: tuple[Child, Frame] | Loss | None = None
         self._failure: BaseException | None = None
         self._pace = pacing.pace_of(per_second, per_client_gap)
         self._turn = asyncio.Lock()
@@ -100,7 +102,8 @@ class WhatsAppWeb:
         """Ready while the connection is up and answers."""
         standing, obstacle = self._gateway.standing, self._gateway.obstacle
         wrong = obstacle or problem(standing, self.name) or (_LATE if self._late else "")
-        return Health(standing.state is State.ONLINE and not obstacle, wrong, standing.state.value)
+        ready = standing.state is State.ONLINE and not obstacle
+        return Health(ready, wrong, standing.state.value, self._gateway.lost_at)
 
     def _hear(self, child: Child, frame: Frame) -> None:
         match frame.get("is"):
@@ -147,8 +150,8 @@ class WhatsAppWeb:
             self._being_taken = await self._arrivals.get()
         if self._being_taken is None:
             return False
-        child, frame = self._being_taken
-        received = self._read(frame)
+        arrival = self._being_taken
+        received = self._read_lost(arrival) if isinstance(arrival, Loss) else self._read(arrival[1])
         while received is not None:
             try:
                 await accept(received)
@@ -158,6 +161,10 @@ class WhatsAppWeb:
             else:
                 break
         self._being_taken = None
+        if isinstance(arrival, Loss):
+            self._gateway.settle(arrival)
+            return True
+        child, frame = arrival
         try:
             child.send({"do": "taken", "id": number(frame, "id") or 0})
         except ChildGone:
@@ -175,6 +182,9 @@ class WhatsAppWeb:
             if signal.kind == "human_reply":
                 self._ledger.wrote_by_hand(signal.id)
         return received
+
+    def _read_lost(self, loss: Loss) -> Received | None:
+        return arrivals.read_lost(self.name, loss.infos, self._aliases, self._ledger, self._clock.now())
 
     def _end_arrivals(self, supervision: asyncio.Task[None]) -> None:
         self._failure = None if supervision.cancelled() else supervision.exception()

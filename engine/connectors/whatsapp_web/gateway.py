@@ -28,6 +28,7 @@ from typing import Any, Final
 
 from engine.connectors.whatsapp_web.frames import BrokenFrame, Decoder, Frame, encode
 from engine.connectors.whatsapp_web.records import info_record, jid_record, plain
+from engine.connectors.whatsapp_web.repeats import Repeats
 from engine.connectors.whatsapp_web.sessions import LOCK, UNUSABLE, USED, forget, is_linked, session_file
 
 try:
@@ -152,6 +153,8 @@ class _Gateway:
             case "send":
                 self._outbox.put(frame)
             case "connect":
+                if frame.get("after_loss") is True:
+                    Repeats(self._on_repeat).heed()
                 self._connection = _start(self._connect)
             case "link":
                 phone = frame.get("phone")
@@ -270,6 +273,12 @@ class _Gateway:
 
     def _on_undecryptable(self, _client: Any, event: Any) -> None:
         self._handover.hand({"is": "undecryptable", "info": self._info(event.Info)})
+
+    def _on_repeat(self, message_id: str, chat: dict[str, object]) -> None:
+        """Decrypted before; unless the journal has it, it died with another process."""
+        hidden = self._phone_of(build_jid(str(chat["user"]), "lid")) if chat["server"] == "lid" else None
+        source = {"chat": chat, "sender_alt": hidden or {}, "from_me": False, "group": False}
+        self._handover.hand({"is": "undecryptable", "info": {"id": message_id, "source": source}})
 
     def _on_receipt(self, _client: Any, event: Any) -> None:
         status = _STATUSES.get(event.Type)

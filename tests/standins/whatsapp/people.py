@@ -78,7 +78,9 @@ class Person:
 
     async def post(self, content: bytes, **attributes: Attribute) -> str:
         """Send any content of `messages`; the message's id."""
-        return await self.carry(self.encrypt(content), **attributes)
+        # What is about an earlier message has no secret of its own.
+        beside = b"" if attributes.keys() & {"edit", "type"} else messages.secret()
+        return await self.carry(self.encrypt(content + beside), **attributes)
 
     async def edit(self, message_id: str, text: str) -> str:
         """Change the words of an earlier message; the edit has an id of its own."""
@@ -166,7 +168,7 @@ class OwnPhone(Person):
 
     async def write_to(self, person: Person, text: str) -> str:
         """Write to a client, past the linked device, which is told."""
-        content = messages.from_own_phone(person.jid, messages.text(text))
+        content = messages.from_own_phone(person.jid, messages.text(text)) + messages.secret()
         recipient: dict[str, Attribute] = {"recipient": person.jid, "peer_recipient_lid": person.lid_jid}
         return await self.carry(self.encrypt(content), **recipient)
 
