@@ -136,7 +136,7 @@ def _mask(text: str) -> str:
     return mask_text(struck) if _MASKABLE.search(struck) else struck
 
 
-def _mask_value(value: object, key: str = "", depth: int = 0) -> object:  # noqa: PLR0911 - one line for each type
+def _mask_value(value: object, key: str = "", depth: int = 0) -> object:
     """The value in types that JSON knows; an object of an unknown type is named by its type, not shown."""
     match value:
         case None | bool() | float():

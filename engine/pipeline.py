@@ -19,11 +19,12 @@ from engine.core.answers import Circumstances, Wording
 from engine.core.decisions import Decision
 from engine.core.errors import JournalUnavailable, Superseded
 from engine.core.events import Event, Inbound
+from engine.core.ladders import Duty
 from engine.core.manners import Manners
 from engine.core.plan import Plan, is_follow_up, plan
 from engine.core.records import Accepted, Unrouted
 from engine.metrics import Metrics
-from engine.ports import Clock, Journal, OnCall
+from engine.ports import Clock, Journal
 
 # How many messages are decided between two looks at the journal.
 _BATCH = 256
@@ -90,13 +91,15 @@ class Routing:
 
     escalate_to: str
     channel_override: str | None
-    oncall: OnCall
+    oncall: Duty
     paused: Callable[[], bool]
     manners: Manners = field(default_factory=Manners)
     # The connectors whose clients' files are fetched.
     media_of: Collection[str] = ()
     # The connectors whose networks keep messages for us while we are away, and tell when each was written.
     keeping: frozenset[str] = frozenset()
+    # Of engine.yaml, for the keys of alerts.
+    environment: str = ""
 
 
 class Pipeline:
@@ -214,7 +217,10 @@ class Pipeline:
             quiet=manners.quiet_at(now),
             late_after=manners.late_after if message.inbound.connector in self._routing.keeping else None,
             fetch_media=message.inbound.connector in self._routing.media_of,
+            muted_until=message.muted_until,
             mention=self._routing.oncall.mention(),
+            duty=self._routing.oncall,
+            environment=self._routing.environment,
             escalate_to=self._routing.escalate_to,
             channel_override=self._routing.channel_override,
         )

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from engine.core.actions import Action, OpenPost
 from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
 from engine.core.deliveries import (
@@ -30,6 +31,7 @@ from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
 from engine.core.publications import NodeReport, Publication, Published
 from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
+from engine.core.workflow import Change, Standing
 
 
 class Clock(Protocol):
@@ -145,8 +147,24 @@ class Journal(Protocol):
         """Give up what this node owns, so that another need not wait for the end of the lease."""
         ...
 
-    async def lapse(self, limit: int, now: datetime) -> tuple[str, ...]:
-        """Close the incidents whose lapse timer is due, with an audit row each; their tickets."""
+    async def act(
+        self, actions: Sequence[Action], decide: Callable[[Action, Standing], Change], now: datetime
+    ) -> tuple[Change, ...]:
+        """Take what engineers did, each once, and write what `decide` makes of it (see `core.workflow`) in the same
+        transaction. What is about no post of ours is passed over. `decide` is pure and quick: it holds the journal.
+        """
+        ...
+
+    async def fire(
+        self, name: str, limit: int, decide: Callable[[Standing], Change], now: datetime
+    ) -> tuple[Change, ...]:
+        """Write what `decide` makes of the incidents whose timer of this name is due, in the same transaction; it must
+        set or cancel that timer. An incident with an undecided message is passed over.
+        """
+        ...
+
+    async def open_posts(self, destination: str) -> tuple[OpenPost, ...]:
+        """The posts that were sent there of the incidents that are not closed, the oldest first."""
         ...
 
     async def audit(self, entry: AuditEntry, now: datetime) -> None:
@@ -346,6 +364,8 @@ class Received:
     inbounds: tuple[Inbound, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     signals: tuple[Signal, ...] = ()
+    # What engineers did in their chat.
+    actions: tuple[Action, ...] = ()
     # The body of the answer; empty: a JSON summary.
     answer: str = ""
     answer_type: str = "text/plain"
@@ -417,12 +437,4 @@ class Linked(Protocol):
 
     async def log_out(self) -> None:
         """Unlink the device for good. Raises UsageError where the network cannot be told."""
-        ...
-
-
-class OnCall(Protocol):
-    """Who is called. Answers from memory: it never delays a post."""
-
-    def mention(self) -> str:
-        """What the post says, e.g. "@oncall"."""
         ...

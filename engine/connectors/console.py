@@ -17,8 +17,10 @@ from engine.core.deliveries import (
     Found,
     Media,
     Outcome,
+    Page,
     Reconciled,
     Rejected,
+    Relayed,
     Revision,
     Sent,
 )
@@ -78,6 +80,10 @@ def shown(body: Body) -> str:
             return f"Mattermost ~{body.escalation.channel}, a copy: {_post(body.escalation)}"
         case Media():
             return f"Mattermost ~{body.channel}, in the thread of {body.ticket_id}: a file of kind {body.kind}"
+        case Page():
+            return f"Page about {body.ticket_id} ({body.action}): {body.summary}"
+        case Relayed():
+            return f"WhatsApp → {mask_phone(body.peer)}, from {body.by}: {body.text}"
         case _:
             assert_never(body)
 

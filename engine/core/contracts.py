@@ -33,6 +33,8 @@ from engine.core.deliveries import (
     Escalation,
     FollowUp,
     Media,
+    Page,
+    Relayed,
     Revision,
     kind_of,
 )
@@ -260,6 +262,8 @@ _BODIES: Mapping[DeliveryKind, TypeAdapter[Any]] = {
     DeliveryKind.REVISION: TypeAdapter(Revision),
     DeliveryKind.COPY: TypeAdapter(Copy),
     DeliveryKind.MEDIA: TypeAdapter(Media),
+    DeliveryKind.PAGE: TypeAdapter(Page),
+    DeliveryKind.RELAYED: TypeAdapter(Relayed),
 }
 
 

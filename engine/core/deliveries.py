@@ -28,6 +28,10 @@ class DeliveryKind(StrEnum):
     COPY = "copy"
     # A file of the client's, in the post's thread.
     MEDIA = "media"
+    # A call through a paging service.
+    PAGE = "page"
+    # What an engineer wrote in the thread for the client.
+    RELAYED = "relayed"
 
 
 class DeliveryState(StrEnum):
@@ -72,6 +76,8 @@ class Escalation:
     tags: tuple[str, ...]
     priority: Priority
     ticket_id: str
+    # How the incident stands (see `standings`), with quotes' marks; empty: not said.
+    standing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,49 @@ class Media:
     size_bytes: int | None = None
 
 
-Body = Acknowledgement | Escalation | FollowUp | Revision | Copy | Media
+class PageAction(StrEnum):
+    """What a page does to the alert of its incident."""
+
+    TRIGGER = "trigger"
+    # Somebody takes care of it.
+    ACKNOWLEDGE = "acknowledge"
+    RESOLVE = "resolve"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A call through a paging service. It leaves the company: no client's name, number or words."""
+
+    action: PageAction
+    # The alert of the incident: the same for each page about it.
+    key: str
+    # What the alert says, of our own words and the incident's rule alone.
+    summary: str
+    priority: Priority
+    tags: tuple[str, ...]
+    # When the incident was opened; aware.
+    opened_at: datetime
+    # "OC-2026-0001"
+    ticket_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """Words of an engineer's for the client, on the connector where the client wrote."""
+
+    peer: str
+    text: str
+    # The network's id of the message that is answered.
+    message_id: str
+    # The Mattermost channel where engineers learn what became of it.
+    channel: str
+    team: str | None
+    # Who wrote it.
+    by: str
+    ticket_id: str
+
+
+Body = Acknowledgement | Escalation | FollowUp | Revision | Copy | Media | Page | Relayed
 
 
 def kind_of(body: Body) -> DeliveryKind:
@@ -140,6 +188,10 @@ def kind_of(body: Body) -> DeliveryKind:
             return DeliveryKind.COPY
         case Media():
             return DeliveryKind.MEDIA
+        case Page():
+            return DeliveryKind.PAGE
+        case Relayed():
+            return DeliveryKind.RELAYED
         case _:
             assert_never(body)
 
@@ -364,8 +416,10 @@ def with_ticket(body: Body, ticket_id: str) -> Body:
             return Revision(_escalation_with_ticket(body.escalation, ticket_id))
         case Copy():
             return Copy(_escalation_with_ticket(body.escalation, ticket_id))
-        case Media():
+        case Media() | Relayed():
             return replace(body, ticket_id=ticket_id)
+        case Page():
+            return replace(body, key=fill_ticket(body.key, ticket_id), ticket_id=ticket_id)
         case _:
             assert_never(body)
 

@@ -32,6 +32,8 @@ class Unrouted:
     post: Escalation | None
     # Until when a person answers in this conversation, so that nothing is acknowledged automatically.
     held_until: datetime | None = None
+    # Until when nobody is called about this client, but by the post itself.
+    muted_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

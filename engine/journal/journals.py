@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from loguru import logger
 
+from engine.core.actions import Action, OpenPost
 from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement
@@ -26,10 +27,12 @@ from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
 from engine.core.publications import NodeReport, Publication, Published
 from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
+from engine.core.workflow import Change, Standing
 from engine.journal import (
     announcements,
     audits,
     backups,
+    changes,
     checks,
     erasures,
     lanes,
@@ -242,10 +245,25 @@ class StoredJournal:
         node = self._alive().node
         await self._write(lambda database: owners.disown(database, name, node))
 
-    async def lapse(self, limit: int, now: datetime) -> tuple[str, ...]:
-        """See `ports.Journal.lapse`."""
-        salt = self._alive().salt
-        return await self._write(lambda database: messages.lapse(database, limit, now, salt))
+    async def act(
+        self, actions: Sequence[Action], decide: Callable[[Action, Standing], Change], now: datetime
+    ) -> tuple[Change, ...]:
+        """See `ports.Journal.act`."""
+        salt, bound = self._alive().salt, self._bound
+        return await self._write(lambda database: changes.act(database, actions, decide, now, salt=salt, bound=bound))
+
+    async def fire(
+        self, name: str, limit: int, decide: Callable[[Standing], Change], now: datetime
+    ) -> tuple[Change, ...]:
+        """See `ports.Journal.fire`."""
+        salt, bound = self._alive().salt, self._bound
+        return await self._write(
+            lambda database: changes.fire(database, name, limit, decide, now, salt=salt, bound=bound)
+        )
+
+    async def open_posts(self, destination: str) -> tuple[OpenPost, ...]:
+        """See `ports.Journal.open_posts`."""
+        return await self._read(lambda database: changes.open_posts(database, destination))
 
     async def audit(self, entry: AuditEntry, now: datetime) -> None:
         """See `ports.Journal.audit`."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from engine.core import contracts
+from engine.core.decisions import Priority
 from engine.core.errors import NotFound, Overloaded, Superseded
 from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
@@ -19,10 +20,6 @@ from engine.journal.audits import About
 from engine.journal.lanes import Bound, Cause
 from engine.journal.rows import instant, micros, storable
 from engine.journal.statements import Database
-
-_LAPSE = "lapse"
-# What the audit calls the end of an incident that fell silent.
-_LAPSED = "lapsed"
 
 
 def accept(
@@ -78,8 +75,8 @@ def record(
         raise Superseded(f"the incident is at version {version}, the plan was made for {plan.expected_version}")
     subject = audits.subject(salt, connector, conversation_id)
     if plan.lapsed is not None:
-        _close(database, plan.lapsed, subject, now, "superseded" if plan.superseded else _LAPSED)
         database.rows("cancel_timers", connector, conversation_id)
+        _end(database, plan, Cause(plan.lapsed, subject, Priority(priority or 0), instant(accepted_at)), now, bound)
     ticket = None
     if plan.incident is not None:
         ticket = _write_incident(database, plan.incident, connector, conversation_id, now)
@@ -100,14 +97,13 @@ def record(
 
 def _write_incident(database: Database, incident: Incident, connector: str, conversation_id: str, now: datetime) -> str:
     values = rows.incident_values(incident)
-    times = (micros(incident.last_message_at), rows.micros_or_none(incident.acknowledged_at))
     if incident.ticket_id != TICKET:
-        database.rows("change_incident", *values, *times, incident.ticket_id)
+        database.rows("change_incident", *values, incident.ticket_id)
         return incident.ticket_id
     ticket = _allocate(database, now)
     identity = (ticket, 1, connector, conversation_id, incident.source)
     policy = rows.policy_values(incident)
-    database.rows("add_incident", *identity, *values, micros(incident.created_at), *times, *policy)
+    database.rows("add_incident", *identity, *values, micros(incident.created_at), *policy)
     return ticket
 
 
@@ -118,18 +114,10 @@ def _allocate(database: Database, now: datetime) -> str:
     return f"OC-{year}-{number:04d}"
 
 
-def lapse(database: Database, limit: int, now: datetime, salt: bytes) -> tuple[str, ...]:
-    """Close the incidents whose lapse timer is due, unless a message of theirs waits for its decision; the tickets."""
-    lapsed = []
-    for connector, conversation_id, ticket_id in database.rows("due_timers", _LAPSE, micros(now), limit):
-        database.rows("cancel_timers", connector, conversation_id)
-        if _close(database, ticket_id, audits.subject(salt, connector, conversation_id), now, _LAPSED):
-            lapsed.append(ticket_id)
-    return tuple(lapsed)
-
-
-def _close(database: Database, ticket_id: str, subject: str, now: datetime, why: str) -> bool:
-    closed = bool(database.rows("close_incident", IncidentStatus.LAPSED.value, ticket_id))
-    if closed:
-        audits.add(database, AuditEntry(why), About(ticket_id, subject), now)
-    return closed
+def _end(database: Database, plan: Plan, cause: Cause, now: datetime, bound: Bound) -> None:
+    """End the incident that a message does not join."""
+    if database.rows("close_incident", IncidentStatus.LAPSED.value, cause.ticket_id):
+        why = "superseded" if plan.superseded else "lapsed"
+        audits.add(database, AuditEntry(why), About(cause.ticket_id, cause.subject), now)
+    for delivery in plan.closing:
+        lanes.add(database, delivery, cause, now, bound)

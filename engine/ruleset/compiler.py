@@ -163,7 +163,7 @@ class _Numbering:
         return Leaf(self.numbers.setdefault(_asked(condition), len(self.numbers)))
 
 
-def _asked(atom: syntax.Atom) -> _Asked:  # noqa: C901, PLR0911 - one line for each kind of atom
+def _asked(atom: syntax.Atom) -> _Asked:  # noqa: C901 - one line for each kind of atom
     match atom:
         case syntax.Words():
             return _Asked("exact" if atom.exact else "words", values=_values(atom.phrases))

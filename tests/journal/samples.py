@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from engine.core import workflow
 from engine.core.decisions import Priority
 from engine.core.deliveries import (
     Acknowledgement,
@@ -21,8 +22,9 @@ from engine.core.deliveries import (
 )
 from engine.core.events import Address, Client, Event, Inbound, Message, Receipt
 from engine.core.incidents import Incident, IncidentStatus
-from engine.core.plan import AuditEntry, Plan, Timer
+from engine.core.plan import LAPSE, AuditEntry, Plan, Timer
 from engine.core.quotes import TICKET
+from engine.core.workflow import Practice
 from engine.ports import Journal
 
 # Ends a journal's life and begins another on the same memory; see `conftest.restart`.
@@ -206,3 +208,10 @@ async def states(journal: Journal) -> dict[str, DeliveryState]:
 
 def receipt(key: str, status: str, provider_id: str = "provider-1", connector: str = "main") -> Receipt:
     return Receipt(connector, key, provider_id, status, NOW, "131026" if status == "failed" else None)
+
+
+async def lapse(journal: Journal, limit: int, now: datetime) -> tuple[str, ...]:
+    """Close the incidents that have fallen silent; their tickets."""
+    practice = Practice("mattermost", "test")
+    changes = await journal.fire(LAPSE, limit, lambda found: workflow.lapse(found, practice, now), now)
+    return tuple(change.incident.ticket_id for change in changes)

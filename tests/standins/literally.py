@@ -290,7 +290,7 @@ def naive_missing(condition: syntax.Condition, given_event: Event, normal: Norma
     return f"none of: {hit.atom} is the case"
 
 
-def written(condition: syntax.Condition) -> str:  # noqa: PLR0911 - one for each kind
+def written(condition: syntax.Condition) -> str:
     """A simplified condition in one line."""
     match condition:
         case syntax.Group():

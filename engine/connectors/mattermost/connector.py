@@ -37,8 +37,10 @@ from engine.core.deliveries import (
     Found,
     Media,
     Outcome,
+    Page,
     Reconciled,
     Rejected,
+    Relayed,
     Revision,
     Sent,
     Unknown,
@@ -170,6 +172,8 @@ class Mattermost:
                 return Rejected(Fault.PERMANENT, "kind", "Mattermost cannot carry an acknowledgement to a client")
             case Media():
                 return Rejected(Fault.PERMANENT, "kind", "files go by a destination of their own")
+            case Page() | Relayed():
+                return Rejected(Fault.PERMANENT, "kind", "Mattermost carries neither pages nor words to a client")
             case Revision(escalation=escalation):
                 return await self._edit(claimed, escalation)
             case Escalation() | FollowUp() | Copy() as body:

@@ -137,7 +137,7 @@ def _alternatives(parts: Iterable[Node]) -> list[Node]:
     return [*leaves.values(), *branches]
 
 
-def _leaf(atom: syntax.Atom) -> Leaf:  # noqa: C901, PLR0911 - one line for each kind of atom
+def _leaf(atom: syntax.Atom) -> Leaf:  # noqa: C901 - one line for each kind of atom
     match atom:
         case syntax.Words():
             forms = tuple((phrase(written.value), written.value) for written in atom.phrases)
