@@ -25,8 +25,8 @@ from engine.core.diagnostics import render
 from engine.core.endpoints import Endpoint, UnixEndpoint
 from engine.core.errors import JournalUnavailable
 from engine.core.plan import AuditEntry
+from engine.core.practices import Change, Practice
 from engine.core.publications import Reload
-from engine.core.workflow import Change, Practice
 from engine.intake import Intake
 from engine.journal.journals import StoredJournal
 from engine.metrics import Metrics
@@ -109,16 +109,7 @@ class Engine:
         )
         override = settings.mattermost.channel_override if settings.mattermost else None
         keeping = frozenset({*made.webhooks, *made.listeners})
-        routing = Routing(
-            ESCALATE_TO,
-            override,
-            self._duty,
-            self._switch.paused,
-            settings.manners,
-            made.media,
-            keeping,
-            settings.environment.value,
-        )
+        routing = Routing(self._practice, override, settings.manners, made.media, keeping)
         self._pipeline = Pipeline(
             self._journal,
             self._reloader.current,
@@ -133,13 +124,12 @@ class Engine:
             self._pipeline.accept,
             self._clock,
             self._metrics,
-            self._duty,
             self._practice,
             hold=settings.manners.hold,
             wake=self._relay.wake,
         )
         self._timekeeper = Timekeeper(
-            self._journal, self._clock, self._duty, self._practice, may_call=lambda: True, changed=self._note_change
+            self._journal, self._clock, self._practice, may_call=lambda: True, changed=self._note_change
         )
         keep = settings.retention
         self._retention = Retention(self._journal, self._clock, text=keep.text, metadata=keep.metadata)
@@ -219,7 +209,7 @@ class Engine:
 
     def _practice(self) -> Practice:
         """How the engineers work at this moment."""
-        return Practice(ESCALATE_TO, self._settings.environment.value, paused=self._switch.paused())
+        return Practice(self._duty, ESCALATE_TO, self._settings.environment.value, paused=self._switch.paused())
 
     def _note_change(self, change: Change) -> None:
         self._intake.note(change)

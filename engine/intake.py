@@ -6,15 +6,12 @@ taken.
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from functools import partial
 
 from loguru import logger
 
-from engine.core import workflow
 from engine.core.events import Inbound
-from engine.core.ladders import Duty
+from engine.core.practices import Change, Practice
 from engine.core.records import Accepted
-from engine.core.workflow import Change, Practice
 from engine.metrics import Metrics
 from engine.ports import Clock, Journal, Received
 
@@ -28,7 +25,6 @@ class Intake:
         messages: Callable[[Sequence[Inbound]], Awaitable[tuple[Accepted, ...]]],
         clock: Clock,
         metrics: Metrics,
-        duty: Duty,
         practice: Callable[[], Practice],
         *,
         hold: timedelta,
@@ -41,7 +37,6 @@ class Intake:
         self._messages = messages
         self._clock = clock
         self._metrics = metrics
-        self._duty = duty
         self._practice = practice
         self._hold = hold
         self._wake = wake
@@ -66,9 +61,7 @@ class Intake:
         return await self._messages(received.inbounds)
 
     async def _act(self, received: Received) -> None:
-        now = self._clock.now()
-        decide = partial(workflow.act, duty=self._duty, practice=self._practice(), now=now)
-        for change in await self._journal.act(received.actions, decide, now):
+        for change in await self._journal.act(received.actions, self._practice(), self._clock.now()):
             self.note(change)
         self._wake()
 

@@ -29,9 +29,9 @@ from engine.core.incidents import Incident, IncidentStatus
 from engine.core.media import Fetched
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
+from engine.core.practices import Change, Practice
 from engine.core.publications import NodeReport, Publication, Published
 from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
-from engine.core.workflow import Change, Standing
 
 
 class Clock(Protocol):
@@ -74,11 +74,19 @@ class Journal(Protocol):
         """The oldest undecided message of each conversation, oldest first, at most `limit`."""
         ...
 
-    async def record(self, inbox_id: int, plan: Plan, decision_log: Mapping[str, object], now: datetime) -> str | None:
+    async def record(
+        self,
+        inbox_id: int,
+        plan: Plan,
+        decision_log: Mapping[str, object],
+        now: datetime,
+        practice: Practice | None = None,
+    ) -> str | None:
         """Write a plan: incident (allocating a gapless OC-<year>-<number> when its ticket is the mark; the year is
         that of `now`), deliveries with the ticket filled in, timers, audit, and the message's decision log. Returns the
         ticket. Does nothing but return the ticket when the message was recorded before. Raises Superseded when the
-        conversation's open incident is no longer at `plan.expected_version`.
+        conversation's open incident is no longer at `plan.expected_version`. With a `practice` an incident that is one
+        of many with the same trouble joins or begins an outage (see `core.outages`).
         """
         ...
 
@@ -147,19 +155,15 @@ class Journal(Protocol):
         """Give up what this node owns, so that another need not wait for the end of the lease."""
         ...
 
-    async def act(
-        self, actions: Sequence[Action], decide: Callable[[Action, Standing], Change], now: datetime
-    ) -> tuple[Change, ...]:
-        """Take what engineers did, each once, and write what `decide` makes of it (see `core.workflow`) in the same
-        transaction. What is about no post of ours is passed over. `decide` is pure and quick: it holds the journal.
+    async def act(self, actions: Sequence[Action], practice: Practice, now: datetime) -> tuple[Change, ...]:
+        """Take what engineers did, each once, and write what follows (see `core.workflow`) in the same transaction.
+        What is about no post of ours is passed over.
         """
         ...
 
-    async def fire(
-        self, name: str, limit: int, decide: Callable[[Standing], Change], now: datetime
-    ) -> tuple[Change, ...]:
-        """Write what `decide` makes of the incidents whose timer of this name is due, in the same transaction; it must
-        set or cancel that timer. An incident with an undecided message is passed over.
+    async def fire(self, name: str, limit: int, practice: Practice, now: datetime) -> tuple[Change, ...]:
+        """Write what follows for the incidents whose timer of this name is due, in the same transaction; each counts
+        once. An incident with an undecided message is passed over.
         """
         ...
 

@@ -7,15 +7,12 @@ once, and the next is set from then on.
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 
 from loguru import logger
 
-from engine.core import workflow
 from engine.core.errors import JournalUnavailable
-from engine.core.ladders import Duty
 from engine.core.plan import CALL, LAPSE
-from engine.core.workflow import Change, Practice
+from engine.core.practices import Change, Practice
 from engine.ports import Clock, Journal
 
 # How often timers are looked at, and how many count in one transaction.
@@ -30,7 +27,6 @@ class Timekeeper:
         self,
         journal: Journal,
         clock: Clock,
-        duty: Duty,
         practice: Callable[[], Practice],
         *,
         may_call: Callable[[], bool],
@@ -41,7 +37,6 @@ class Timekeeper:
         """
         self._journal = journal
         self._clock = clock
-        self._duty = duty
         self._practice = practice
         self._may_call = may_call
         self._changed = changed
@@ -68,12 +63,7 @@ class Timekeeper:
             )
 
     async def _fire(self, name: str) -> tuple[Change, ...]:
-        now, practice = self._clock.now(), self._practice()
-        if name == CALL:
-            decide = partial(workflow.climb, duty=self._duty, practice=practice, now=now)
-        else:
-            decide = partial(workflow.lapse, practice=practice, now=now)
-        changes = await self._journal.fire(name, _BATCH, decide, now)
+        changes = await self._journal.fire(name, _BATCH, self._practice(), self._clock.now())
         for change in changes:
             self._changed(change)
         return changes

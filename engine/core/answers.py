@@ -63,6 +63,8 @@ class Circumstances:
     held: bool = field(default=False, kw_only=True)
     # Until when nobody is called about this client, but by the post itself.
     muted_until: datetime | None = field(default=None, kw_only=True)
+    # The outages that are not over: by tag, the ticket.
+    outages: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     # Clients are left in peace at this hour.
     quiet: bool = field(default=False, kw_only=True)
     # A message that was sent so long before it was accepted is late; None: none ever is.

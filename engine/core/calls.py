@@ -34,6 +34,11 @@ def call(before: Incident | None, after: Incident, override: str | None, circums
     """
     duty, now = circumstances.duty, circumstances.accepted_at
     anew = before is None or not before.escalated or after.priority > before.priority
+    outage = after.outage or next(
+        (circumstances.outages[tag] for tag in after.tags if tag in circumstances.outages), None
+    )
+    if outage is not None:
+        return Call(f"engineers of the outage {outage},")
     calls = anew and after.escalated and after.status is IncidentStatus.OPEN
     ladder = duty.ladder(after.priority) if calls and duty is not None else None
     if duty is None or ladder is None:

@@ -70,6 +70,8 @@ class Incident:
     rung: int = 0
     # The paging services that have an alert about it.
     paged: tuple[str, ...] = ()
+    # The ticket of the outage that it belongs to: engineers are called there.
+    outage: str | None = None
 
     @property
     def is_live(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from engine.core.decisions import Priority
 
@@ -126,6 +126,8 @@ def call(targets: Iterable[Target], duty: Duty, at: datetime) -> Called:
                 found = duty.on_duty(target.name, at)
                 mentions.update(dict.fromkeys(f"@{username}" for username in found.people))
                 notes.update({found.note: None} if found.note else {})
+            case _:
+                assert_never(target.kind)
     return Called(tuple(mentions), tuple(services), tuple(notes))
 
 

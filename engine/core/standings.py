@@ -1,6 +1,7 @@
 """How an incident stands, in the words of the line that its post ends with. Pure."""
 
 from datetime import UTC, datetime, timedelta
+from typing import assert_never
 
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.quotes import quote
@@ -24,6 +25,8 @@ def standing(incident: Incident, now: datetime) -> str:
             state, legend = "open", _LEGEND
         case IncidentStatus.CLAIMED:
             state, legend = _claimed(incident, now), _LEGEND.partition(", ")[2]
+        case _:
+            assert_never(incident.status)
     parts = [state]
     if incident.snoozed_until is not None and incident.snoozed_until > now:
         parts.append(f"paused until {moment(incident.snoozed_until, now)}")

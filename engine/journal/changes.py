@@ -1,29 +1,29 @@
 """What becomes of incidents when an engineer acts, when a timer is due: read, decided and written in one transaction.
 
-Plain operations on a transaction, run by a store. What follows is decided in `core.workflow`, which is handed in with
-what it must know; here it is written, and every action and every timer counts once.
+Plain operations on a transaction, run by a store. What follows is decided in `core.workflow`; here it is written, and
+every action and every timer counts once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from engine.core import contracts
+from engine.core import contracts, outages, workflow
 from engine.core.actions import Action, OpenPost
 from engine.core.deliveries import DeliveryKind
-from engine.core.workflow import Change, Standing
+from engine.core.plan import CALL, LAPSE
+from engine.core.practices import Change, Practice, Standing
 from engine.journal import audits, lanes, rows
 from engine.journal.audits import About
 from engine.journal.lanes import Bound, Cause
 from engine.journal.rows import instant, micros, storable
 from engine.journal.statements import Database
 
-# What follows from an action, and from a timer.
-Act = Callable[[Action, Standing], Change]
-Fire = Callable[[Standing], Change]
+# What follows from a timer, by its name.
+_DUE: Mapping[str, Callable[[Standing, Practice, datetime], Change]] = {CALL: workflow.climb, LAPSE: workflow.lapse}
 
 
 def act(
-    database: Database, actions: Sequence[Action], decide: Act, now: datetime, *, salt: bytes, bound: Bound
+    database: Database, actions: Sequence[Action], practice: Practice, now: datetime, *, salt: bytes, bound: Bound
 ) -> tuple[Change, ...]:
     """Take each action once; those about posts that are none of ours are passed over."""
     changes = []
@@ -37,13 +37,13 @@ def act(
             continue
         standing = read(database, ticket_id)
         if standing is not None:
-            changes.append(decide(action, standing))
-            write(database, standing, changes[-1], now, salt=salt, bound=bound)
+            changes.append(workflow.act(action, standing, practice, now))
+            write(database, standing, changes[-1], practice, now, salt=salt, bound=bound)
     return tuple(changes)
 
 
 def fire(
-    database: Database, name: str, limit: int, decide: Fire, now: datetime, *, salt: bytes, bound: Bound
+    database: Database, name: str, limit: int, practice: Practice, now: datetime, *, salt: bytes, bound: Bound
 ) -> tuple[Change, ...]:
     """What follows from the due timers of a name, each once. An incident of which a message waits for its decision is
     passed over: that message decides how it goes on.
@@ -54,8 +54,8 @@ def fire(
         if standing is None or not standing.incident.is_live:
             database.rows("cancel_timer", connector, conversation_id, name, ticket_id)
             continue
-        changes.append(decide(standing))
-        write(database, standing, changes[-1], now, salt=salt, bound=bound)
+        changes.append(_DUE[name](standing, practice, now))
+        write(database, standing, changes[-1], practice, now, salt=salt, bound=bound)
     return tuple(changes)
 
 
@@ -79,8 +79,17 @@ def read(database: Database, ticket_id: str) -> Standing | None:
     )
 
 
-def write(database: Database, standing: Standing, change: Change, now: datetime, *, salt: bytes, bound: Bound) -> None:
-    """Write a change of what `read` gave in the same transaction."""
+def write(
+    database: Database,
+    standing: Standing,
+    change: Change,
+    practice: Practice,
+    now: datetime,
+    *,
+    salt: bytes,
+    bound: Bound,
+) -> None:
+    """Write a change of what `read` gave in the same transaction, and the end of the outage that it was the last of."""
     before, after = standing.incident, change.incident
     conversation = (before.connector, before.conversation_id)
     if after != before:
@@ -100,6 +109,19 @@ def write(database: Database, standing: Standing, change: Change, now: datetime,
         database.rows("mute_conversation", *conversation, until, until)
     for entry in change.audit:
         audits.add(database, entry, About(after.ticket_id, subject), now)
+    if before.is_live and not after.is_live and after.outage is not None:
+        end_outage(database, after.outage, practice, now, salt=salt, bound=bound)
+
+
+def end_outage(
+    database: Database, ticket_id: str, practice: Practice, now: datetime, *, salt: bytes, bound: Bound
+) -> None:
+    """End an outage to which nothing open belongs any more."""
+    ((members,),) = database.rows("count_members", ticket_id)
+    standing = None if members else read(database, ticket_id)
+    if standing is not None and standing.incident.is_live:
+        over = outages.over(standing, practice, now)
+        write(database, standing, over, practice, now, salt=salt, bound=bound)
 
 
 def open_posts(database: Database, destination: str) -> tuple[OpenPost, ...]:

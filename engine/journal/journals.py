@@ -25,9 +25,9 @@ from engine.core.events import Inbound, Receipt, Signal
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
+from engine.core.practices import Change, Practice
 from engine.core.publications import NodeReport, Publication, Published
 from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
-from engine.core.workflow import Change, Standing
 from engine.journal import (
     announcements,
     audits,
@@ -177,11 +177,20 @@ class StoredJournal:
         """See `ports.Journal.unrouted`."""
         return await self._read(lambda database: messages.unrouted(database, limit))
 
-    async def record(self, inbox_id: int, plan: Plan, decision_log: Mapping[str, object], now: datetime) -> str | None:
+    async def record(
+        self,
+        inbox_id: int,
+        plan: Plan,
+        decision_log: Mapping[str, object],
+        now: datetime,
+        practice: Practice | None = None,
+    ) -> str | None:
         """See `ports.Journal.record`."""
         salt, bound = self._alive().salt, self._bound
         return await self._write(
-            lambda database: messages.record(database, inbox_id, plan, decision_log, now, salt=salt, bound=bound)
+            lambda database: messages.record(
+                database, inbox_id, plan, decision_log, now, practice=practice, salt=salt, bound=bound
+            )
         )
 
     async def claim(
@@ -245,20 +254,16 @@ class StoredJournal:
         node = self._alive().node
         await self._write(lambda database: owners.disown(database, name, node))
 
-    async def act(
-        self, actions: Sequence[Action], decide: Callable[[Action, Standing], Change], now: datetime
-    ) -> tuple[Change, ...]:
+    async def act(self, actions: Sequence[Action], practice: Practice, now: datetime) -> tuple[Change, ...]:
         """See `ports.Journal.act`."""
         salt, bound = self._alive().salt, self._bound
-        return await self._write(lambda database: changes.act(database, actions, decide, now, salt=salt, bound=bound))
+        return await self._write(lambda database: changes.act(database, actions, practice, now, salt=salt, bound=bound))
 
-    async def fire(
-        self, name: str, limit: int, decide: Callable[[Standing], Change], now: datetime
-    ) -> tuple[Change, ...]:
+    async def fire(self, name: str, limit: int, practice: Practice, now: datetime) -> tuple[Change, ...]:
         """See `ports.Journal.fire`."""
         salt, bound = self._alive().salt, self._bound
         return await self._write(
-            lambda database: changes.fire(database, name, limit, decide, now, salt=salt, bound=bound)
+            lambda database: changes.fire(database, name, limit, practice, now, salt=salt, bound=bound)
         )
 
     async def open_posts(self, destination: str) -> tuple[OpenPost, ...]:

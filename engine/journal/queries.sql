@@ -140,7 +140,7 @@ SELECT
     incidents.status, incidents.acknowledged, incidents.escalated, incidents.created_at, incidents.last_message_at,
     incidents.acknowledged_at, incidents.follow_up_within, incidents.follow_up_new, incidents.ack_again_after,
     incidents.claimed_by, incidents.claimed_at, incidents.answered_at, incidents.claim_id, incidents.replied_at,
-    incidents.resolved_by, incidents.resolved_at, incidents.snoozed_until, incidents.rung, incidents.paged
+    incidents.resolved_by, incidents.resolved_at, incidents.snoozed_until, incidents.rung, incidents.paged, incidents.outage
 FROM inbox
 LEFT JOIN incidents ON incidents.connector = inbox.connector
     AND incidents.conversation_id = inbox.conversation_id
@@ -156,15 +156,15 @@ SELECT count(*) FROM inbox WHERE routed_at IS NULL
 INSERT INTO incidents (
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, claimed_by, claim_id,
-    resolved_by, rung, paged, last_message_at, acknowledged_at, claimed_at, answered_at, replied_at, resolved_at,
+    resolved_by, rung, paged, outage, last_message_at, acknowledged_at, claimed_at, answered_at, replied_at, resolved_at,
     snoozed_until, created_at, follow_up_within, follow_up_new, ack_again_after
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: change_incident
 UPDATE incidents SET
     version = version + 1, client_name = ?, client_phone = ?, issue_summary = ?, priority = ?, tags = ?, rule_id = ?,
     ruleset_sha = ?, mattermost_channel = ?, mattermost_team = ?, status = ?, acknowledged = ?, escalated = ?,
-    claimed_by = ?, claim_id = ?, resolved_by = ?, rung = ?, paged = ?, last_message_at = ?, acknowledged_at = ?,
+    claimed_by = ?, claim_id = ?, resolved_by = ?, rung = ?, paged = ?, outage = ?, last_message_at = ?, acknowledged_at = ?,
     claimed_at = ?, answered_at = ?, replied_at = ?, resolved_at = ?, snoozed_until = ?
 WHERE ticket_id = ?
 
@@ -173,7 +173,8 @@ SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
     last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after,
-    claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged
+    claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged,
+    outage
 FROM incidents WHERE connector = ? AND conversation_id = ? AND status IN ('open', 'claimed')
 
 -- name: claim_incident
@@ -183,14 +184,15 @@ WHERE ticket_id = ?
 -- name: close_incident
 UPDATE incidents SET version = version + 1, status = ?
 WHERE ticket_id = ? AND status IN ('open', 'claimed')
-RETURNING ticket_id
+RETURNING outage
 
 -- name: newest_incidents
 SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
     last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after,
-    claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged
+    claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged,
+    outage
 FROM incidents ORDER BY seq DESC LIMIT ?
 
 -- name: newest_incidents_of_status
@@ -198,7 +200,8 @@ SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
     last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after,
-    claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged
+    claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged,
+    outage
 FROM incidents WHERE status = ? ORDER BY seq DESC LIMIT ?
 
 -- name: read_incident
@@ -206,7 +209,8 @@ SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
     last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after,
-    claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged
+    claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged,
+    outage
 FROM incidents WHERE ticket_id = ?
 
 -- name: messages_of_incident
@@ -420,6 +424,18 @@ ORDER BY seq DESC LIMIT 1
 -- name: newest_message_of_incident
 SELECT message_id, body FROM inbox WHERE ticket_id = ? ORDER BY id DESC LIMIT 1
 
+-- name: live_outages
+SELECT conversation_id, ticket_id FROM incidents WHERE connector = ? AND status IN ('open', 'claimed')
+
+-- name: tags_of_open
+-- Of incidents that belong to no outage, since a time.
+SELECT ticket_id, tags FROM incidents
+WHERE outage IS NULL AND escalated = 1 AND status IN ('open', 'claimed') AND created_at >= ?
+ORDER BY created_at, seq
+
+-- name: count_members
+SELECT count(*) FROM incidents WHERE outage = ? AND outage IS NOT NULL AND status IN ('open', 'claimed')
+
 -- name: open_posts
 -- Of incidents that are not closed, the oldest first.
 SELECT
@@ -457,6 +473,9 @@ DELETE FROM timers WHERE connector = ? AND conversation_id = ?
 
 -- name: cancel_timer
 DELETE FROM timers WHERE connector = ? AND conversation_id = ? AND name = ? AND ticket_id = ?
+
+-- name: cancel_timers_of
+DELETE FROM timers WHERE ticket_id = ?
 
 -- name: due_timers
 -- Not those of a conversation with an undecided message: that message decides whether the incident goes on.

@@ -89,6 +89,7 @@ def incident_values(incident: Incident) -> tuple[Value, ...]:
         storable_or_none(incident.resolved_by),
         incident.rung,
         _encode(incident.paged),
+        incident.outage,
         micros(incident.last_message_at),
         micros_or_none(incident.acknowledged_at),
         micros_or_none(incident.claimed_at),
@@ -146,6 +147,7 @@ def incident(row: Row) -> Incident:
         snoozed_until,
         rung,
         paged,
+        outage,
     ) = row
     return Incident(
         ticket_id=ticket_id,
@@ -179,11 +181,12 @@ def incident(row: Row) -> Incident:
         snoozed_until=_instant_or_none(snoozed_until),
         rung=rung,
         paged=tuple(json.loads(paged)),
+        outage=outage,
     )
 
 
-def unrouted(row: Row) -> Unrouted:
-    """A row of `unrouted_messages`."""
+def unrouted(row: Row, outages: Mapping[str, str]) -> Unrouted:
+    """A row of `unrouted_messages`, with the outages that are not over."""
     inbox_id, body, accepted_at, held_until, muted_until, post_kind, post_body, *columns = row
     return Unrouted(
         inbox_id=inbox_id,
@@ -193,6 +196,7 @@ def unrouted(row: Row) -> Unrouted:
         post=None if post_body is None else post(DeliveryKind(post_kind), post_body),
         held_until=_instant_or_none(held_until),
         muted_until=_instant_or_none(muted_until),
+        outages=outages,
     )
 
 

@@ -254,6 +254,11 @@ ALTER TABLE incidents ADD COLUMN resolved_at BIGINT;
 ALTER TABLE incidents ADD COLUMN snoozed_until BIGINT;
 ALTER TABLE incidents ADD COLUMN rung INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE incidents ADD COLUMN paged TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE incidents ADD COLUMN outage TEXT;
+CREATE INDEX incidents_by_outage ON incidents (outage) WHERE outage IS NOT NULL AND status IN ('open', 'claimed');
+-- Of what is open the newest first, for who asks whether they are one outage.
+CREATE INDEX incidents_open_since ON incidents (created_at)
+    WHERE outage IS NULL AND escalated = 1 AND status IN ('open', 'claimed');
 
 -- What engineers did in their chat, each once.
 CREATE TABLE actions (

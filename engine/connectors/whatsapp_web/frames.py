@@ -2,9 +2,10 @@
 object in UTF-8. Pure; both sides use it.
 
 To the gateway, `do`: `connect` (with `after_loss` what the library leaves out is handed over, too), `link`, `send`,
-`taken` (what it handed over is durable), `logout`, `stop`.
+`fetch` (a file), `taken` (what it handed over is durable), `logout`, `stop`.
 From it, `is`: `state` (see `states`), `message`, `undecryptable`, `receipt` (each with an `id` to be taken), `sent` and
-`refused` (of the `send` with that `id`), `code` (to link a phone), `logged_out`.
+`refused` (of the `send` with that `id`), `piece` with a part of a file, `fetched` after the last one or `unfetched` (of
+the `fetch` with that `id`), `code` (to link a phone), `logged_out`.
 """
 
 import json
