@@ -18,7 +18,7 @@ from engine import __version__, adapters, control, server, systemd
 from engine.adapters import ESCALATE_TO
 from engine.announcer import Announcer
 from engine.clocks import SystemClock
-from engine.core import notices
+from engine.connections import Connections
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed
 from engine.core.diagnostics import render
@@ -50,8 +50,6 @@ _NODE = "main"
 # How often the kill switch is looked at where another node may have turned it.
 _FOLLOW_S = 2.0
 _NOTE_AUDIT_S = 3600.0
-# How often the states of connections are looked at; it costs nothing.
-_WATCH_S = 0.5
 
 
 class Engine:
@@ -87,7 +85,6 @@ class Engine:
             name: Reception(listener, self._accept, self._journal, self._clock, exclusive=shared and listener.exclusive)
             for name, listener in made.listeners.items()
         }
-        self._states = dict.fromkeys(self._connectors, "")
         self._relay = Relay(
             self._journal,
             {name: self._destination(connector) for name, connector in self._connectors.items()},
@@ -157,6 +154,7 @@ class Engine:
             for connector in self._connectors.values():
                 await connector.start()
                 parts.push_async_callback(connector.close)
+            connections = Connections(self._connectors, self._is_here, self._metrics, self._announcer.announce)
             async with asyncio.TaskGroup() as group:
                 work = [
                     group.create_task(self._pipeline.run(), name="pipeline"),
@@ -172,8 +170,8 @@ class Engine:
                     group.create_task(reception.run(), name=f"reception {name}")
                     for name, reception in self._receptions.items()
                 ]
-                attendants.append(group.create_task(self._watch_connections(), name="connections"))
                 attendants += [group.create_task(one.run(), name=f"on call {one.name}") for one in self._oncall.sources]
+                attendants.append(group.create_task(connections.watch(), name="connections"))
                 if self._shared:
                     # Apart, because the switch never waits for rules that are being loaded.
                     attendants.append(group.create_task(self._follow(), name="switch"))
@@ -223,20 +221,6 @@ class Engine:
         """Whether this node has a connector's connection; of one that another node has this one knows nothing."""
         reception = self._receptions.get(name)
         return reception is None or reception.owns()
-
-    async def _watch_connections(self) -> None:
-        """Tell the operators, once, when a connection that is kept comes to another state."""
-        while True:
-            for name, connector in self._connectors.items():
-                health = connector.health()
-                if health.state == self._states[name] or not self._is_here(name):
-                    continue
-                self._metrics.set_connection(name, self._states[name], health.state)
-                self._states[name] = health.state
-                logger.bind(connector=name).info("the connection is {}", health.state)
-                if (notice := notices.connection(name, health.state, health.problem)) is not None:
-                    await self._announcer.announce(notice)
-            await asyncio.sleep(_WATCH_S)
 
     @asynccontextmanager
     async def _doors(self) -> AsyncIterator[Endpoint]:

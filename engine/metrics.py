@@ -72,6 +72,12 @@ class Metrics:
         self._connection = Gauge(
             "engine_connection_state", "1 for the state of a connection", ["connector", "state"], registry=registry
         )
+        self._unclean_ends = Counter(
+            "engine_connection_unclean_ends",
+            "Ends of a connection with which messages may have gone",
+            ["connector"],
+            registry=registry,
+        )
         self._backlog = Gauge(
             "engine_backlog_deliveries", "Deliveries by state", ["destination", "state"], registry=registry
         )
@@ -126,6 +132,10 @@ class Metrics:
             self._connection.labels(connector, before).set(0)
         if state:
             self._connection.labels(connector, state).set(1)
+
+    def count_unclean_end(self, connector: str) -> None:
+        """A connection ended in a way that may have lost messages."""
+        self._unclean_ends.labels(connector).inc()
 
     def set_backlog(self, unrouted: int, deliveries: Mapping[tuple[str, str], int]) -> None:
         """The open work now. A (destination, state) that is absent reads 0 from then on, not its last figure."""

@@ -317,6 +317,9 @@ class Health:
     # Of a connection that is kept: unlinked, linking, connecting, online, degraded, replaced, banned, outdated or
     # logged out; empty where there is none. Each change is told to the operators.
     state: str = ""
+    # Of the newest end of the connection, in this life of the daemon or before it, that may have lost messages: when
+    # the last of them came. Told to the operators.
+    lost_at: datetime | None = None
 
 
 class Connector(Protocol):

@@ -18,6 +18,7 @@ from standins.gateway import ONLINE, heard, launch, message, state
 from standins.parts import SetClock
 
 from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
+from engine.connectors.whatsapp_web.sessions import MARK, session_file
 from engine.connectors.whatsapp_web.states import State
 from engine.connectors.whatsapp_web.supervision import Patience
 from engine.core.deliveries import Acknowledgement, Claimed, Fault, Found, Rejected, Sent, Unknown
@@ -252,6 +253,47 @@ async def test_a_gateway_that_dies_leaves_a_doubt(line: Start) -> None:
     await _until(lambda: len((here.folder / "births").read_text()) == 2)
     await here.reaches(State.ONLINE)
     assert isinstance(await here.connector.send(_ack(2)), Sent)
+
+
+async def test_a_gateway_that_is_killed_did_not_stop(line: Start, lines: list[str]) -> None:
+    """Even when the kill cuts off what it was being told: that its message was taken."""
+    here = await line([ONLINE, {"offer": message("one")["hand"]}, {"hang": 1}], [ONLINE])
+    await _until(lambda: here.journal.texts == ["one"])
+    child = here.connector._gateway.child
+    assert child is not None
+    os.kill(child.pid, signal.SIGKILL)
+    await _until(lambda: len(heard(here.folder, "connect")) == 2)
+    await here.reaches(State.ONLINE)
+    assert "the gateway ended with -9" in "\n".join(lines)
+    assert [one["after_loss"] for one in heard(here.folder, "connect")] == [False, True]
+    assert here.connector.health().lost_at is not None
+
+
+async def test_a_gateway_that_was_never_online_loses_nothing(line: Start) -> None:
+    """Its end is no reason to look at the phone."""
+    here = await line([{"die": signal.SIGKILL}], [ONLINE])
+    await here.reaches(State.ONLINE)
+    assert here.connector.health().lost_at is None
+
+
+async def test_a_session_that_cannot_be_read_is_survived(line: Start, lines: list[str]) -> None:
+    """Then nobody can tell what was lost, and the gateway is started all the same."""
+    here = await line([ONLINE, {"wait": "send"}, {"die": signal.SIGKILL}], [ONLINE])
+    await here.reaches(State.ONLINE)
+    session_file(here.folder).write_bytes(b"damaged" * 1000)
+    assert isinstance(await here.connector.send(_ack()), Unknown)
+    await _until(lambda: len(heard(here.folder, "connect")) == 2)
+    assert heard(here.folder, "connect")[1]["after_loss"]
+    assert "its session cannot be read" in "\n".join(lines)
+
+
+async def test_a_mark_that_cannot_be_written_is_survived(line: Start, lines: list[str]) -> None:
+    """A full disk takes nobody off the line."""
+    here = await line([{"wait": "send"}])
+    await _until(lambda: bool(heard(here.folder, "connect")))
+    (here.folder / f"{MARK}.new").mkdir()
+    here.connector._gateway._hear_state(None, {"is": "state", "happening": "connected"})  # type: ignore[arg-type]
+    assert "cannot be written" in "\n".join(lines)
 
 
 async def test_a_gateway_that_does_not_answer_is_killed(line: Start) -> None:

@@ -1,6 +1,7 @@
 """The real gateway, with the real library in it, against the stand-in for WhatsApp Web."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import socket
@@ -22,7 +23,7 @@ from standins.whatsapp import Person, Service, Shown, failure, running
 from standins.whatsapp.store import PHONE
 
 from engine.connectors.whatsapp_web import Launch, WhatsAppWeb, linking
-from engine.connectors.whatsapp_web.sessions import BACKUP, is_linked, session_file
+from engine.connectors.whatsapp_web.sessions import BACKUP, LOCK, is_linked, session_file
 from engine.connectors.whatsapp_web.states import State
 from engine.connectors.whatsapp_web.supervision import Patience
 from engine.core.deliveries import Acknowledgement, Claimed, Fault, Rejected, Sent, Unknown
@@ -452,7 +453,9 @@ async def test_a_killed_gateway_is_replaced(service: Service, ana: Person, line:
 async def test_a_kill_under_load_loses_no_more_than_the_library_holds(
     service: Service, ana: Person, line: _Line
 ) -> None:
-    """SIGKILL in the middle of a burst: what was not acknowledged comes again, and nothing is taken out of order."""
+    """SIGKILL in the middle of a burst: what was not acknowledged comes again, what was is known at least by its id,
+    and nothing is taken out of order.
+    """
     written = [await ana.write(f"message {number}") for number in range(200)]
     await _until(lambda: len(line.texts) >= 20)
     os.kill(line.pid, signal.SIGKILL)
@@ -460,9 +463,53 @@ async def test_a_kill_under_load_loses_no_more_than_the_library_holds(
     await ana.write("the last")
     await line.takes("the last")
     ids = [inbound.event.message.id for inbound in line.inbounds]
-    assert len(set(ids) & set(written)) >= len(written) - 101
+    assert set(written) <= set(ids)
+    unread = {inbound.event.message.id for inbound in line.inbounds if not inbound.event.message.text}
+    assert len(unread - {inbound.event.message.id for inbound in line.inbounds if inbound.event.message.text}) <= 101
     first_seen = sorted(set(ids), key=ids.index)
     assert first_seen == sorted(first_seen)
+
+
+async def test_what_a_kill_takes_with_it_is_known(service: Service, ana: Person, line: _Line) -> None:
+    """Messages that WhatsApp holds for delivered and that died in the library come in without their words, once, before
+    anything later, with the client's name and number; and the operators can be told when it was.
+    """
+    line.gate.clear()
+    bob = service.person("628111111111", lid="77700077700", name="Bob", shown=Shown.BOTH)
+    await service.phone.write_to(ana, "I take this")
+    await ana.write_to_group("hi all")
+    written = [await person.write(f"message {number}") for number in range(10) for person in (ana, bob)]
+    await _until(lambda: not service.unreceipted)
+    os.kill(line.pid, signal.SIGKILL)
+    line.gate.set()
+    await service.online(2)
+    await ana.write("after")
+    await line.takes("after")
+    found = [inbound.event for inbound in line.inbounds]
+    assert [event.message.id for event in found[:-1]] == written
+    assert {(event.message.kind, event.message.text) for event in found[:-1]} == {("undecryptable", "")}
+    assert {(event.conversation_id, event.client.phone, event.client.display_name) for event in found} == {
+        (f"wa-{_PHONE}", f"+{_PHONE}", "Ana"),
+        ("wa-628111111111", "+628111111111", "Bob"),
+    }
+    assert line.connector.health().lost_at is not None
+
+
+async def test_a_stop_leaves_nothing_to_look_for(service: Service, ana: Person, line: _Line) -> None:
+    """After an ordinary end the next gateway finds nothing that was lost."""
+    await ana.write("before")
+    await line.takes("before")
+    await line.close()
+    again = _Line(service, line.folder)
+    await again.start()
+    try:
+        await service.online(2)
+        await ana.write("after")
+        await again.takes("after")
+        assert again.texts == ["after"]
+        assert again.connector.health().lost_at is None
+    finally:
+        await again.close()
 
 
 async def test_a_damaged_session_says_so(service: Service, tmp_path: Path) -> None:
@@ -575,7 +622,25 @@ async def test_ends_when_the_daemon_is_gone(service: Service, ana: Person, line:
     await _until(lambda: not Path(f"/proc/{pid}/cmdline").exists() or line.pid != pid)
 
 
-@pytest.mark.parametrize("situation", ["unlinked", "black hole", "replaced", "banned", "mid-send", "online"])
+async def _bring_about(situation: str, service: Service, line: _Line) -> None:
+    """What befalls a connection that was up."""
+    match situation:
+        case "replaced":
+            await service.replace()
+            await line.reaches(State.REPLACED)
+        case "service away":
+            await service.refuse_connections()
+            await line.reaches(State.CONNECTING)
+        case "dialling again in vain":
+            service.ignore_connections()
+            await service.drop()
+            await service.ignored()
+
+
+@pytest.mark.parametrize(
+    "situation",
+    ["unlinked", "black hole", "replaced", "banned", "mid-send", "online", "service away", "dialling again in vain"],
+)
 async def test_stops_in_time_in_every_state(service: Service, tmp_path: Path, ana: Person, situation: str) -> None:
     """Whatever the connection is doing, listening and closing end within ten seconds."""
     folder = tmp_path / "session"
@@ -596,9 +661,7 @@ async def test_stops_in_time_in_every_state(service: Service, tmp_path: Path, an
     sending = None
     if situation == "black hole":
         await asyncio.sleep(2)
-    if situation == "replaced":
-        await service.replace()
-        await line.reaches(State.REPLACED)
+    await _bring_about(situation, service, line)
     if situation == "mid-send":
         service.acknowledging.when = "lost"
         sending = asyncio.create_task(line.connector.send(_ack(f"{_PHONE}@s.whatsapp.net")))
@@ -671,12 +734,27 @@ async def test_a_phone_is_linked_by_a_code_to_type(tmp_path: Path) -> None:
 async def test_a_code_that_nobody_scans_ends_in_time(tmp_path: Path) -> None:
     """The library never ends by itself while it shows codes; the command does."""
     async with running(tmp_path) as service:
-        process = await _engine(service, _write_config(tmp_path), "link", "--timeout", "3")
+        process = await _engine(service, _write_config(tmp_path), "link", "--timeout", "10")
         async with asyncio.timeout(30):
             shown, said = await process.communicate()
         assert process.returncode == 1
         assert "Scan the newest code" in shown.decode()
         assert "no phone was linked in time" in said.decode()
+
+
+async def test_linking_that_is_broken_off_ends_in_time(tmp_path: Path) -> None:
+    """The library cannot be stopped while a code shows; its process ends all the same, and lets go of the session."""
+    shown = asyncio.Event()
+    async with running(tmp_path) as service:
+        launch = Launch(tmp_path / "session", environ=service.environ)
+        linking_task = asyncio.create_task(linking.link(launch, None, lambda _kind, _code: shown.set(), 60))
+        await asyncio.wait_for(shown.wait(), 20)
+        linking_task.cancel()
+        async with asyncio.timeout(10):
+            with suppress(asyncio.CancelledError):
+                await linking_task
+    with (launch.folder / LOCK).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 async def test_nothing_of_a_client_is_logged(ana: Person, service: Service, tmp_path: Path) -> None:

@@ -70,6 +70,12 @@ CASES: dict[str, tuple[Report, str, dict[str, str], float]] = {
         {"kind": "acknowledgement"},
         0.008,
     ),
+    "unclean ends": (
+        lambda metrics: metrics.count_unclean_end("main"),
+        "engine_connection_unclean_ends_total",
+        {"connector": "main"},
+        1,
+    ),
     "unrouted": (lambda metrics: metrics.set_backlog(4, {}), "engine_backlog_unrouted", {}, 4),
     "reload": (lambda metrics: metrics.set_reload_ok(ok=True), "engine_rules_reload_ok", {}, 1),
     "paused": (lambda metrics: metrics.set_paused(paused=True), "engine_paused", {}, 1),

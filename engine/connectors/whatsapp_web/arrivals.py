@@ -6,6 +6,7 @@ ourselves WhatsApp does not tell us. A receipt names the message by an id that t
 taken it, so the journal finds the delivery.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from engine.connectors.whatsapp_web.contents import UNDECRYPTABLE, UNSUPPORTED, Content, Happening, content_of
@@ -69,6 +70,14 @@ def _signal(  # noqa: PLR0917 - a signal's own fields
     words: str = "",
 ) -> Signal:
     return Signal(connector, person.conversation_id, kind, message_id, at, about, words, person.aliases)
+
+
+def read_lost(connector: str, infos: Iterable[Record], received_at: datetime) -> Received | None:
+    """What `losses` found, as messages that cannot be read; None for nothing. The journal knows those that it has."""
+    frames = ({"is": "undecryptable", "info": info} for info in infos)
+    found = [read(connector, frame, received_at) for frame in frames]
+    inbounds = tuple(inbound for received in found if received for inbound in received.inbounds)
+    return Received(inbounds) if inbounds else None
 
 
 def _found(frame: Record) -> Content | Happening | None:

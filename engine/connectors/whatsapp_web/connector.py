@@ -21,6 +21,7 @@ from engine.connectors.whatsapp_web.downloads import Downloads
 from engine.connectors.whatsapp_web.fields import number, text
 from engine.connectors.whatsapp_web.frames import Frame
 from engine.connectors.whatsapp_web.identities import Address, address_of_peer
+from engine.connectors.whatsapp_web.losses import Loss
 from engine.connectors.whatsapp_web.refusals import refusal
 from engine.connectors.whatsapp_web.states import OPEN, State, pause, problem
 from engine.connectors.whatsapp_web.supervision import Patience, Supervision
@@ -74,6 +75,8 @@ class WhatsAppWeb:
         self._chance = chance
         self._patience = patience or Patience()
         self._log = logger.bind(connector=name)
+        # With the gateway that handed it over; or what an unclean end may have lost; None: no further gateway will.
+        self._arrivals: asyncio.Queue[tuple[Child, Frame] | Loss | None] = asyncio.Queue()
         self._gateway = Supervision(
             name,
             launch,
@@ -81,14 +84,13 @@ class WhatsAppWeb:
             chance,
             self._patience,
             hear=self._hear,
+            lost=self._arrivals.put_nowait,
             ended=self._forget_answers,
         )
         # Where the files of its clients are.
         self.media = Downloads(self._connected)
-        # With the gateway that handed it over; None: no further gateway will.
-        self._arrivals: asyncio.Queue[tuple[Child, Frame] | None] = asyncio.Queue()
         # Taken out of the queue and not accepted yet.
-        self._being_taken: tuple[Child, Frame] | None = None
+        self._being_taken: tuple[Child, Frame] | Loss | None = None
         self._failure: BaseException | None = None
         self._pace = pace_of(per_second, per_client_gap, jitter=_JITTER)
         self._turn = asyncio.Lock()
@@ -112,7 +114,8 @@ class WhatsAppWeb:
         """Ready while the connection is up and answers."""
         standing, obstacle = self._gateway.standing, self._gateway.obstacle
         wrong = obstacle or problem(standing, self.name) or (_LATE if self._late else "")
-        return Health(standing.state is State.ONLINE and not obstacle, wrong, standing.state.value)
+        ready = standing.state is State.ONLINE and not obstacle
+        return Health(ready, wrong, standing.state.value, self._gateway.lost_at)
 
     def _hear(self, child: Child, frame: Frame) -> None:
         match frame.get("is"):
@@ -161,8 +164,12 @@ class WhatsAppWeb:
             self._being_taken = await self._arrivals.get()
         if self._being_taken is None:
             return False
-        child, frame = self._being_taken
-        received = arrivals.read(self.name, frame, self._clock.now())
+        arrival = self._being_taken
+        now = self._clock.now()
+        if isinstance(arrival, Loss):
+            received = arrivals.read_lost(self.name, arrival.infos, now)
+        else:
+            received = arrivals.read(self.name, arrival[1], now)
         while received is not None:
             try:
                 await accept(received)
@@ -172,6 +179,10 @@ class WhatsAppWeb:
             else:
                 break
         self._being_taken = None
+        if isinstance(arrival, Loss):
+            self._gateway.settle(arrival)
+            return True
+        child, frame = arrival
         try:
             child.send({"do": "taken", "id": number(frame, "id") or 0})
         except ChildGone:

@@ -26,12 +26,14 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
+from engine.connectors.whatsapp_web.courtesies import Courtesies
 from engine.connectors.whatsapp_web.fetches import Fetches, Unfetched
 from engine.connectors.whatsapp_web.frames import Decoder, Frame
 from engine.connectors.whatsapp_web.handovers import Handover, Wire
 from engine.connectors.whatsapp_web.probes import Probe
 from engine.connectors.whatsapp_web.records import info_record, jid_record, plain
 from engine.connectors.whatsapp_web.references import Reference
+from engine.connectors.whatsapp_web.repeats import Repeats
 from engine.connectors.whatsapp_web.sessions import LOCK, UNUSABLE, USED, forget, is_linked, session_file
 
 try:
@@ -61,8 +63,6 @@ _MEDIA: Final = {
     "audio": MediaType.MediaAudio,
     "document": MediaType.MediaDocument,
 }
-# Courtesies that wait; while the library shows one for as long as that, no further one is of use.
-_MOST_COURTESIES: Final = 16
 _CLIENT_OUTDATED: Final = 6
 
 
@@ -76,7 +76,7 @@ class _Gateway:
         self._handover = Handover(self._wire)
         self._fetches = Fetches(self._wire, self._download)
         self._outbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
-        self._courtesies: queue.Queue[Frame] = queue.Queue(_MOST_COURTESIES)
+        self._courtesies = Courtesies(self._show_attention)
         self._probe = Probe(self._is_answered, self._tell)
         self._client: Any = None
         self._connection: threading.Thread | None = None
@@ -89,7 +89,6 @@ class _Gateway:
     def serve(self, wake: int) -> None:
         """Obey the daemon; `wake` becomes readable when the process is asked to end by a signal. Never returns."""
         _start(self._send_all)
-        _start(self._show_attention)
         decoder = Decoder()
         while True:
             waiting: list[Any] = [self._control, wake]
@@ -115,13 +114,9 @@ class _Gateway:
             case "fetch":
                 self._fetches.begin(frame)
             case "attend":
-                with suppress(queue.Full):
-                    self._courtesies.put_nowait(frame)
+                self._courtesies.ask(frame)
             case "connect":
-                self._connection = _start(self._connect)
-                after_s, within_s = frame.get("probe_after_s"), frame.get("probe_within_s")
-                if isinstance(after_s, int | float) and isinstance(within_s, int | float):
-                    _start(lambda: self._probe.watch(after_s, within_s))
+                self._begin(frame)
             case "link":
                 phone = frame.get("phone")
                 self._connection = _start(lambda: self._link(phone if isinstance(phone, str) else None))
@@ -134,6 +129,14 @@ class _Gateway:
         self._wire.send({"is": "state", "happening": happening, **details})
 
     # The connection.
+
+    def _begin(self, frame: Frame) -> None:
+        if frame.get("after_loss") is True:
+            Repeats(self._on_repeat).heed()
+        self._connection = _start(self._connect)
+        after_s, within_s = frame.get("probe_after_s"), frame.get("probe_within_s")
+        if isinstance(after_s, int | float) and isinstance(within_s, int | float):
+            _start(lambda: self._probe.watch(after_s, within_s))
 
     def _connect(self) -> None:
         # Before the library opens the file, never after: it brings an SQLite of its own, and two in one process do not
@@ -259,6 +262,12 @@ class _Gateway:
     def _on_undecryptable(self, _client: Any, event: Any) -> None:
         self._hand({"is": "undecryptable", "info": self._info(event.Info)})
 
+    def _on_repeat(self, message_id: str, chat: dict[str, object]) -> None:
+        """Decrypted before; unless the journal has it, it died with another process."""
+        hidden = self._phone_of(build_jid(str(chat["user"]), "lid")) if chat["server"] == "lid" else None
+        source = {"chat": chat, "sender_alt": hidden or {}, "from_me": False, "group": False}
+        self._handover.hand({"is": "undecryptable", "info": {"id": message_id, "source": source}})
+
     def _on_receipt(self, _client: Any, event: Any) -> None:
         status = _STATUSES.get(event.Type)
         if status is not None:
@@ -323,20 +332,16 @@ class _Gateway:
             raise Unfetched(str(error)) from None
         return found
 
-    def _show_attention(self) -> None:
-        """Show that messages were read and an answer is being typed. It may take long, and what becomes of it is no
-        matter.
-        """
-        while True:
-            frame = self._courtesies.get()
-            if not self._running:
-                continue
-            with suppress(AttributeError, NeonizeError):
-                address = build_jid(str(frame["user"]), str(frame["server"]))
-                message_id = str(frame["message_id"])
-                self._client.mark_read(message_id, chat=address, sender=address, receipt=ReceiptType.READ)
-                composing, text = ChatPresence.CHAT_PRESENCE_COMPOSING, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT
-                self._client.send_chat_presence(address, composing, text)
+    def _show_attention(self, frame: Frame) -> None:
+        """Show that a message was read and an answer is being typed."""
+        if not self._running:
+            return
+        with suppress(AttributeError, NeonizeError):
+            address = build_jid(str(frame["user"]), str(frame["server"]))
+            message_id = str(frame["message_id"])
+            self._client.mark_read(message_id, chat=address, sender=address, receipt=ReceiptType.READ)
+            composing, text = ChatPresence.CHAT_PRESENCE_COMPOSING, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT
+            self._client.send_chat_presence(address, composing, text)
 
     # The end.
 
