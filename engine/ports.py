@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from engine.core.actions import Action
 from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
 from engine.core.deliveries import (
@@ -343,6 +344,8 @@ class Received:
     inbounds: tuple[Inbound, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     signals: tuple[Signal, ...] = ()
+    # What engineers did in their chat, oldest first; the journal takes each id once and knows which posts are ours.
+    actions: tuple[Action, ...] = ()
     # The body of the answer; empty: a JSON summary.
     answer: str = ""
     answer_type: str = "text/plain"
