@@ -10,9 +10,20 @@ from engine.core.decisions import Priority
 
 # claim and release: somebody takes care of it, or no longer does. resolve and reopen. snooze: nobody is called for a
 # while. priority: it is as urgent as that. mute: its client is not answered automatically for a while, and nobody is
-# called. say: a person wrote in the thread and meant no command. reply: those words go to the client. misunderstood:
-# what was written begins like a command and is none; nothing happens but that the thread says what would be one.
-ACTION_KINDS = ("claim", "release", "resolve", "reopen", "snooze", "priority", "mute", "say", "reply", "misunderstood")
+# called. say: a person wrote in the thread and meant no command. reply: those words go to the client. misunderstood: a
+# command that cannot be read; `text` is the answer to whoever typed it.
+ACTION_KINDS = (
+    "claim",
+    "release",
+    "resolve",
+    "reopen",
+    "snooze",
+    "priority",
+    "mute",
+    "say",
+    "reply",
+    "misunderstood",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +46,7 @@ class Action:
     span: timedelta | None = None
     # Of `priority`.
     priority: Priority | None = None
-    # The note of a resolve, or the words for the client, as they were typed; of `misunderstood` our own sentence, which
-    # is for the thread.
+    # The note of a resolve, or the words for the client; as they were typed.
     text: str = ""
 
 

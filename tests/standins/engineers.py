@@ -121,7 +121,7 @@ async def scene(
         watcher = Watcher(
             "mattermost",
             server=Server(session, standin.TEAM, clock),
-            door=Door(session.address("api/v4/websocket"), token),
+            door=Door(loopback.url, token),
             incidents=Incidents(ledger.list_posts, ledger.is_root),
             clock=clock,
             chance=lambda: 0,

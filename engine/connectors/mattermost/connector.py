@@ -89,10 +89,6 @@ class Mattermost:
         # Deliveries of which a request that says something is under way, or was.
         self._begun: set[str] = set()
 
-    def address(self, path: str) -> str:
-        """The whole URL of something below the server's."""
-        return self._session.address(path)
-
     async def start(self) -> None:
         """Learn who we are there, so that a bad token shows before the first incident."""
         try:

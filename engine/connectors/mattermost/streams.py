@@ -33,6 +33,7 @@ _LOG.setLevel(logging.WARNING)
 _LARGEST_BYTES: Final = 16 * 1024 * 1024
 # How many events wait here before the server is made to wait.
 _QUEUE: Final = 256
+_PATH: Final = "api/v4/websocket"
 _UNAUTHORISED: Final = (401, 403)
 
 _SILENT = Rejected(
@@ -68,8 +69,8 @@ class Place:
 class Door:
     """Where Mattermost lets us listen."""
 
-    # The whole URL of `/api/v4/websocket`, by http or https.
-    address: str
+    # The server's, as for its REST API.
+    url: str
     token: str = field(repr=False)
 
 
@@ -110,7 +111,7 @@ async def opened(door: Door, place: Place | None, patience: Patience) -> AsyncIt
 
 
 async def _connect(door: Door, place: Place | None, patience: Patience) -> ClientConnection:
-    url = urlsplit(door.address)
+    url = urlsplit(f"{door.url.rstrip('/')}/{_PATH}")
     secure = url.scheme == "https"
     wanted = {} if place is None else {"connection_id": place.connection_id, "sequence_number": str(place.sequence)}
     try:
@@ -145,7 +146,7 @@ def _status(status: int) -> Rejected:
     """What an answer other than a WebSocket means."""
     if status in _UNAUTHORISED:
         return Rejected(Fault.MISCONFIGURED, str(status), TOKEN_REFUSED)
-    reason = "Mattermost opens no WebSocket at /api/v4/websocket: does a proxy in between pass WebSockets on?"
+    reason = f"Mattermost opens no WebSocket at /{_PATH}: does a proxy in between pass WebSockets on?"
     return Rejected(Fault.TRANSIENT, str(status or "handshake"), reason)
 
 
