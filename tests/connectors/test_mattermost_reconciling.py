@@ -9,6 +9,7 @@ from loguru import logger
 from standins.claims import CHANNEL
 from standins.engineers import Scene, open_post, scene, until
 
+from engine.connectors.mattermost import reconciliations
 from engine.core.errors import JournalUnavailable
 
 _MS = 1_770_891_330_000
@@ -151,6 +152,59 @@ async def test_reads_on_where_a_channel_said_more_than_one_answer_holds() -> Non
         assert here.loopback.seen.count(listed) == 1 + 6
 
 
+async def test_reads_no_channel_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After so many pages it is enough, and the log says so."""
+    monkeypatch.setattr(reconciliations, "_MOST_PAGES", 2)
+    said: list[str] = []
+
+    def before(here: Scene) -> None:
+        root = here.post()
+        for number in range(1_100):
+            here.server.say(root, "amina", f"talk {number}")
+
+    sink = logger.add(lambda message: said.append(message.record["message"]), level="WARNING")
+    try:
+        async with scene(prepare=before) as here:
+            await here.greeted("hello")
+            assert len(here.ledger.accepted) == 400
+    finally:
+        logger.remove(sink)
+    assert said == ["only the newest 400 posts of a channel were looked through for missed words"]
+
+
+async def test_a_channel_that_closes_while_it_is_read_is_left_out() -> None:
+    """Between two pages the bot may be removed."""
+
+    def before(here: Scene) -> None:
+        root = here.post()
+        for number in range(1_000):
+            here.server.say(root, "amina", f"talk {number}")
+        listed = "GET /api/v4/channels/.*/posts"
+        # The first answer is as ordered.
+        here.loopback.fail(listed, "late_after", pace_s=0)
+        here.loopback.fail(listed, status=403, body={"id": "api.context.permissions.app_error"})
+
+    async with scene(prepare=before) as here:
+        await here.greeted("hello")
+        assert here.ledger.accepted == []
+
+
+async def test_a_thousand_open_posts_cost_less_than_a_hundred_requests() -> None:
+    """So they are known at once, also where a server allows ten requests each second after the first hundred."""
+
+    def before(here: Scene) -> None:
+        channels = ["dev-support-escalations", "support-triage", "telephony", "billing", "noc"]
+        here.server.add_channel("noc")
+        for number in range(1_000):
+            root = here.post(channels[number % 5])
+            here.server.react(root, ("amina", "otieno")[number % 2], "eyes")
+
+    async with scene(prepare=before) as here:
+        await here.greeted("hello")
+        assert len(here.ledger.accepted) == 1_000
+        assert len(here.loopback.seen) < 100
+
+
 async def test_looks_back_only_as_far_as_the_look_before() -> None:
     """A later look asks for what was written since the one before it."""
     async with scene() as here:
@@ -214,12 +268,14 @@ async def test_what_the_bot_does_not_see_keeps_nobody_waiting(gone: str) -> None
 @pytest.mark.parametrize(
     "answer",
     [
-        {"status": 200, "body": [{}]},
-        {"status": 200, "body": "<html>"},
+        {"body": [{}]},
+        {"body": "<html>"},
         {"status": 500},
         {"status": 401, "body": {"id": "x"}},
+        {"status": 429, "body": "limit exceeded", "headers": {"retry-after": "0"}, "times": 25},
+        {"do": "cut_before"},
     ],
-    ids=["other", "page", "500", "401"],
+    ids=["other", "page", "500", "401", "429", "cut"],
 )
 async def test_an_answer_that_says_nothing_is_asked_for_again(on: str, answer: dict[str, Any]) -> None:
     """Whatever a sick server or a proxy answers, nothing is lost and nothing believed; then it goes on by itself."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from standins import contracts, mattermost
 from standins.loopback import Loopback, Request, serving
 from standins.parts import SetClock
+from standins.processes import Standin
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -111,6 +113,31 @@ async def test_some_connections_cannot_be_taken_up(lost: str) -> None:
             hello = await _event(socket)
             assert (hello["event"], hello["seq"]) == ("hello", 0)
             assert hello["data"]["connection_id"] != connection_id
+
+
+async def test_is_heard_as_a_process_of_its_own(tmp_path: Path) -> None:
+    """The orders of its control reach who listens."""
+    process = Standin("mattermost", tmp_path)
+    try:
+        assert process.ready()
+        channel_id = f"c{2:025d}"
+        wanted = {"channel_id": channel_id, "message": "hello"}
+        async with httpx.AsyncClient(base_url=process.url, headers=_BEARER, trust_env=False) as client:
+            root = (await client.post("/api/v4/posts", json=wanted)).json()["id"]
+        url = f"{process.url.replace('http', 'ws', 1)}/api/v4/websocket"
+        async with connect(url, additional_headers=_BEARER, proxy=None) as socket:
+            await socket.recv()
+            process.order(react={"post": root, "user": "amina", "emoji": "eyes"})
+            process.order(say={"root": root, "user": "amina", "message": "take"})
+            process.order(unreact={"post": root, "user": "amina", "emoji": "eyes"})
+            process.order(leave={"channel": "telephony", "user": "amina"})
+            told = [(await _event(socket))["event"] for _ in range(4)]
+            assert told == ["reaction_added", "posted", "reaction_removed", "user_removed"]
+            process.order(sockets="cut")
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+    finally:
+        process.close()
 
 
 async def test_counts_requests() -> None:

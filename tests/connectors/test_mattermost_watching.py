@@ -11,6 +11,7 @@ from standins.engineers import Scene, open_post, scene, until
 from standins.mattermost import Mattermost
 from standins.parts import SetClock
 
+from engine.connectors.mattermost.people import _Memory
 from engine.connectors.mattermost.streams import Patience
 from engine.connectors.mattermost.watcher import Rhythm
 from engine.core.errors import JournalUnavailable
@@ -143,6 +144,8 @@ def _nonsense(here: Scene) -> None:
         for value in values:
             here.server.hub.publish(name, {"post": value, "reaction": value, "user": value, "user_id": value}, "c")
     here.server.hub.publish("post_deleted", {"post": "{}"}, "c")
+    for text in ('{"status": "OK", "seq_reply": 1}', "{", ""):
+        here.server.hub.sockets[0].send(text)
 
 
 @pytest.mark.parametrize(
@@ -212,10 +215,18 @@ async def test_believes_what_it_learned_of_people_for_a_while() -> None:
         account = here.server.chatters.accounts[_OTIENO]
         account["delete_at"] = _MS
         here.server.hub.publish("user_updated", {"user": account}, "")
-        here.server.say(root, "otieno", "drop")
         here.server.hub.publish("channel_updated", {}, "")
+        here.server.say(root, "otieno", "drop")
         await until(lambda: here.loopback.seen.count(users) == 3)
         assert len(here.ledger.accepted) == 5
+
+
+def test_remembers_only_so_many_people() -> None:
+    """The oldest are forgotten, so that no chat can fill the memory."""
+    memory = _Memory[int, str](SetClock(), timedelta(minutes=1))
+    for number in range(10_001):
+        memory.put(number, "x")
+    assert (memory.get(0), memory.get(1), memory.get(10_000)) == (None, "x", "x")
 
 
 async def test_takes_up_a_broken_stream_where_it_was() -> None:
@@ -266,6 +277,44 @@ async def test_bursts_while_away_are_not_lost(events: int) -> None:
         ids = {action.id for action in here.ledger.accepted}
         assert len(ids) == events + 1
         assert here.server.hub.greetings[-1] == ("resumed" if events < 256 else "hello")
+
+
+async def test_a_busy_stream_is_caught_up_by_the_next_look() -> None:
+    """Where a stream that was taken up is never silent, timers need not wait for ever."""
+    async with scene(rhythm=Rhythm(look_every_s=60, quiet_s=3600)) as here:
+        await here.greeted("hello")
+        here.server.say(here.post(), "amina", "one")
+        await here.heard(1)
+        here.server.hub.cut()
+        await until(lambda: here.server.hub.greetings == ["hello", "resumed"])
+        assert not here.watcher.caught_up
+        here.clock.advance(minutes=2)
+        here.server.react(here.ledger.open_posts[0].root, "otieno", "eyes")
+        await here.greeted("hello", "resumed")
+        assert ("claim", "otieno") in here.kinds()
+
+
+async def test_a_stream_that_goes_on_elsewhere_is_left() -> None:
+    """A server that repeats another event than the one it was asked for is not believed to know where we are."""
+    async with scene() as here:
+        await here.greeted("hello")
+        here.server.say(here.post(), "amina", "one")
+        await here.heard(1)
+        (line,) = here.server.hub.lines.values()
+        number, text = line.sent[-1]
+        line.sent[-1] = (number, text.replace(f'"seq": {number}', '"seq": 99'))
+        here.server.hub.cut()
+        await here.greeted("hello", "resumed", "hello")
+
+
+async def test_asks_who_we_are_as_often_as_it_takes() -> None:
+    """An event is not judged before we know our own account."""
+    async with scene() as here:
+        await here.greeted("hello")
+        here.loopback.fail("GET /api/v4/users/me", status=500, times=2)
+        here.server.react(here.post(), "otieno", "eyes")
+        await until(lambda: bool(here.ledger.accepted))
+        assert set(here.kinds()) == {("claim", "otieno")}
 
 
 async def test_a_forgotten_connection_is_looked_up() -> None:

@@ -68,9 +68,13 @@ class Scene:
     def post(self, channel: str = CHANNEL, **details: Any) -> str:
         """An incident's post, as the journal knows it too; its id."""
         root = self.plain_post(channel)
+        self.know(root, channel, **details)
+        return root
+
+    def know(self, root: str, channel: str = CHANNEL, **details: Any) -> None:
+        """The journal learns of an incident's post."""
         self.ledger.roots.add(root)
         self.ledger.open_posts.append(open_post(root, self.clock.now(), channel, **details))
-        return root
 
     def plain_post(self, channel: str = CHANNEL) -> str:
         """A post of ours that the journal does not know."""
@@ -126,7 +130,7 @@ async def scene(
             clock=clock,
             chance=lambda: 0,
             patience=patience,
-            rhythm=rhythm or Rhythm(quiet_s=0.05),
+            rhythm=rhythm or Rhythm(look_every_s=86_400, quiet_s=0.05),
         )
         here = Scene(network, loopback, clock, ledger, watcher)
         prepare(here)

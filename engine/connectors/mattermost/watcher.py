@@ -1,7 +1,7 @@
 """The engineers' reactions and words, heard over Mattermost's WebSocket and offered as actions.
 
 `listen` is called by the daemon, on one node at a time. A broken stream is taken up where the last event was accepted;
-where that is impossible, at the start and every ten minutes, everything about the open incidents is looked up first
+where that is impossible, at the start and every two minutes, everything about the open incidents is looked up first
 (`reconciliations`), and only then are we caught up, so that nobody is called for what was done meanwhile.
 """
 
@@ -52,7 +52,7 @@ class Rhythm:
     """How often things are done, in seconds."""
 
     # A reaction to a post whose delivery was in doubt is found so late, and not before.
-    look_every_s: float = 600.0
+    look_every_s: float = 120.0
     # A stream that was taken up has told what was missed once it is silent for so long.
     quiet_s: float = 1.0
 
@@ -149,6 +149,7 @@ class Watcher:
                 self._catch_up()
             if self._look_in_s() <= 0:
                 await self._look(accept)
+                self._catch_up()
 
     def _catch_up(self) -> None:
         self.caught_up = True
