@@ -1,7 +1,7 @@
 """Engineers in a Mattermost that only pretends, and a watcher that hears them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -116,8 +116,12 @@ async def scene(
     prepare: Callable[[Scene], None] = lambda _scene: None,
     listening: bool = True,
     server: standin.Mattermost | None = None,
+    incidents: Incidents | None = None,
+    accept: Callable[[Received], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Scene]:
-    """A watcher that listens while the block runs; `prepare` sets up what was before."""
+    """A watcher that listens while the block runs; `prepare` sets up what was before. `incidents` and `accept` are a
+    journal's, in the place of the ledger.
+    """
     clock, ledger = SetClock(), Ledger()
     network = server or standin.Mattermost(now=clock.now)
     async with serving(network) as loopback:
@@ -126,7 +130,7 @@ async def scene(
             "mattermost",
             server=Server(session, standin.TEAM, clock),
             door=Door(loopback.url, token),
-            incidents=Incidents(ledger.list_posts, ledger.is_root),
+            incidents=incidents or Incidents(ledger.list_posts, ledger.is_root),
             clock=clock,
             chance=lambda: 0,
             patience=patience,
@@ -134,7 +138,7 @@ async def scene(
         )
         here = Scene(network, loopback, clock, ledger, watcher)
         prepare(here)
-        task = asyncio.create_task(watcher.listen(ledger.accept)) if listening else None
+        task = asyncio.create_task(watcher.listen(accept or ledger.accept)) if listening else None
         try:
             yield here
         finally:
