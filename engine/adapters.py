@@ -11,21 +11,35 @@ from typing import assert_never
 
 from engine.connectors import twilio
 from engine.connectors.console import Console
+from engine.connectors.exchanges import Session
 from engine.connectors.http import HttpConnector
+from engine.connectors.inquiries import Inquiry
+from engine.connectors.jsm import jsm
 from engine.connectors.mattermost import Door, Files, Incidents, Mattermost, Watcher
+from engine.connectors.pagerduty import pagerduty
 from engine.connectors.twilio import Account, Timing, Twilio, TwilioMedia
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
 from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
 from engine.core import media
 from engine.core.deliveries import Claimed, DeliveryKind, Policy
+from engine.core.ladders import Duty
 from engine.journal.journals import Store
 from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
-from engine.ports import Clock, Connector, Linked, Listener, MediaSource, Webhook
+from engine.oncall import jsm as jsm_schedules
+from engine.oncall import pagerduty as pagerduty_schedules
+from engine.oncall.duty import Roster, SourcedDuty
+from engine.oncall.sources import Service, Source
+from engine.oncall.static import StaticOnCall
+from engine.ports import Clock, Connector, Health, Linked, Listener, MediaSource, Webhook
 from engine.relay import Destination
 from engine.settings import (
     ConsoleSettings,
     HttpConnectorSettings,
+    OnCallSource,
+    PatienceSettings,
+    ServiceKind,
+    ServiceSettings,
     Settings,
     TwilioSettings,
     WhatsAppCloudSettings,
@@ -37,6 +51,8 @@ from engine.settings import (
 ESCALATE_TO = "mattermost"
 # WhatsApp takes free text for 24 hours after the client's last message; later an acknowledgement is of no use.
 _ACKNOWLEDGE_WITHIN = timedelta(hours=24)
+# Where the daemon speaks of itself while Mattermost is not configured and posts are printed.
+_PRINTED_OPERATIONS = "operations"
 # How many deliveries may be under way to one destination.
 _AT_ONCE = 16
 # The clients' files. Each under way is in memory, and costs several requests to a server that counts them.
@@ -61,6 +77,17 @@ class Connectors:
     linked: dict[str, Linked] = field(default_factory=dict)
     # Where the files of clients are, by the connector that they came by; empty unless they are to be fetched.
     media: dict[str, MediaSource] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """Everything that is known of who is called."""
+
+    duty: Duty
+    # Whether anybody can tell who is on call.
+    health: Callable[[], Health]
+    # The services that are asked in the background.
+    sources: tuple[Source, ...] = ()
 
 
 def store(settings: Settings, clock: Clock) -> Store:
@@ -88,6 +115,7 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
                     launch=Launch(chosen.session),
                     per_second=chosen.per_second,
                     per_client_gap=chosen.per_client_gap,
+                    read_receipts=chosen.read_receipts,
                     clock=clock,
                     chance=random.random,
                 )
@@ -98,6 +126,7 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
                 made.destinations[chosen.name] = Console(chosen.name, show)
             case _:
                 assert_never(chosen)
+    made.destinations.update((chosen.name, _service(chosen)) for chosen in settings.services)
     if settings.media.fetch:
         made.media.update(_sources(settings, made.destinations))
     if (chat := settings.mattermost) is None:
@@ -118,6 +147,52 @@ def watcher(settings: Settings, made: Connectors, incidents: Incidents, clock: C
         return None
     door = Door(chat.url, chat.token.reveal())
     return Watcher(ESCALATE_TO, server=posts.server, door=door, incidents=incidents, clock=clock, chance=random.random)
+
+
+def _service(chosen: ServiceSettings) -> Connector:
+    key, secret = chosen.key.reveal(), chosen.key.name
+    match chosen.kind:
+        case ServiceKind.PAGERDUTY:
+            return pagerduty(chosen.name, url=chosen.url, routing_key=key, secret_name=secret)
+        case ServiceKind.JSM:
+            return jsm(chosen.name, url=chosen.url, api_key=key, secret_name=secret)
+        case ServiceKind.OPSGENIE:
+            return jsm(chosen.name, url=chosen.url, api_key=key, secret_name=secret, network="Opsgenie")
+        case _:
+            assert_never(chosen.kind)
+
+
+def on_call(settings: Settings, clock: Clock, roster: Callable[[], Roster | None]) -> OnCall:
+    """Who is called; `roster` gives the on-call files of the rules that are in use. Nobody is asked yet."""
+    chosen = settings.oncall
+    if chosen.source is OnCallSource.STATIC:
+        return OnCall(StaticOnCall(chosen.mention), lambda: Health(ready=True))
+    made: dict[str, Source] = {}
+    if (account := chosen.pagerduty) is not None:
+        session = Session(
+            "PagerDuty",
+            account.url,
+            account.token.reveal(),
+            account.patience.budget.total_seconds(),
+            shown_as=pagerduty_schedules.SHOWN_AS,
+            accept=pagerduty_schedules.ACCEPT,
+        )
+        service = pagerduty_schedules.PagerDuty(Inquiry("PagerDuty", session))
+        made["pagerduty"] = _source_of(service, account.schedules, account.patience, clock)
+    if (site := chosen.jsm) is not None:
+        network, budget_s = "Jira Service Management", site.patience.budget.total_seconds()
+        session = Session(network, site.url, site.token.reveal(), budget_s, user=site.user)
+        schedules = jsm_schedules.Jsm(Inquiry(network, session), site.cloud_id, dict(site.people))
+        made["jsm"] = _source_of(schedules, site.schedules, site.patience, clock)
+    # The on-call files are no service: None in their place.
+    duty = SourcedDuty(chosen.mention, [made.get(name) for name in chosen.order], roster, clock)
+    return OnCall(duty, duty.health, tuple(made[name] for name in chosen.order if name in made))
+
+
+def _source_of(
+    service: Service, schedules: tuple[tuple[str, str], ...], patience: PatienceSettings, clock: Clock
+) -> Source:
+    return Source(service, dict(schedules), clock, refresh=patience.refresh, max_age=patience.max_age)
 
 
 def _sources(settings: Settings, made: Mapping[str, Connector]) -> Iterator[tuple[str, MediaSource]]:
@@ -145,6 +220,8 @@ def _number(chosen: WhatsAppCloudSettings) -> Number:
         verify_token=chosen.verify_token.reveal(),
         template=None if chosen.template is None else Template(**asdict(chosen.template)),
         read_receipts=chosen.read_receipts,
+        per_second=chosen.per_second,
+        per_client_gap=chosen.per_client_gap,
     )
 
 
@@ -152,7 +229,7 @@ def _twilio(chosen: TwilioSettings, clock: Clock) -> Twilio:
     template = chosen.template
     return Twilio(
         chosen.name,
-        Account(chosen.account_sid, chosen.sender, chosen.api_url),
+        Account(chosen.account_sid, chosen.sender, chosen.api_url, chosen.per_second, chosen.per_client_gap),
         auth_token=chosen.auth_token.reveal(),
         webhook_url=chosen.webhook_url,
         clock=clock,
@@ -179,3 +256,11 @@ def destination(connector: Connector, settings: Settings, is_open: Callable[[], 
         default_policy=policy,
         is_open=is_open,
     )
+
+
+def operations_channel(settings: Settings) -> str | None:
+    """Where the daemon speaks of itself; None: nowhere."""
+    chat = settings.mattermost
+    if chat is None:
+        return _PRINTED_OPERATIONS
+    return chat.operations_channel and (chat.channel_override or chat.operations_channel)

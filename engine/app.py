@@ -30,7 +30,6 @@ from engine.core.publications import Reload
 from engine.intake import Intake
 from engine.journal.journals import StoredJournal
 from engine.metrics import Metrics
-from engine.oncall.static import StaticOnCall
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
 from engine.ports import Connector, Journal, Received
@@ -39,10 +38,7 @@ from engine.reception import Reception
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
 from engine.reloader import Reloader
 from engine.retention import Retention
-from engine.settings import (
-    Settings,
-    control_socket,
-)
+from engine.settings import Settings, control_socket
 from engine.timekeeper import Timekeeper
 
 # The time that what is in flight gets at SIGTERM; TimeoutStopSec of the unit is longer.
@@ -56,8 +52,6 @@ _FOLLOW_S = 2.0
 _NOTE_AUDIT_S = 3600.0
 # How often the states of connections are looked at; it costs nothing.
 _WATCH_S = 0.5
-# Where the daemon speaks of itself while Mattermost is not configured and posts are printed.
-_PRINTED_OPERATIONS = "operations"
 
 
 class Engine:
@@ -87,7 +81,8 @@ class Engine:
         made = adapters.connectors(settings, show, self._clock)
         self._connectors, self._webhooks, self._events = made.destinations, made.webhooks, made.events
         self._linked = made.linked
-        self._duty = StaticOnCall(settings.oncall.mention)
+        self._oncall = adapters.on_call(settings, self._clock, lambda: None)
+        self._duty = self._oncall.duty
         self._receptions = {
             name: Reception(listener, self._accept, self._journal, self._clock, exclusive=shared and listener.exclusive)
             for name, listener in made.listeners.items()
@@ -106,7 +101,7 @@ class Engine:
         self._announcer = Announcer(
             self._journal,
             self._clock,
-            channel=_operations_channel(settings),
+            channel=adapters.operations_channel(settings),
             through=ESCALATE_TO,
             wake=self._relay.wake,
         )
@@ -178,6 +173,7 @@ class Engine:
                     for name, reception in self._receptions.items()
                 ]
                 attendants.append(group.create_task(self._watch_connections(), name="connections"))
+                attendants += [group.create_task(one.run(), name=f"on call {one.name}") for one in self._oncall.sources]
                 if self._shared:
                     # Apart, because the switch never waits for rules that are being loaded.
                     attendants.append(group.create_task(self._follow(), name="switch"))
@@ -211,7 +207,13 @@ class Engine:
 
     def _practice(self) -> Practice:
         """How the engineers work at this moment."""
-        return Practice(self._duty, ESCALATE_TO, self._settings.environment.value, paused=self._switch.paused())
+        return Practice(
+            self._duty,
+            ESCALATE_TO,
+            self._settings.environment.value,
+            mention_mode=self._settings.oncall.mention_mode,
+            paused=self._switch.paused(),
+        )
 
     def _note_change(self, change: Change) -> None:
         self._intake.note(change)
@@ -337,6 +339,8 @@ class Engine:
             health = connector.health()
             if not health.ready and self._is_here(name):
                 failing.append(f"{name}: {health.problem}")
+        if not (health := self._oncall.health()).ready:
+            failing.append(f"oncall: {health.problem}")
         try:
             backlog = await self._journal.backlog()
         except JournalUnavailable as error:
@@ -383,14 +387,6 @@ class Engine:
                 await self._journal.backlog()
             self._notifier.watchdog()
             await asyncio.sleep(self._watchdog.total_seconds())
-
-
-def _operations_channel(settings: Settings) -> str | None:
-    """Where the daemon speaks of itself; None: nowhere."""
-    chat = settings.mattermost
-    if chat is None:
-        return _PRINTED_OPERATIONS
-    return chat.operations_channel and (chat.channel_override or chat.operations_channel)
 
 
 def serve(settings: Settings, *, environ: Mapping[str, str], show: Callable[[Claimed], None]) -> None:

@@ -218,6 +218,7 @@ class Pipeline:
             muted_until=message.muted_until,
             outages=message.outages,
             mention=practice.duty.mention(),
+            mention_mode=practice.mention_mode,
             duty=practice.duty,
             environment=practice.environment,
             escalate_to=practice.escalate_to,

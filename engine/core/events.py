@@ -126,3 +126,5 @@ class Receipt:
     reason: str = ""
     # The client's identities, as those of an inbound message; only needed without a key.
     aliases: tuple[str, ...] = ()
+    # The network would take the approved template, and the connector has one.
+    wants_template: bool = False

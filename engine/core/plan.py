@@ -277,8 +277,18 @@ def _acknowledgements(step: _Step, after: Incident, shown: Mapping[str, object])
     template = f"{step.ack}.{language}" if language else step.ack
     text = plain(step.wording.acknowledgement(template, shown))
     channel, team = after.mattermost_channel, after.mattermost_team
-    name = variables.client_name(event)
-    return (Acknowledgement(step.inbound.reply.peer, text, event.message.id, channel, team, language, name),)
+    return (
+        Acknowledgement(
+            step.inbound.reply.peer,
+            text,
+            event.message.id,
+            channel,
+            team,
+            language,
+            variables.client_name(event),
+            written_at=step.at,
+        ),
+    )
 
 
 def _posts(

@@ -10,7 +10,16 @@ from datetime import datetime, timedelta
 
 from engine.core import contracts
 from engine.core.decisions import Priority
-from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement, kind_of, with_ticket
+from engine.core.deliveries import (
+    Acknowledgement,
+    Claimed,
+    DeliveryKind,
+    DeliveryState,
+    NewDelivery,
+    Settlement,
+    kind_of,
+    with_ticket,
+)
 from engine.core.errors import UsageError
 from engine.core.plan import AuditEntry
 from engine.journal import audits, rows
@@ -251,6 +260,24 @@ def redrive(database: Database, delivery_id: str, reason: str, now: datetime, bo
         facts.append(("reason", reason))
     audits.add(database, AuditEntry("redriven", tuple(facts)), About(stored.ticket_id, stored.subject), now)
     return state
+
+
+def redrive_as_template(
+    database: Database, delivery_id: str, stored: Stored, body: Acknowledgement, settlement: Settlement, now: datetime
+) -> None:
+    """Queue what a network took and then refused again in its old place, due now, with the body that says how it goes
+    out now; `settlement` is what would have ended it.
+
+    An attempt that has not come back is overtaken: the network has told what became of it.
+    """
+    bound_to = storable_or_none(settlement.receipt) or stored.receipt
+    error = storable_or_none(settlement.error)
+    database.rows("demote_waiting_head", stored.lane)
+    database.rows("requeue_as_template", micros(now), contracts.dump_body(body), bound_to, error, stored.seq)
+    promote(database, stored.lane)
+    facts = (("delivery", delivery_id), ("kind", stored.kind), ("state", stored.state))
+    entry = AuditEntry("redriven", (*facts, ("reason", "the approved template follows"), ("error", error or "")))
+    audits.add(database, entry, About(stored.ticket_id, stored.subject), now)
 
 
 def drop(database: Database, delivery_id: str, reason: str, now: datetime) -> DeliveryState | None:

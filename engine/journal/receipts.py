@@ -1,7 +1,8 @@
 """The networks' later words about what was sent: sent, delivered, read or failed, in any order and more than once.
 
 Plain operations on a transaction, run by a store. A receipt settles what nobody knew the end of, and overturns an end
-that it contradicts.
+that it contradicts. A text that the network refuses later, and would take as the approved template, is queued as that,
+once.
 
 A network that takes no key of ours names only its own id of the message, and the client. The delivery is then that
 which went out as this message; else, unless a person of ours wrote the message by hand, the client's phone proves the
@@ -16,12 +17,14 @@ from datetime import datetime
 from engine.core import contracts
 from engine.core.deliveries import (
     Acknowledgement,
+    Body,
     Claimed,
     DeliveryKind,
     DeliveryState,
     NewDelivery,
     Relayed,
     Settlement,
+    as_template,
     undelivered_note,
 )
 from engine.core.events import Receipt
@@ -130,35 +133,25 @@ def _note_one(database: Database, receipt: Receipt, now: datetime, escalate_to: 
     reason = receipt.reason or "the network reported that it failed"
     error = f"{code or 'no code'}: {reason}" if state is DeliveryState.DEAD else None
     settlement = Settlement(state, receipt=provider_id, error=error)
+    body = _body(database, stored)
+    as_said = as_template(body) if body is not None and error is not None and receipt.wants_template else None
+    if as_said is not None:
+        bound.spend()
+        lanes.redrive_as_template(database, key, stored, as_said, settlement, now)
+        return True
     lanes.settle(database, key, stored, settlement, now, under_way=stored.owner is not None)
-    _tell_engineers(database, key, stored, settlement, now, escalate_to, bound)
+    if body is not None:
+        # The word that a client was not acknowledged after all, as the relay gives it when a network refuses at once.
+        note = undelivered_note(key, stored.lane, stored.ticket_id, body, settlement, destination=escalate_to, now=now)
+        if note is not None:
+            lanes.add(database, note, stored.cause, now, bound)
     return True
 
 
-def _tell_engineers(  # noqa: PLR0917 - everything that the note is made of
-    database: Database,
-    key: str,
-    stored: Stored,
-    settlement: Settlement,
-    now: datetime,
-    escalate_to: str,
-    bound: Bound,
-) -> None:
-    """Queue the word that a client was not acknowledged after all, as the relay does when a network refuses at once."""
+def _body(database: Database, stored: Stored) -> Body | None:
+    """What is said; None once it is erased."""
     ((written,),) = database.rows("read_body", stored.seq)
-    if written is None:
-        return
-    note = undelivered_note(
-        key,
-        stored.lane,
-        stored.ticket_id,
-        contracts.load_body(DeliveryKind(stored.kind), written),
-        settlement,
-        destination=escalate_to,
-        now=now,
-    )
-    if note is not None:
-        lanes.add(database, note, stored.cause, now, bound)
+    return None if written is None else contracts.load_body(DeliveryKind(stored.kind), written)
 
 
 def verdict(stored: Stored, provider_id: str, statuses: frozenset[str]) -> DeliveryState | None:
@@ -174,6 +167,8 @@ def verdict(stored: Stored, provider_id: str, statuses: frozenset[str]) -> Deliv
     )
     if _FAILED in statuses and not statuses & _ARRIVED:
         told_sent = state is DeliveryState.SENT and stored.receipt in {None, "", provider_id}
+        # What is under way again after the network has refused this message is another one.
+        in_doubt = in_doubt and stored.receipt != provider_id
         return DeliveryState.DEAD if in_doubt or told_sent else None
     if not statuses & _TAKEN or state is DeliveryState.SENT:
         return None

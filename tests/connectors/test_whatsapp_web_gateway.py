@@ -94,6 +94,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[_Line]]]
         per_client_gap: timedelta = timedelta(0),
         started: Launch | None = None,
         listen: bool = True,
+        read_receipts: bool = False,
     ) -> _Line:
         folder = tmp_path / "session"
         connector = WhatsAppWeb(
@@ -101,6 +102,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[_Line]]]
             launch=started or launch(folder, *lives),
             per_second=10_000,
             per_client_gap=per_client_gap,
+            read_receipts=read_receipts,
             clock=_RealClock(),
             chance=lambda: 0.0,
             patience=patience,
@@ -368,6 +370,39 @@ async def test_messages_to_one_client_keep_their_gap(line: Start) -> None:
     assert (found.fault, found.code) == (Fault.TRANSIENT, "pace")
     assert timedelta(minutes=59) < found.retry_after <= timedelta(hours=1)
     assert isinstance(await here.connector.send(_ack(3, "254799999999@s.whatsapp.net")), Sent)
+
+
+async def test_the_client_sees_that_somebody_is_there(line: Start) -> None:
+    """Before its answer a message is shown as read, once; the order for it goes ahead and nothing waits for it."""
+    here = await line([ONLINE], read_receipts=True)
+    await here.reaches(State.ONLINE)
+    assert isinstance(await here.connector.send(_ack()), Sent)
+    assert isinstance(await here.connector.send(replace(_ack(2), attempt=2)), Sent)
+    orders = [frame for frame in heard(here.folder) if frame["do"] in {"attend", "send"}]
+    assert [frame["do"] for frame in orders] == ["attend", "send", "send"]
+    assert {key: orders[0][key] for key in ("user", "server", "message_id")} == {
+        "user": "254712345678",
+        "server": "s.whatsapp.net",
+        "message_id": "A1",
+    }
+
+
+@pytest.mark.parametrize(("read_receipts", "message_id"), [(False, "A1"), (True, "wamid.A=="), (True, "SM 1")])
+async def test_nothing_is_shown_as_read_otherwise(line: Start, *, read_receipts: bool, message_id: str) -> None:
+    """Not where it is off, and not for a message that came by another way."""
+    here = await line([ONLINE], read_receipts=read_receipts)
+    await here.reaches(State.ONLINE)
+    claimed = claim(Acknowledgement(_PEER, "Hello", message_id))
+    assert isinstance(await here.connector.send(claimed), Sent)
+    assert heard(here.folder, "attend") == []
+
+
+async def test_the_gateway_is_told_how_patient_its_probe_is(line: Start) -> None:
+    """The spans of the probe come from the daemon."""
+    here = await line([ONLINE], patience=replace(_PATIENCE, probe_after_s=7, probe_within_s=3))
+    await here.reaches(State.ONLINE)
+    (order,) = heard(here.folder, "connect")
+    assert (order["probe_after_s"], order["probe_within_s"]) == (7, 3)
 
 
 async def test_messages_leave_one_by_one(line: Start) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.connectors.whatsapp_web import frames, pacing
+from engine.connectors.whatsapp_web import frames
 from engine.connectors.whatsapp_web.frames import BrokenFrame, Decoder, encode
 from engine.connectors.whatsapp_web.refusals import refusal
 from engine.connectors.whatsapp_web.states import Happening, Standing, State, follow, pause, problem
@@ -155,23 +155,3 @@ def test_a_frame_has_a_bound() -> None:
     """What is too long is refused before it is sent."""
     with pytest.raises(BrokenFrame):
         encode({"text": "x" * frames.LONGEST})
-
-
-def test_messages_keep_their_distance() -> None:
-    """A message waits for the gap after any other, and for the longer one after its own client's last."""
-    pace = pacing.pace_of(2.0, timedelta(seconds=10))
-    start = timedelta(seconds=100)
-    assert pacing.wait(pace, "a", start) == timedelta(0)
-    pace = pacing.spend(pace, "a", start, 0.0)
-    assert pacing.wait(pace, "b", start) == timedelta(seconds=0.5)
-    assert pacing.wait(pace, "a", start) == timedelta(seconds=10)
-    assert pacing.wait(pacing.spend(pace, "b", start, 1.0), "b", start) == timedelta(seconds=15)
-    assert pacing.wait(pace, "a", start + timedelta(seconds=10)) == timedelta(0)
-
-
-def test_past_gaps_are_forgotten() -> None:
-    """Clients whose gap is over cost no memory."""
-    pace = pacing.pace_of(1000.0, timedelta(seconds=10))
-    for number in range(30):
-        pace = pacing.spend(pace, f"client {number}", timedelta(seconds=number), 0.0)
-    assert len(pace.clients) == 10

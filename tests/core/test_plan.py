@@ -55,7 +55,13 @@ def test_the_first_message_opens_an_incident_with_one_acknowledgement_and_one_po
     """The whole plan of the contract's example, field by field."""
     inbound = message()
     acknowledgement = Acknowledgement(
-        REPLY.peer, ACKNOWLEDGEMENT, "MSG-1", "dev-support-escalations", "support", client_name="Jackson"
+        REPLY.peer,
+        ACKNOWLEDGEMENT,
+        "MSG-1",
+        "dev-support-escalations",
+        "support",
+        client_name="Jackson",
+        written_at=RECEIVED_AT,
     )
     body = (
         f"Client: {quote('Jackson')} ({quote(PHONE)})\n"
@@ -235,7 +241,13 @@ def test_a_greeting_is_answered_without_a_post() -> None:
     made = planned(message("Hello"), GREETING)
     assert bodies(made) == [
         Acknowledgement(
-            REPLY.peer, "Hello Jackson, how can we help you?", "MSG-1", "support-triage", None, client_name="Jackson"
+            REPLY.peer,
+            "Hello Jackson, how can we help you?",
+            "MSG-1",
+            "support-triage",
+            None,
+            client_name="Jackson",
+            written_at=RECEIVED_AT,
         )
     ]
     assert the_incident(made) == replace(GREETED, ticket_id=TICKET, version=0)

@@ -19,18 +19,21 @@ from journal.samples import (
     finish,
     follow_up,
     inbound,
+    lapse,
     later,
     opened,
     receipt,
     states,
 )
+from standins.parts import SetClock
 
-from engine.core.deliveries import DeliveryState, FollowUp, Settlement
+from engine.core.deliveries import DeliveryState, FollowUp, Settlement, as_template
 from engine.core.events import Receipt, Signal
 from engine.core.plan import AuditEntry
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.ports import Journal
+from engine.retention import Retention
 
 
 @pytest.mark.parametrize("status", ["sent", "delivered", "read"])
@@ -368,3 +371,93 @@ async def test_early_receipts_of_an_erased_client_are_forgotten(sqlite_journal: 
     await journal.sweep_signals(later(61), later(61))
     assert writing(journal).execute("SELECT provider_id FROM early_receipts").fetchall() == []
     await journal.close()
+
+
+_TOO_LATE = replace(receipt("ack", "failed"), code="131047", reason="too late", wants_template=True)
+
+
+@pytest.mark.parametrize("settlement", [None, SENT, IN_DOUBT, HELD], ids=["under way", "sent", "in doubt", "held"])
+async def test_a_text_that_is_refused_later_goes_out_as_the_template(
+    journal: Journal, settlement: Settlement | None
+) -> None:
+    """The same delivery, due now, not in doubt and its attempts counted on; nobody has to answer by hand."""
+    ticket = await opened(journal, acknowledgement())
+    first = await claim_one(journal, "main")
+    if settlement is not None:
+        await finish(journal, first, settlement)
+    before = (await states(journal))["ack"]
+    assert await journal.note_receipts([_TOO_LATE, _TOO_LATE], later(1), escalate_to="mattermost") == 1
+    assert await states(journal) == {"ack": DeliveryState.QUEUED}
+    assert not await finish(journal, first)
+    claimed = await claim_one(journal, "main", later(1))
+    assert claimed.body == as_template(first.body)
+    assert (claimed.attempt, claimed.doubtful, claimed.first_attempt_at) == (2, False, later(1))
+    assert await finish(journal, claimed, Settlement(DeliveryState.SENT, receipt="provider-2"), later(2))
+    view = await journal.incident(ticket)
+    assert view is not None
+    (row,) = [row for row in view.audit if row.kind == "redriven"]
+    assert dict(row.details) == {
+        "delivery": "ack",
+        "kind": "acknowledgement",
+        "state": before.value,
+        "reason": "the approved template follows",
+        "error": "131047: too late",
+    }
+    assert view.audit[-1].kind == "acknowledged"
+    assert await claim(journal, "mattermost", later(1e6)) == ()
+
+
+async def test_a_template_that_is_refused_ends_there(journal: Journal) -> None:
+    """At most once: then the delivery is dead, and the engineers are asked to answer."""
+    await opened(journal, acknowledgement())
+    await finish(journal, await claim_one(journal, "main"))
+    await journal.note_receipts([_TOO_LATE], later(1), escalate_to="mattermost")
+    await finish(journal, await claim_one(journal, "main", later(1)), Settlement(DeliveryState.SENT, receipt="p2"))
+    again = replace(_TOO_LATE, provider_id="p2")
+    assert await journal.note_receipts([again], later(2), escalate_to="mattermost") == 1
+    assert (await states(journal))["ack"] is DeliveryState.DEAD
+    (note,) = await claim(journal, "mattermost", later(2))
+    assert isinstance(note.body, FollowUp)
+    assert "could not be delivered (131047: too late)" in note.body.body
+
+
+async def test_late_words_about_the_refused_text_do_not_touch_the_template(journal: Journal) -> None:
+    """What comes out of order concerns the text; the client's phone that shows it all the same ends the matter."""
+    await opened(journal, acknowledgement())
+    claimed = await claim_one(journal, "main")
+    await finish(journal, claimed, IN_DOUBT)
+    await journal.note_receipts([_TOO_LATE], later(1), escalate_to="mattermost")
+    assert await journal.note_receipts([receipt("ack", "sent")], later(1), escalate_to="mattermost") == 0
+    await claim_one(journal, "main", later(1))
+    assert await journal.note_receipts([receipt("ack", "deleted")], later(2), escalate_to="mattermost") == 0
+    assert (await states(journal))["ack"] is DeliveryState.SENDING
+    assert await journal.note_receipts([receipt("ack", "read")], later(3), escalate_to="mattermost") == 1
+    assert (await states(journal))["ack"] is DeliveryState.SENT
+
+
+async def test_the_template_takes_the_old_place_in_its_lane(journal: Journal) -> None:
+    """What is under way meanwhile goes first; what only waits comes after it."""
+    await opened(journal, acknowledgement("ack"), acknowledgement("second"), acknowledgement("third"))
+    await finish(journal, await claim_one(journal, "main"))
+    second = await claim_one(journal, "main")
+    await journal.note_receipts([_TOO_LATE], later(1), escalate_to="mattermost")
+    assert await claim(journal, "main", later(1)) == ()
+    await finish(journal, second)
+    claimed = await claim_one(journal, "main", later(1))
+    assert claimed.id == "ack"
+    await finish(journal, claimed)
+    assert (await claim_one(journal, "main", later(1))).id == "third"
+
+
+async def test_a_forgotten_text_does_not_follow_as_the_template(journal: Journal) -> None:
+    """Retention has removed what would be said: the delivery ends."""
+    await opened(journal, acknowledgement())
+    await finish(journal, await claim_one(journal, "main"))
+    await lapse(journal, 10, later(5 * 3600))
+    for claimed in await claim(journal, now=later(5 * 3600)):
+        await finish(journal, claimed)
+    now = later(31 * 86_400)
+    await Retention(journal, SetClock(now), text=timedelta(days=30), metadata=timedelta(days=400)).sweep()
+    assert await journal.note_receipts([_TOO_LATE], now, escalate_to="mattermost") == 1
+    assert (await states(journal))["ack"] is DeliveryState.DEAD
+    assert await claim(journal, "mattermost", now) == ()

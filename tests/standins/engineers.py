@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from standins import mattermost as standin
+from standins import parts
 from standins.claims import CHANNEL
 from standins.loopback import Loopback, serving
 from standins.parts import SetClock
@@ -102,9 +103,8 @@ def open_post(root: str, posted_at: datetime, channel: str = CHANNEL, **details:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let everything else run until something is true; a test's own time-out ends what never becomes so."""
-    while not condition():
-        await asyncio.sleep(0.001)
+    """As of the other parts, with the patience that a thousand posts need on a busy machine."""
+    await parts.until(condition, patience_s=60)
 
 
 @asynccontextmanager
