@@ -15,7 +15,7 @@ from engine.connectors.exchanges import Session
 from engine.connectors.http import HttpConnector
 from engine.connectors.inquiries import Inquiry
 from engine.connectors.jsm import jsm
-from engine.connectors.mattermost import Files, Mattermost
+from engine.connectors.mattermost import Door, Files, Incidents, Mattermost, Watcher
 from engine.connectors.pagerduty import pagerduty
 from engine.connectors.twilio import Account, Timing, Twilio, TwilioMedia
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
@@ -138,6 +138,15 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
         # Also while files are not fetched: what was ordered before is answered in its thread.
         made.destinations[FILES] = Files(posts, made.media, max_bytes=settings.media.max_bytes, clock=clock)
     return made
+
+
+def watcher(settings: Settings, made: Connectors, incidents: Incidents, clock: Clock) -> Watcher | None:
+    """Who hears what engineers do about the posts; None while Mattermost is not configured."""
+    chat, posts = settings.mattermost, made.destinations[ESCALATE_TO]
+    if chat is None or not isinstance(posts, Mattermost):
+        return None
+    door = Door(chat.url, chat.token.reveal())
+    return Watcher(ESCALATE_TO, server=posts.server, door=door, incidents=incidents, clock=clock, chance=random.random)
 
 
 def _service(chosen: ServiceSettings) -> Connector:

@@ -175,6 +175,10 @@ class Journal(Protocol):
         """The posts that were sent there of the incidents that are not closed, the oldest first."""
         ...
 
+    async def is_root(self, destination: str, receipt: str) -> bool:
+        """Whether a post that was sent there is an incident's, closed or not; cheap enough for every reaction."""
+        ...
+
     async def audit(self, entry: AuditEntry, now: datetime) -> None:
         """Add a row about the daemon itself (reloaded, paused, resumed)."""
         ...

@@ -78,11 +78,19 @@ class Reply:
 
     def json_object(self) -> dict[str, object] | None:
         """The body as a JSON object, or None when it is anything else, e.g. the page of a proxy."""
+        value = self._json()
+        return value if isinstance(value, dict) else None
+
+    def json_array(self) -> list[object] | None:
+        """The same for an array."""
+        value = self._json()
+        return value if isinstance(value, list) else None
+
+    def _json(self) -> object:
         try:
-            value = json.loads(self.body)
+            return json.loads(self.body)
         except (ValueError, RecursionError):
             return None
-        return value if isinstance(value, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +156,7 @@ class Session:
                 auth=httpx.BasicAuth(self._user, self._token) if self._user else None,
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 timeout=httpx.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s / 2)),
-                verify=_trust() if self._base.scheme == "https" else False,
+                verify=trust() if self._base.scheme == "https" else False,
                 trust_env=False,
                 follow_redirects=False,
             )
@@ -309,7 +317,7 @@ class Visitor:
                 timeout=httpx.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s / 2)),
                 # A connection to one host must not serve another at the same address.
                 limits=httpx.Limits(max_keepalive_connections=0),
-                verify=_trust(),
+                verify=trust(),
                 trust_env=False,
                 follow_redirects=False,
             )
@@ -388,7 +396,7 @@ def _instant(header: str) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
     """The machine's certificate authorities, a company's own included, and the public ones that httpx brings."""
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()

@@ -270,6 +270,10 @@ class StoredJournal:
         """See `ports.Journal.open_posts`."""
         return await self._read(lambda database: changes.open_posts(database, destination))
 
+    async def is_root(self, destination: str, receipt: str) -> bool:
+        """See `ports.Journal.is_root`."""
+        return await self._read(lambda database: changes.is_root(database, destination, receipt))
+
     async def audit(self, entry: AuditEntry, now: datetime) -> None:
         """See `ports.Journal.audit`."""
         await self._write(lambda database: audits.add(database, entry, About(), now))

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 from standins import jsm, pagerduty
+from standins.engineers import Ledger
 from standins.loopback import serving
 from standins.parts import SetClock, until
 
 from engine import adapters, settings
 from engine.connectors.console import Console
-from engine.connectors.mattermost import Files
+from engine.connectors.mattermost import Files, Incidents
 from engine.connectors.paging import PagingService
 from engine.core.deliveries import DeliveryKind
 from engine.oncall.static import StaticOnCall
@@ -66,6 +67,20 @@ def test_without_mattermost_files_are_printed_as_posts_are(tmp_path: Path) -> No
     """That is, that there would be one."""
     _, made = _made(tmp_path, _CLOUD)
     assert isinstance(made.destinations[adapters.FILES], Console)
+
+
+async def test_engineers_are_heard_where_their_chat_is(tmp_path: Path) -> None:
+    """By the server of the posts, under a name of its own; without Mattermost there is nobody to hear."""
+    incidents = Incidents(Ledger().list_posts, Ledger().is_root)
+    read, made = _made(tmp_path, _CLOUD + _CHAT)
+    heard = adapters.watcher(read, made, incidents, SetClock())
+    assert heard is not None
+    assert (heard.name, heard.exclusive) == ("mattermost.events", True)
+    assert heard._door.url == "https://chat.example.org"
+    for connector in made.destinations.values():
+        await connector.close()
+    read, made = _made(tmp_path, _CLOUD)
+    assert adapters.watcher(read, made, incidents, SetClock()) is None
 
 
 def test_files_are_few_at_a_time_and_given_up_after_a_day(tmp_path: Path) -> None:

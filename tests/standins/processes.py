@@ -147,11 +147,16 @@ class Standin:
         return True
 
     def close(self) -> None:
+        try:
+            violated = self.recorded().get("violations")
+        except httpx.TransportError:
+            violated = None  # it has vanished, or was never ready
         self._http.close()
         self.process.kill()
         self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
+        assert not violated, f"requests against the published contract: {violated}"
 
 
 @dataclass

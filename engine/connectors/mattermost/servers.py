@@ -132,6 +132,14 @@ class Server:
             self._channels[key] = found
         return self._channels[key]
 
+    def forget_channels(self) -> None:
+        """Resolve every name anew: one of them may mean another channel now."""
+        self._channels.clear()
+
+    def early_ms(self, at: datetime) -> int:
+        """A moment of our clock by the server's, in milliseconds; a little early, so that nothing is passed over."""
+        return int((at - _MARGIN - self._ahead).timestamp() * 1000)
+
     async def resolve_again(self, channel: str, team: str | None) -> str | Rejected:
         """The channel's id as of now; the one that was known is forgotten."""
         self._channels.pop((team or self._team, channel), None)
@@ -195,7 +203,7 @@ class Server:
         bot = await self.bot()
         if isinstance(bot, Rejected):
             return bot
-        since_ms = int((first_attempt_at - _MARGIN - self._ahead).timestamp() * 1000)
+        since_ms = self.early_ms(first_attempt_at)
         posts = await self._posts(channel_id, {"since": str(since_ms)})
         if not isinstance(posts, dict):
             return posts
