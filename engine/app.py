@@ -19,6 +19,7 @@ from engine.adapters import ESCALATE_TO
 from engine.announcer import Announcer
 from engine.clocks import SystemClock
 from engine.connections import Connections
+from engine.connectors.mattermost import Incidents
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed
 from engine.core.diagnostics import render
@@ -32,7 +33,7 @@ from engine.journal.journals import StoredJournal
 from engine.metrics import Metrics
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
-from engine.ports import Connector, Journal, Received
+from engine.ports import Connector, Healthy, Journal, Listener, Received
 from engine.publisher import Publisher
 from engine.reception import Reception
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
@@ -81,9 +82,16 @@ class Engine:
         self._linked = made.linked
         self._oncall = adapters.on_call(settings, self._clock, lambda: None)
         self._duty = self._oncall.duty
+        incidents = Incidents(
+            lambda: self._journal.open_posts(ESCALATE_TO), lambda root: self._journal.is_root(ESCALATE_TO, root)
+        )
+        self._watcher = watcher = adapters.watcher(settings, made, incidents, self._clock)
+        # Everything that has a way to somewhere, with how it fares.
+        self._ways: dict[str, Healthy] = {**self._connectors, **({watcher.name: watcher} if watcher else {})}
+        listeners: dict[str, Listener] = {**made.listeners, **({watcher.name: watcher} if watcher else {})}
         self._receptions = {
             name: Reception(listener, self._accept, self._journal, self._clock, exclusive=shared and listener.exclusive)
-            for name, listener in made.listeners.items()
+            for name, listener in listeners.items()
         }
         self._relay = Relay(
             self._journal,
@@ -124,14 +132,14 @@ class Engine:
             wake=self._relay.wake,
         )
         self._timekeeper = Timekeeper(
-            self._journal, self._clock, self._practice, may_call=lambda: True, changed=self._note_change
+            self._journal, self._clock, self._practice, may_call=self._knows_engineers, changed=self._note_change
         )
         keep = settings.retention
         self._retention = Retention(self._journal, self._clock, text=keep.text, metadata=keep.metadata)
         self._operations = Operations(
             self._journal,
             self._switch,
-            self._connectors,
+            self._ways,
             self._clock,
             reload_rules=self.reload,
             describe=self._describe,
@@ -212,6 +220,13 @@ class Engine:
             mention_mode=self._settings.oncall.mention_mode,
             paused=self._switch.paused(),
         )
+
+    def _knows_engineers(self) -> bool:
+        """Whether what engineers did is known here; where it cannot be learned for long, nobody waits for it."""
+        watcher = self._watcher
+        if watcher is None:
+            return True
+        return self._is_here(watcher.name) and (watcher.caught_up or not watcher.health().ready)
 
     def _note_change(self, change: Change) -> None:
         self._intake.note(change)
@@ -319,8 +334,8 @@ class Engine:
             failing.append("starting")
         if self._stopping:
             failing.append("stopping")
-        for name, connector in self._connectors.items():
-            health = connector.health()
+        for name, way in self._ways.items():
+            health = way.health()
             if not health.ready and self._is_here(name):
                 failing.append(f"{name}: {health.problem}")
         if not (health := self._oncall.health()).ready:

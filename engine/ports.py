@@ -326,6 +326,14 @@ class Health:
     lost_at: datetime | None = None
 
 
+class Healthy(Protocol):
+    """Anything that can tell how its way to somewhere fares."""
+
+    def health(self) -> Health:
+        """The state after the newest exchange; does no I/O."""
+        ...
+
+
 class Connector(Protocol):
     """A way to say something on one network."""
 
