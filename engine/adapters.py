@@ -21,7 +21,7 @@ from engine.core.deliveries import Claimed, DeliveryKind, Policy
 from engine.journal.journals import Store
 from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
-from engine.ports import Clock, Connector, Linked, Listener, MediaSource, Webhook
+from engine.ports import Clock, Connector, Linked, Listener, MediaSource, Placed, Webhook
 from engine.relay import Destination
 from engine.settings import (
     ConsoleSettings,
@@ -59,6 +59,8 @@ class Connectors:
     listeners: dict[str, Listener] = field(default_factory=dict)
     # Those that speak as a device which a person has linked.
     linked: dict[str, Linked] = field(default_factory=dict)
+    # Those that tell which of their channels refuse posts.
+    placed: list[Placed] = field(default_factory=list)
     # Where the files of clients are, by the connector that they came by; empty unless they are to be fetched.
     media: dict[str, MediaSource] = field(default_factory=dict)
 
@@ -110,6 +112,7 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
         token = chat.token.reveal()
         posts = Mattermost(ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock)
         made.destinations[ESCALATE_TO] = posts
+        made.placed.append(posts)
         # Also while files are not fetched: what was ordered before is answered in its thread.
         made.destinations[FILES] = Files(posts, made.media, max_bytes=settings.media.max_bytes, clock=clock)
     return made

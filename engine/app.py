@@ -32,16 +32,15 @@ from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
+from engine.places import Places
 from engine.ports import Connector, Journal, Received
 from engine.publisher import Publisher
 from engine.reception import Reception
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
 from engine.reloader import Reloader
 from engine.retention import Retention
-from engine.settings import (
-    Settings,
-    control_socket,
-)
+from engine.settings import Settings, control_socket
+from engine.tryouts import Tryout
 
 # The time that what is in flight gets at SIGTERM; TimeoutStopSec of the unit is longer.
 _DRAIN_S = 10.0
@@ -100,13 +99,11 @@ class Engine:
             escalate_to=ESCALATE_TO,
             lease=LEASE_AMONG_NODES if shared else LEASE,
         )
+        told = _operations_channel(settings)
         self._announcer = Announcer(
-            self._journal,
-            self._clock,
-            channel=_operations_channel(settings),
-            through=ESCALATE_TO,
-            wake=self._relay.wake,
+            self._journal, self._clock, channel=told, through=ESCALATE_TO, wake=self._relay.wake
         )
+        self._places = Places(made.placed, self._announcer.announce, operations=told)
         override = settings.mattermost.channel_override if settings.mattermost else None
         oncall = StaticOnCall(settings.oncall.mention)
         keeping = frozenset({*made.webhooks, *made.listeners})
@@ -122,6 +119,7 @@ class Engine:
         )
         keep = settings.retention
         self._retention = Retention(self._journal, self._clock, text=keep.text, metadata=keep.metadata)
+        self._tryout = Tryout(self._journal, self._clock, through=ESCALATE_TO, override=override, wake=self._relay.wake)
         self._operations = Operations(
             self._journal,
             self._switch,
@@ -163,6 +161,7 @@ class Engine:
                     for name, reception in self._receptions.items()
                 ]
                 attendants.append(group.create_task(self._watch_connections(), name="connections"))
+                attendants.append(group.create_task(self._places.watch(), name="places"))
                 if self._shared:
                     # Apart, because the switch never waits for rules that are being loaded.
                     attendants.append(group.create_task(self._follow(), name="switch"))
@@ -224,7 +223,7 @@ class Engine:
             settings.limits.body_bytes,
         )
         operators = server.HttpServer(
-            control.build(self._operations, self._publisher, self._linked),
+            control.build(self._operations, self._publisher, self._linked, self._tryout),
             UnixEndpoint(control_socket(settings.state)),
             mode=0o600,
         )

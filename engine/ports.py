@@ -417,6 +417,16 @@ class Linked(Protocol):
         ...
 
 
+class Placed(Protocol):
+    """A connector that says things in several places, each of which may refuse them."""
+
+    def places(self) -> Mapping[str, str]:
+        """The places that something was said in, in this life of the daemon: of each why it refuses what waits for it,
+        in one sentence; empty where it takes everything.
+        """
+        ...
+
+
 class OnCall(Protocol):
     """Who is called. Answers from memory: it never delays a post."""
 

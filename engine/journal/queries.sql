@@ -335,7 +335,7 @@ SELECT destination, state, count(*), min(created_at) FROM deliveries
 WHERE state IN ('queued', 'sending') GROUP BY destination, state
 UNION ALL
 SELECT destination, state, count(*), min(created_at) FROM deliveries
-WHERE state IN ('dead', 'held') GROUP BY destination, state
+WHERE state IN ('dead', 'held') AND substr(coalesce(error, ''), 1, 9) <> 'dropped: ' GROUP BY destination, state
 
 -- name: newest_deliveries
 SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error

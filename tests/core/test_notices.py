@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core.diagnostics import Diagnostic, Severity
-from engine.core.notices import connection, rules_refused, rules_taken
+from engine.core.notices import connection, place, rules_refused, rules_taken
 from engine.core.quotes import plain, spans
 
 SHA = "0123456789abcdef"
@@ -79,3 +79,20 @@ def test_a_connection_that_needs_a_person_is_told(state: str, text: str | None) 
     notice = connection("main", state, "link it again")
     assert (plain(notice.text) if notice else None) == text
     assert notice is None or (notice.matter, notice.state, notice.good) == ("connection main", state, state == "online")
+
+
+def test_a_channel_that_refuses_is_told_with_what_to_do() -> None:
+    """A name out of the rules and the sentence mention nobody; taking posts again is good news."""
+    refused = place("noc", "invite the bot with /invite @engine-bot")
+    assert plain(refused.text) == (
+        "**~noc takes no posts.** invite the bot with /invite @engine-bot. What is for it waits until that is done."
+    )
+    assert all(span.quoted for span in spans(refused.text) if "~" in span.text or "@" in span.text)
+    assert (refused.matter, refused.state, refused.good) == (
+        "place noc",
+        "invite the bot with /invite @engine-bot",
+        False,
+    )
+    taken = place("noc", "")
+    assert plain(taken.text) == "**~noc takes posts again.** What waited is being sent."
+    assert (taken.matter, taken.state, taken.good) == ("place noc", "good", True)

@@ -57,6 +57,10 @@ class Switches:
     uploads: bool = True
     largest_file: int = 100 * 1024 * 1024
     token: str = TOKEN
+    # Whether the token's account is a bot's, and whether it is disabled, which takes its sessions away.
+    is_bot: bool = True
+    disabled: bool = False
+    version: str = "11.6.0"
     # Test seconds that have passed beyond the real ones.
     offset_s: float = 0
 
@@ -75,6 +79,8 @@ class Mattermost(Network):
     notifications: list[tuple[str, str]] = field(default_factory=list)
     # By what people listen to.
     keywords: dict[str, frozenset[str]] = field(default_factory=dict)
+    # People by name: the channels that each is in. The bot sees them wherever it is a member itself.
+    people: dict[str, set[str]] = field(default_factory=dict)
     _keys: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -85,6 +91,7 @@ class Mattermost(Network):
             self.keywords[word] = everybody
         for user in everybody:
             self.keywords[f"@{user}"] = frozenset({user})
+            self.people[user] = set(self.channels)
 
     def add_channel(self, name: str, **details: bool) -> Channel:
         """Create a channel, or one with a new id in the place of an old one."""
@@ -114,11 +121,13 @@ class Mattermost(Network):
         }
 
     async def control(self, order: Mapping[str, Any]) -> Any:
-        """`{"set": {switch: value}}`, `{"channel": {"name": …, "member": false}}`."""
+        """`{"set": {switch: value}}`, `{"channel": {"name": …, "member": false}}`, `{"person": {name: [channel]}}`."""
         for switch, value in order.get("set", {}).items():
             setattr(self.switches, switch, value)
         if "channel" in order:
             self.add_channel(**order["channel"])
+        for name, places in order.get("person", {}).items():
+            self.people[name] = set(places)
         return {"channels": sorted(self.channels)}
 
     def _answer(self, request: Request) -> Answer:
@@ -127,7 +136,8 @@ class Mattermost(Network):
             return self._ping(detailed=request.query.get("get_server_status") == "true")
         if path == ["config", "client"]:
             return self._config()
-        if self.switches.database_down or request.headers.get("authorization") != f"Bearer {self.switches.token}":
+        barred = self.switches.database_down or self.switches.disabled
+        if barred or request.headers.get("authorization") != f"Bearer {self.switches.token}":
             return self._without_session(path)
         answer = self._tell(path, request.query) if request.method == "GET" else self._do(path, request)
         return answer or _error(404, "api.context.404.app_error")
@@ -135,7 +145,13 @@ class Mattermost(Network):
     def _tell(self, path: list[str], query: Mapping[str, str]) -> Answer | None:
         match path:
             case ["users", "me"]:
-                return Answer(body={"id": _identity("u", 1), "username": BOT, "is_bot": True})
+                return Answer(body={"id": _identity("u", 1), "username": BOT, "is_bot": self.switches.is_bot})
+            case ["users", "username", name] if name in self.people:
+                return Answer(body={"id": f"person-{name}", "username": name, "delete_at": 0})
+            case ["users", "username", _]:
+                return _error(404, "app.user.get_by_username.app_error")
+            case ["channels", channel_id, "members", user_id]:
+                return self._member(channel_id, user_id)
             case ["teams", "name", name]:
                 known = Answer(body={"id": _identity("t", 1), "name": name})
                 return known if name == TEAM else _error(404, "app.team.get_by_name.missing.app_error")
@@ -164,7 +180,7 @@ class Mattermost(Network):
             "EnableFileAttachments": "true" if self.switches.files else "false",
             "MaxFileSize": str(self.switches.largest_file),
         }
-        told = {"MaxPostSize": str(_LONGEST_MESSAGE), **files}
+        told = {"MaxPostSize": str(_LONGEST_MESSAGE), "Version": self.switches.version, **files}
         return Answer(body=told | ({} if self.switches.old_release else promised))
 
     def _ping(self, *, detailed: bool) -> Answer:
@@ -187,6 +203,15 @@ class Mattermost(Network):
         if found is None or (found.private and not found.member) or (found.archived and not deleted):
             return _error(404, "app.channel.get_by_name.missing.app_error")
         return Answer(body={"id": found.id, "name": name, "delete_at": 1 if found.archived else 0})
+
+    def _member(self, channel_id: str, user_id: str) -> Answer:
+        """Whoever is no member may not look who is one."""
+        channel = next((one for one in self.channels.values() if one.id == channel_id), None)
+        if channel is None or not channel.member:
+            return _error(403, "api.context.permissions.app_error")
+        if user_id == _identity("u", 1) or channel.name in self.people.get(user_id.removeprefix("person-"), set()):
+            return Answer(body={"channel_id": channel_id, "user_id": user_id, "roles": "channel_user"})
+        return _error(404, "app.channel.get_member.missing.app_error")
 
     def _listed(self, channel_id: str, query: Mapping[str, str]) -> Answer:
         """By update time at most 1,000 posts; by page, newest first, at most 200."""
