@@ -65,6 +65,8 @@ class Twilio(Network):
         self.shut: set[str] = set()
         # Whether our messages wait at Twilio, for a while without a `date_sent`.
         self.waiting = False
+        # Of the account: active, suspended or closed.
+        self.status = "active"
         self._http = httpx.AsyncClient(trust_env=False, timeout=15, limits=httpx.Limits(max_connections=20))
         self._tasks: set[asyncio.Task[int]] = set()
 
@@ -77,6 +79,8 @@ class Twilio(Network):
             return self._dated(self._take(request))
         if (request.method, request.path) == ("GET", f"{ROOT}/Messages.json"):
             return self._dated(self._page(request.query))
+        if (request.method, request.path) == ("GET", f"{ROOT}.json"):
+            return self._dated(Answer(body={"sid": ACCOUNT_SID, "status": self.status}))
         if request.method == "GET" and files and files[1] in self.media:
             uri = f"{ROOT}/Messages/{files[1]}/Media/ME"
             found = [
