@@ -109,7 +109,7 @@ class Engine:
         self._places = Places(made.placed, self._announcer.announce, operations=told)
         override = settings.mattermost.channel_override if settings.mattermost else None
         keeping = frozenset({*made.webhooks, *made.listeners})
-        routing = Routing(self._practice, override, settings.manners, made.media, keeping)
+        routing = Routing(self._practice, override, settings.manners, made.media, keeping, adapters.fallback(settings))
         self._pipeline = Pipeline(
             self._journal,
             self._reloader.current,

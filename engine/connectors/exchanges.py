@@ -103,9 +103,12 @@ class Session:
     nothing else says who we are and nobody else ever receives it.
     """
 
-    def __init__(self, network: str, url: str, token: str, timeout_s: float, *, user: str = "") -> None:
+    def __init__(
+        self, network: str, url: str, token: str, timeout_s: float, *, user: str = "", shown_as: str = "Bearer {}"
+    ) -> None:
         """`network` names it in reasons; `timeout_s` bounds one exchange from the connection to the last byte. With a
-        `user` the token is that user's password (RFC 7617).
+        `user` the token is that user's password (RFC 7617); else the header Authorization says `shown_as` with the
+        token in the braces, or is left out when that is empty, because the token stands in what is sent.
 
         Raises ConfigurationError when the URL or the token cannot be one.
         """
@@ -121,6 +124,7 @@ class Session:
         self._base = base
         self._token = token
         self._user = user
+        self._headers = {"Authorization": shown_as.format(token)} if shown_as and not user else {}
         self._timeout_s = timeout_s
         self._client: httpx.AsyncClient | None = None
 
@@ -129,7 +133,7 @@ class Session:
         if self._client is None:
             self._client = httpx.AsyncClient(
                 base_url=self._base,
-                headers=None if self._user else {"Authorization": f"Bearer {self._token}"},
+                headers=self._headers,
                 auth=httpx.BasicAuth(self._user, self._token) if self._user else None,
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 timeout=httpx.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s / 2)),

@@ -341,6 +341,9 @@ SELECT due_at FROM deliveries WHERE head = 1 AND destination = ? AND kind IN (?,
 -- name: count_open
 SELECT count(*) FROM deliveries WHERE state IN ('queued', 'sending')
 
+-- name: withdraw_delivery
+DELETE FROM deliveries WHERE id = ? AND state = 'queued'
+
 -- name: count_deliveries
 SELECT destination, state, count(*), min(created_at) FROM deliveries
 WHERE state IN ('queued', 'sending') GROUP BY destination, state

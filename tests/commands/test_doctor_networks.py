@@ -111,6 +111,16 @@ async def test_a_mattermost_that_cannot_be_asked_is_told(tmp_path: Path) -> None
     ]
 
 
+def test_a_second_way_is_not_tried(tmp_path: Path) -> None:
+    """To look would be to post."""
+    assert chats.fallback(installation(tmp_path)) == ()
+    assert chats.fallback(installation(tmp_path, chat())) == ()
+    environ = {**SECRETS, "ENGINE_MATTERMOST_FALLBACK_URL": "https://chat.example.org/hooks/x"}
+    assert lines(chats.fallback(installation(tmp_path, chat(", fallback: on"), environ))) == [
+        "skip mattermost whether the fallback webhook works shows only when it is used"
+    ]
+
+
 def test_a_bot_that_is_refused_is_told() -> None:
     """And a server that keeps its version to itself."""
     seen = Examination(

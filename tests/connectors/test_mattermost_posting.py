@@ -368,6 +368,25 @@ async def test_tells_the_same_when_it_happens_later(change: Any, fault: Fault, c
         assert setting.mattermost.health() == Health(ready=True)
 
 
+async def test_a_post_says_how_late_it_is_where_something_was_said_before() -> None:
+    """Only with a second way, only when it may have been used, and only of what calls somebody."""
+    async with _setting() as setting:
+        url, clock = setting.loopback.url, setting.clock
+        late = Mattermost(
+            "mattermost", url=url, token=standin.TOKEN, team="support", clock=clock, late_after=timedelta(minutes=3)
+        )
+        claimed = claim(escalation(), now=clock.now())
+        clock.advance(seconds=179)
+        await late.send(claimed)
+        clock.advance(seconds=91)
+        await late.send(replace(claimed, id=f"{2:032x}"))
+        await setting.mattermost.send(replace(claimed, id=f"{3:032x}"))
+        await late.close()
+        in_time, delayed, without = (post["message"].splitlines() for post in setting.posts)
+        assert [line for line in delayed if line not in in_time] == ["Delayed by 4 min."]
+        assert without == in_time
+
+
 async def test_a_refusing_channel_stands_beside_those_that_take_posts() -> None:
     """Posts elsewhere do not hide that some wait; once nothing is tried there any more, all is well."""
     async with _setting() as setting:

@@ -9,6 +9,7 @@ priority labels, threads, edits that notify nobody, and whom each post would cal
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,9 @@ from standins.mentions import notified
 
 TOKEN = "bot-token"
 TEAM = "support"
+# Of the incoming webhook, and where it posts.
+HOOK = "/hooks/secret-of-the-hook"
+HOOK_CHANNEL = "support-triage"
 BOT = "engine-bot"
 _LONGEST_MESSAGE = 16_383
 _LARGEST_BODY = 300_000
@@ -136,6 +140,8 @@ class Mattermost(Network):
             return self._ping(detailed=request.query.get("get_server_status") == "true")
         if path == ["config", "client"]:
             return self._config()
+        if path[:2] == ["", "hooks"]:
+            return self._hook(request)
         barred = self.switches.database_down or self.switches.disabled
         if barred or request.headers.get("authorization") != f"Bearer {self.switches.token}":
             return self._without_session(path)
@@ -243,6 +249,17 @@ class Mattermost(Network):
         if key:
             self._keys[key] = (post["id"], self._seconds())
         return Answer(201, post | {"pending_post_id": key})
+
+    def _hook(self, request: Request) -> Answer:
+        """An incoming webhook: no token, no id, no second look; it makes mentions out of what stands in brackets."""
+        wanted = request.json()
+        if (request.method, request.path) != ("POST", HOOK) or "authorization" in request.headers:
+            return _error(400, "web.incoming_webhook.invalid.app_error")
+        if not isinstance(wanted, dict) or set(wanted) != {"text"}:
+            return _error(400, "web.incoming_webhook.parse.app_error")
+        text = re.sub(r"<!(\w+)>", r"@\1", str(wanted["text"]))
+        self._store({"channel_id": self.channels[HOOK_CHANNEL].id, "message": text, "props": {"from_webhook": "true"}})
+        return Answer(200, "ok")
 
     def _upload(self, request: Request) -> Answer:
         """Keep what one form brings; a post shows it later, or nobody sees it."""

@@ -89,7 +89,7 @@ async def _rules(installation: Installation, clock: SystemClock) -> _Findings:
     """The rules, and then what they name: channels, and people in them."""
     loaded = await _aside(lambda: rulesets.read(installation))
     places, usernames = rulesets.places(installation, loaded), duties.usernames(installation)
-    before = (*rulesets.rules(installation, loaded), *duties.duty(installation))
+    before = (*rulesets.rules(installation, loaded), *duties.duty(installation), *chats.fallback(installation))
     seen = await chats.look(installation, places, usernames, clock)
     if not isinstance(seen, Examination):
         return (*before, seen, *clocks.against(None, clock.now()))

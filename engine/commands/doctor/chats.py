@@ -58,3 +58,11 @@ def chat(seen: Examination) -> tuple[Finding, ...]:
     if taken:
         found.append(Finding(_SUBJECT, Level.OK, f"the bot may post in {', '.join(taken)}"))
     return (*found, *refused)
+
+
+def fallback(installation: Installation) -> tuple[Finding, ...]:
+    """The second way, where there is one: to look whether it works would be to post."""
+    chat = installation.settings.mattermost
+    if chat is None or chat.fallback_url is None:
+        return ()
+    return (Finding(_SUBJECT, Level.SKIP, "whether the fallback webhook works shows only when it is used"),)

@@ -82,8 +82,19 @@ class _Draft:
 class Mattermost:
     """A bot account in one team."""
 
-    def __init__(self, name: str, *, url: str, token: str, team: str, clock: Clock, timeout_s: float = 10) -> None:
-        """`timeout_s` bounds one exchange; a send takes at most twice as long. Raises ConfigurationError for an
+    def __init__(
+        self,
+        name: str,
+        *,
+        url: str,
+        token: str,
+        team: str,
+        clock: Clock,
+        timeout_s: float = 10,
+        late_after: timedelta | None = None,
+    ) -> None:
+        """`timeout_s` bounds one exchange; a send takes at most twice as long. A post that calls somebody
+        `late_after` its message says by how much it is late; None: it never does. Raises ConfigurationError for an
         unusable URL or token.
         """
         self.name = name
@@ -91,6 +102,7 @@ class Mattermost:
         self._timeout_s = timeout_s
         self._session = Session("Mattermost", url, token, timeout_s)
         self._team = team
+        self._late_after = late_after
         self.server = Server(self._session, team, clock)
         self._problem = ""
         # The channels that posts were for, with the last refusal, empty for none, and when that was.
@@ -210,10 +222,18 @@ class Mattermost:
                 return Rejected(Fault.PERMANENT, "kind", "Mattermost carries neither pages nor words to a client")
             case Revision(escalation=escalation):
                 return await self._edit(claimed, escalation)
-            case Escalation() | FollowUp() | Copy() as body:
+            case Escalation() as body:
+                return await self._post(claimed, self._dated(claimed, body))
+            case FollowUp() | Copy() as body:
                 return await self._post(claimed, body)
             case _:
                 assert_never(claimed.body)
+
+    def _dated(self, claimed: Claimed, body: Escalation) -> Escalation:
+        late = self._clock.now() - claimed.accepted_at
+        if self._late_after is None or late < self._late_after:
+            return body
+        return replace(body, body=f"{body.body}\nDelayed by {max(1, round(late / timedelta(minutes=1)))} min.")
 
     async def _post(self, claimed: Claimed, body: _Post, files: tuple[str, ...] = ()) -> Outcome:
         bot = await self.server.bot()
