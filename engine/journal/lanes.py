@@ -83,6 +83,8 @@ class Stored:
     receipt: str | None
     doubtful: int
     due_at: int
+    # Receipts that came by its destination wait for the end of an attempt.
+    awaited: int
 
     def is_under_way(self, now: datetime) -> bool:
         """Whether an attempt may still come back: nobody can call it back. After a crash none does."""
@@ -155,14 +157,15 @@ def finish(
     then: Sequence[NewDelivery],
     now: datetime,
     *,
+    stored: Stored | None,
     bound: Bound,
 ) -> bool:
-    """Write what became of an attempt; False, and nothing written, when it is no longer the newest one.
+    """Write what became of an attempt at the delivery `stored`; False, and nothing written, when it is no longer the
+    newest one.
 
     A receipt that came first has settled the delivery already. It knows better than the attempt, so the settlement
     is dropped then, together with what would have followed from it where the two disagree.
     """
-    stored = read(database, claimed.id)
     if stored is None or stored.token != claimed.token or stored.owner is None:
         return False
     if stored.state == DeliveryState.SENDING:

@@ -2,7 +2,8 @@
 acknowledgements go out one by one at a human pace.
 
 `listen` is called by the daemon, `send` and `reconcile` by the relay. The network has no idempotency key and no
-look-up: a message whose answer was lost is in doubt until a receipt of the client's phone proves it (see `receipts`).
+look-up: a message whose answer was lost is in doubt until a receipt of the client's phone proves it, which the journal
+finds out.
 """
 
 import asyncio
@@ -16,8 +17,7 @@ from engine.connectors.whatsapp_web.children import Child, ChildGone, Launch
 from engine.connectors.whatsapp_web.downloads import Downloads
 from engine.connectors.whatsapp_web.fields import number, text
 from engine.connectors.whatsapp_web.frames import Frame
-from engine.connectors.whatsapp_web.identities import Address, Aliases, address_of_peer
-from engine.connectors.whatsapp_web.receipts import Ledger
+from engine.connectors.whatsapp_web.identities import Address, address_of_peer
 from engine.connectors.whatsapp_web.refusals import refusal
 from engine.connectors.whatsapp_web.states import OPEN, State, pause, problem
 from engine.connectors.whatsapp_web.supervision import Patience, Supervision
@@ -74,8 +74,6 @@ class WhatsAppWeb:
         )
         # Where the files of its clients are.
         self.media = Downloads(self._connected)
-        self._aliases = Aliases()
-        self._ledger = Ledger()
         # With the gateway that handed it over; None: no further gateway will.
         self._arrivals: asyncio.Queue[tuple[Child, Frame] | None] = asyncio.Queue()
         # Taken out of the queue and not accepted yet.
@@ -153,7 +151,7 @@ class WhatsAppWeb:
         if self._being_taken is None:
             return False
         child, frame = self._being_taken
-        received = self._read(frame)
+        received = arrivals.read(self.name, frame, self._clock.now())
         while received is not None:
             try:
                 await accept(received)
@@ -170,17 +168,6 @@ class WhatsAppWeb:
             self._log.info("a gateway ended before it heard that its message was taken")
         return True
 
-    def _read(self, frame: Frame) -> Received | None:
-        now = self._clock.now()
-        if frame.get("is") == "receipt":
-            receipts = self._ledger.read(self.name, frame, self._aliases, now)
-            return Received(receipts=receipts) if receipts else None
-        received = arrivals.read(self.name, frame, self._aliases, self._ledger, now)
-        for signal in received.signals if received else ():
-            if signal.kind == "human_reply":
-                self._ledger.wrote_by_hand(signal.id)
-        return received
-
     def _end_arrivals(self, supervision: asyncio.Task[None]) -> None:
         self._failure = None if supervision.cancelled() else supervision.exception()
         self._arrivals.put_nowait(None)
@@ -195,7 +182,7 @@ class WhatsAppWeb:
         address = address_of_peer(body.peer)
         if address is None:
             return Rejected(Fault.PERMANENT, "peer", "the conversation names no WhatsApp number")
-        client = self._aliases.person(address).conversation_id
+        client = address.conversation_id
         if (refused := self._closed() or await self._wait_for_turn(client)) is not None:
             return refused
         try:
@@ -203,24 +190,14 @@ class WhatsAppWeb:
         finally:
             self._pace = pacing.spend(self._pace, client, self._clock.elapsed(), self._chance())
             self._turn.release()
-        match outcome:
-            case Sent(receipt=message_id):
-                self._ledger.sent(message_id, claimed.id)
-            case Unknown():
-                self._ledger.doubt(claimed.id, body.peer)
-            case Rejected(fault=Fault.MISCONFIGURED):
-                self._log.bind(delivery=claimed.id, code=outcome.code).error("{}", outcome.reason)
+        if isinstance(outcome, Rejected) and outcome.fault is Fault.MISCONFIGURED:
+            self._log.bind(delivery=claimed.id, code=outcome.code).error("{}", outcome.reason)
         return outcome
 
-    async def reconcile(self, claimed: Claimed) -> Reconciled:
-        """A receipt of the client's phone is the only proof; without one nobody can tell."""
-        if not isinstance(claimed.body, Acknowledgement):
-            return Found.UNDECIDED
-        message_id = self._ledger.proven(claimed.id)
-        if message_id is not None:
-            return Sent(message_id)
-        # After a restart too a receipt may still come.
-        self._ledger.doubt(claimed.id, claimed.body.peer)
+    async def reconcile(self, _claimed: Claimed) -> Reconciled:
+        """Nobody can tell: the only proof is a receipt of the client's phone, which settles the delivery in the
+        journal.
+        """
         return Found.UNDECIDED
 
     def _closed(self) -> Rejected | None:
