@@ -15,13 +15,14 @@ from engine.connectors.exchanges import Session
 from engine.connectors.http import HttpConnector
 from engine.connectors.inquiries import Inquiry
 from engine.connectors.jsm import jsm
-from engine.connectors.mattermost import Door, Files, Incidents, Mattermost, Watcher
+from engine.connectors.mattermost import Door, FallbackWebhook, Files, Incidents, Mattermost, Watcher
 from engine.connectors.pagerduty import pagerduty
 from engine.connectors.twilio import Account, Timing, Twilio, TwilioMedia
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
 from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
 from engine.core import media
-from engine.core.deliveries import Claimed, DeliveryKind, Policy
+from engine.core.deliveries import Claimed, DeliveryKind, InDoubt, Policy
+from engine.core.fallbacks import Fallback
 from engine.core.ladders import Duty
 from engine.journal.journals import Store
 from engine.journal.postgres import PostgresStore
@@ -31,7 +32,7 @@ from engine.oncall import pagerduty as pagerduty_schedules
 from engine.oncall.duty import Roster, SourcedDuty
 from engine.oncall.sources import Service, Source
 from engine.oncall.static import StaticOnCall
-from engine.ports import Clock, Connector, Health, Linked, Listener, MediaSource, Webhook
+from engine.ports import Clock, Connector, Health, Linked, Listener, MediaSource, Placed, Webhook
 from engine.relay import Destination
 from engine.settings import (
     ConsoleSettings,
@@ -58,6 +59,9 @@ _AT_ONCE = 16
 # The clients' files. Each under way is in memory, and costs several requests to a server that counts them.
 FILES = media.carrier(ESCALATE_TO)
 _FILES_AT_ONCE = 2
+# Posts that were not taken in time, by another way; a day later nobody needs to be called by it.
+FALLBACK = f"{ESCALATE_TO}.fallback"
+_FALL_BACK_WITHIN = timedelta(hours=24)
 _REQUESTS_OF_A_FILE = 4
 # A file whose post never came about is given up after so long.
 _ATTACH_WITHIN = timedelta(hours=24)
@@ -75,6 +79,8 @@ class Connectors:
     listeners: dict[str, Listener] = field(default_factory=dict)
     # Those that speak as a device which a person has linked.
     linked: dict[str, Linked] = field(default_factory=dict)
+    # Those that tell which of their channels refuse posts.
+    placed: list[Placed] = field(default_factory=list)
     # Where the files of clients are, by the connector that they came by; empty unless they are to be fetched.
     media: dict[str, MediaSource] = field(default_factory=dict)
 
@@ -133,8 +139,12 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
         made.destinations[ESCALATE_TO], made.destinations[FILES] = Console(ESCALATE_TO, show), Console(FILES, show)
     else:
         token = chat.token.reveal()
-        posts = Mattermost(ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock)
+        late_after = None if chat.fallback_url is None else chat.fallback_after
+        posts = Mattermost(ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock, late_after=late_after)
+        if chat.fallback_url is not None:
+            made.destinations[FALLBACK] = FallbackWebhook(FALLBACK, url=chat.fallback_url.reveal())
         made.destinations[ESCALATE_TO] = posts
+        made.placed.append(posts)
         # Also while files are not fetched: what was ordered before is answered in its thread.
         made.destinations[FILES] = Files(posts, made.media, max_bytes=settings.media.max_bytes, clock=clock)
     return made
@@ -238,6 +248,14 @@ def _twilio(chosen: TwilioSettings, clock: Clock) -> Twilio:
     )
 
 
+def fallback(settings: Settings) -> Fallback | None:
+    """The second way of posts that are not taken in time, where engine.yaml has one."""
+    chat = settings.mattermost
+    if chat is None or chat.fallback_url is None:
+        return None
+    return Fallback(FALLBACK, chat.fallback_after)
+
+
 def destination(connector: Connector, settings: Settings, is_open: Callable[[], bool] = lambda: True) -> Destination:
     """How a connector's deliveries are treated; `is_open`: they may leave from this node."""
     retry = settings.retry
@@ -246,6 +264,9 @@ def destination(connector: Connector, settings: Settings, is_open: Callable[[], 
         DeliveryKind.ACKNOWLEDGEMENT: replace(policy, give_up_after=_ACKNOWLEDGE_WITHIN),
         DeliveryKind.MEDIA: replace(policy, give_up_after=_ATTACH_WITHIN),
     }
+    if connector.name == FALLBACK:
+        # Nobody can be asked whether it was said, and the post itself is still to come: it is not said twice.
+        policies[DeliveryKind.COPY] = replace(policy, in_doubt=InDoubt.HOLD, give_up_after=_FALL_BACK_WITHIN)
     files = connector.name == FILES
     rate = settings.limits.per_second(ESCALATE_TO) / _REQUESTS_OF_A_FILE if files else None
     return Destination(

@@ -33,6 +33,7 @@ from engine.journal.journals import StoredJournal
 from engine.metrics import Metrics
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
+from engine.places import Places
 from engine.ports import Connector, Healthy, Journal, Listener, Received
 from engine.publisher import Publisher
 from engine.reception import Reception
@@ -41,6 +42,7 @@ from engine.reloader import Reloader
 from engine.retention import Retention
 from engine.settings import Settings, control_socket
 from engine.timekeeper import Timekeeper
+from engine.tryouts import Tryout
 
 # The time that what is in flight gets at SIGTERM; TimeoutStopSec of the unit is longer.
 _DRAIN_S = 10.0
@@ -103,16 +105,14 @@ class Engine:
             escalate_to=ESCALATE_TO,
             lease=LEASE_AMONG_NODES if shared else LEASE,
         )
+        told = adapters.operations_channel(settings)
         self._announcer = Announcer(
-            self._journal,
-            self._clock,
-            channel=adapters.operations_channel(settings),
-            through=ESCALATE_TO,
-            wake=self._relay.wake,
+            self._journal, self._clock, channel=told, through=ESCALATE_TO, wake=self._relay.wake
         )
+        self._places = Places(made.placed, self._announcer.announce, operations=told)
         override = settings.mattermost.channel_override if settings.mattermost else None
         keeping = frozenset({*made.webhooks, *made.listeners})
-        routing = Routing(self._practice, override, settings.manners, made.media, keeping)
+        routing = Routing(self._practice, override, settings.manners, made.media, keeping, adapters.fallback(settings))
         self._pipeline = Pipeline(
             self._journal,
             self._reloader.current,
@@ -136,6 +136,7 @@ class Engine:
         )
         keep = settings.retention
         self._retention = Retention(self._journal, self._clock, text=keep.text, metadata=keep.metadata)
+        self._tryout = Tryout(self._journal, self._clock, through=ESCALATE_TO, override=override, wake=self._relay.wake)
         self._operations = Operations(
             self._journal,
             self._switch,
@@ -180,6 +181,7 @@ class Engine:
                 ]
                 attendants += [group.create_task(one.run(), name=f"on call {one.name}") for one in self._oncall.sources]
                 attendants.append(group.create_task(connections.watch(), name="connections"))
+                attendants.append(group.create_task(self._places.watch(), name="places"))
                 if self._shared:
                     # Apart, because the switch never waits for rules that are being loaded.
                     attendants.append(group.create_task(self._follow(), name="switch"))
@@ -251,7 +253,7 @@ class Engine:
             settings.limits.body_bytes,
         )
         operators = server.HttpServer(
-            control.build(self._operations, self._publisher, self._linked),
+            control.build(self._operations, self._publisher, self._linked, self._tryout),
             UnixEndpoint(control_socket(settings.state)),
             mode=0o600,
         )

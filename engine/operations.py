@@ -165,6 +165,7 @@ class Operations:
             **_delivery(history.view),
             "doubtful": history.doubtful,
             "ahead": history.ahead,
+            "receipt": history.receipt,
             "body": history.body,
             "receipts": [
                 {"status": receipt.status, "code": receipt.code, "at": _instant(receipt.at)}

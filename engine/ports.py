@@ -458,3 +458,13 @@ class Linked(Protocol):
     async def log_out(self) -> None:
         """Unlink the device for good. Raises UsageError where the network cannot be told."""
         ...
+
+
+class Placed(Protocol):
+    """A connector that says things in several places, each of which may refuse them."""
+
+    def places(self) -> Mapping[str, str]:
+        """The places that something was said in, in this life of the daemon: of each why it refuses what waits for it,
+        in one sentence; empty where it takes everything.
+        """
+        ...

@@ -13,6 +13,9 @@ from typing import assert_never
 from engine.core.decisions import Priority
 from engine.core.quotes import fill_ticket
 
+# How the lane of a test post begins, which an operator ordered: what becomes of it says nothing about what waits.
+TEST_LANE = "test:"
+
 
 class DeliveryKind(StrEnum):
     """What is said."""

@@ -79,6 +79,16 @@ def unclean_end(name: str, lost_at: datetime) -> Notice:
     return Notice(f"unclean end of {name}", lost_at.isoformat(), text, good=False)
 
 
+def place(name: str, refusal: str) -> Notice:
+    """A channel refuses posts, with the sentence of what to do, or takes them (again) where that is empty."""
+    text = (
+        f"**{quote(f'~{name}')} takes no posts.** {quote(refusal)}. What is for it waits until that is done."
+        if refusal
+        else f"**{quote(f'~{name}')} takes posts again.** What waited is being sent."
+    )
+    return Notice(f"place {name}", refusal or "good", text, good=not refusal)
+
+
 def found_lines(findings: Sequence[Diagnostic]) -> list[str]:
     """Each error on one line: file, line and column, code, sentence."""
     return [

@@ -84,6 +84,8 @@ class DeliveryHistory:
     """A delivery with everything that an operator may ask about it."""
 
     view: DeliveryView
+    # The network's id of it, once it was taken.
+    receipt: str | None
     # What is or was to be said, as JSON; None after it was erased.
     body: Json | None
     # It may have taken effect already: the network is asked before it is sent again.

@@ -21,6 +21,7 @@ from engine.core.deliveries import (
     with_ticket,
 )
 from engine.core.errors import UsageError
+from engine.core.fallbacks import fallback_of
 from engine.core.plan import AuditEntry
 from engine.journal import audits, rows
 from engine.journal.audits import About
@@ -221,6 +222,8 @@ def settle(
     if waits:
         return
     promote(database, stored.lane)
+    if state is DeliveryState.SENT and stored.kind == DeliveryKind.ESCALATION:
+        database.rows("withdraw_delivery", fallback_of(delivery_id))
     facts = (("delivery", delivery_id), ("kind", stored.kind))
     about = About(stored.ticket_id, stored.subject)
     if state is not DeliveryState.SENT:
@@ -297,6 +300,7 @@ def drop(database: Database, delivery_id: str, reason: str, now: datetime) -> De
     dead, error = DeliveryState.DEAD.value, f"dropped: {reason}"
     database.rows("settle_delivery", dead, 0, None, micros(now), 0, None, stored.receipt, error, stored.seq)
     promote(database, stored.lane)
+    database.rows("withdraw_delivery", fallback_of(delivery_id))
     facts = (("delivery", delivery_id), ("kind", stored.kind), ("state", state.value))
     why = (("error", before or ""), ("reason", reason))
     audits.add(database, AuditEntry("dropped", (*facts, *why)), About(stored.ticket_id, stored.subject), now)

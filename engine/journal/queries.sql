@@ -370,12 +370,15 @@ SELECT due_at FROM deliveries WHERE head = 1 AND destination = ? AND kind IN (?,
 -- name: count_open
 SELECT count(*) FROM deliveries WHERE state IN ('queued', 'sending')
 
+-- name: withdraw_delivery
+DELETE FROM deliveries WHERE id = ? AND state = 'queued'
+
 -- name: count_deliveries
 SELECT destination, state, count(*), min(created_at) FROM deliveries
 WHERE state IN ('queued', 'sending') GROUP BY destination, state
 UNION ALL
 SELECT destination, state, count(*), min(created_at) FROM deliveries
-WHERE state IN ('dead', 'held') GROUP BY destination, state
+WHERE state IN ('dead', 'held') AND substr(coalesce(error, ''), 1, 9) <> 'dropped: ' GROUP BY destination, state
 
 -- name: newest_deliveries
 SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error

@@ -74,6 +74,7 @@ def delivery(database: Database, delivery_id: str) -> DeliveryHistory | None:
     told = [] if ticket is None else database.rows("audit_of_incident", ticket, ticket)
     return DeliveryHistory(
         view=rows.delivery_view(database.rows("read_delivery_view", delivery_id)[0]),
+        receipt=stored.receipt,
         body=None if body is None else contracts.shown_body(body),
         doubtful=bool(stored.doubtful),
         ahead=ahead if stored.state in _OPEN else 0,

@@ -189,7 +189,9 @@ def _mattermost(top: Section, environment: Environment, vault: Vault) -> Matterm
                 "environment", MISSING, message, "e.g. mattermost: {url: https://chat.example.org, team: support}"
             )
         return None
-    section = top.part(MATTERMOST).only("url", "team", "channel_override", "operations_channel")
+    section = top.part(MATTERMOST).only(
+        "url", "team", "channel_override", "operations_channel", "fallback", "fallback_after"
+    )
     section.expect("url", "team")
     return MattermostSettings(
         url=section.url("url") or "",
@@ -197,6 +199,8 @@ def _mattermost(top: Section, environment: Environment, vault: Vault) -> Matterm
         channel_override=section.text("channel_override"),
         operations_channel=section.text("operations_channel"),
         token=vault.take("mattermost_token"),
+        fallback_url=vault.take("mattermost_fallback_url") if section.switch("fallback", default=False) else None,
+        fallback_after=section.span("fallback_after", timedelta(minutes=3)),
     )
 
 

@@ -174,6 +174,9 @@ class MattermostSettings:
     # Where the daemon tells its operators about itself, e.g. that the rules are broken; None: only in the log.
     operations_channel: str | None
     token: Secret
+    # The address of an incoming webhook for posts that were not taken within `fallback_after`; None: there is none.
+    fallback_url: Secret | None = None
+    fallback_after: timedelta = timedelta(minutes=3)
 
 
 class ServiceKind(StrEnum):
@@ -348,6 +351,8 @@ class Settings:
             yield from secrets_of(connector)
         if self.mattermost is not None:
             yield self.mattermost.token
+            if self.mattermost.fallback_url is not None:
+                yield self.mattermost.fallback_url
         if self.journal is not None and self.journal.password is not None:
             yield self.journal.password
         for service in self.services:

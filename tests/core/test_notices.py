@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.core.diagnostics import Diagnostic, Severity
-from engine.core.notices import connection, rules_refused, rules_taken, unclean_end
+from engine.core.notices import connection, place, rules_refused, rules_taken, unclean_end
 from engine.core.quotes import plain, spans
 
 SHA = "0123456789abcdef"
@@ -93,3 +93,20 @@ def test_what_may_be_missing_is_told_with_the_moment() -> None:
         "are posted as messages that could not be read. Please look at the phone for what came in the minutes before."
     )
     assert (notice.matter, notice.state, notice.good) == ("unclean end of main", "2026-02-12T12:03:20+00:00", False)
+
+
+def test_a_channel_that_refuses_is_told_with_what_to_do() -> None:
+    """A name out of the rules and the sentence mention nobody; taking posts again is good news."""
+    refused = place("noc", "invite the bot with /invite @engine-bot")
+    assert plain(refused.text) == (
+        "**~noc takes no posts.** invite the bot with /invite @engine-bot. What is for it waits until that is done."
+    )
+    assert all(span.quoted for span in spans(refused.text) if "~" in span.text or "@" in span.text)
+    assert (refused.matter, refused.state, refused.good) == (
+        "place noc",
+        "invite the bot with /invite @engine-bot",
+        False,
+    )
+    taken = place("noc", "")
+    assert plain(taken.text) == "**~noc takes posts again.** What waited is being sent."
+    assert (taken.matter, taken.state, taken.good) == ("place noc", "good", True)

@@ -14,7 +14,8 @@ from engine import adapters, settings
 from engine.connectors.console import Console
 from engine.connectors.mattermost import Files, Incidents
 from engine.connectors.paging import PagingService
-from engine.core.deliveries import DeliveryKind
+from engine.core.deliveries import DeliveryKind, InDoubt
+from engine.core.fallbacks import Fallback
 from engine.oncall.static import StaticOnCall
 
 _SECRETS = {
@@ -61,6 +62,22 @@ async def test_files_are_fetched_where_that_is_ordered(tmp_path: Path, media: st
     assert made.destinations[adapters.FILES].name == adapters.FILES == "mattermost.files"
     for connector in made.destinations.values():
         await connector.close()
+
+
+async def test_a_second_way_for_posts_is_made_where_it_is_ordered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing twice when nobody can tell whether it was said, and gives up after a day."""
+    monkeypatch.setitem(_SECRETS, "ENGINE_MATTERMOST_FALLBACK_URL", "https://chat.example.org/hooks/x")
+    read, made = _made(tmp_path, _CLOUD + _CHAT.replace("support}", "support, fallback: on}"))
+    assert adapters.fallback(read) == Fallback("mattermost.fallback", timedelta(minutes=3))
+    webhook = made.destinations[adapters.FALLBACK]
+    policy = adapters.destination(webhook, read).policy(DeliveryKind.COPY)
+    assert (policy.in_doubt, policy.give_up_after) == (InDoubt.HOLD, timedelta(hours=24))
+    read, made = _made(tmp_path, _CLOUD + _CHAT)
+    assert adapters.fallback(read) is None
+    assert adapters.FALLBACK not in made.destinations
+    assert adapters.fallback(_made(tmp_path, _CLOUD)[0]) is None
 
 
 def test_without_mattermost_files_are_printed_as_posts_are(tmp_path: Path) -> None:

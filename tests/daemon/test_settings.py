@@ -89,6 +89,22 @@ def refusal(load: Load, text: str) -> str:
     return str(refused.value)
 
 
+def test_a_second_way_for_posts_is_read(load: Load) -> None:
+    """Its address is a secret, asked for only where it is turned on."""
+    section = "mattermost: {url: https://chat.example.org, team: support%s}\n"
+    plain = load(LEAST + section % "").mattermost
+    assert plain is not None
+    assert (plain.fallback_url, plain.fallback_after) == (None, timedelta(minutes=3))
+    environ = {**SECRETS, "ENGINE_MATTERMOST_FALLBACK_URL": "https://chat.example.org/hooks/x"}
+    read = load(LEAST + section % ", fallback: on, fallback_after: 5m", environ)
+    assert read.mattermost is not None
+    assert read.mattermost.fallback_url is not None
+    assert read.mattermost.fallback_url.reveal() == "https://chat.example.org/hooks/x"
+    assert read.mattermost.fallback_after == timedelta(minutes=5)
+    assert [secret.name for secret in read.secrets()] == ["mattermost_token", "mattermost_fallback_url"]
+    assert "mattermost_fallback_url: there is no" in refusal(load, LEAST + section % ", fallback: on")
+
+
 def test_every_key_is_read(load: Load) -> None:
     """What stands in the file is what the daemon gets."""
     read = load(FULL)

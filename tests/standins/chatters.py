@@ -31,6 +31,17 @@ class Chatters:
     def id_of(self, username: str) -> str:
         return next(user_id for user_id, account in self.accounts.items() if account["username"] == username)
 
+    def named(self, username: str) -> Answer | None:
+        found = [account for account in self.accounts.values() if account["username"] == username]
+        return Answer(body=found[0]) if found else None
+
+    def place(self, username: str, channels: Mapping[str, bool]) -> None:
+        """Whether somebody, who may be new, is a member of each channel by its id."""
+        known = self.named(username)
+        user_id = self.id_of(username) if known else self.add(f"u{len(self.accounts) + 1:025d}", username)
+        places = {(channel_id, user_id) for channel_id in channels}
+        self.absent = (self.absent - places) | {place for place in places if not channels[place[0]]}
+
     def told(self, user_ids: Iterable[str]) -> Answer:
         return Answer(body=[self.accounts[user_id] for user_id in user_ids if user_id in self.accounts])
 

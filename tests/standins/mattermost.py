@@ -10,7 +10,8 @@ it as a process with `python -m standins.mattermost --port 0`.
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -26,6 +27,9 @@ from standins.sockets import Hub
 
 TOKEN = "bot-token"
 TEAM = "support"
+# Of the incoming webhook, and where it posts.
+HOOK = "/hooks/secret-of-the-hook"
+HOOK_CHANNEL = "support-triage"
 BOT = "engine-bot"
 _LONGEST_MESSAGE = 16_383
 _LARGEST_BODY = 300_000
@@ -62,6 +66,10 @@ class Switches:
     uploads: bool = True
     largest_file: int = 100 * 1024 * 1024
     token: str = TOKEN
+    # Whether the token's account is a bot's, and whether it is disabled, which takes its sessions away.
+    is_bot: bool = True
+    disabled: bool = False
+    version: str = "11.6.0"
     # Test seconds that have passed beyond the real ones.
     offset_s: float = 0
 
@@ -136,14 +144,16 @@ class Mattermost(Network):
         }
 
     async def control(self, order: Mapping[str, Any]) -> Any:
-        """`{"set": {switch: value}}`, `{"channel": {"name": …, "member": false}}`; of people `react`, `unreact` (post,
-        user, emoji), `say` (root, user, message), `leave` (channel, user); of the WebSocket `{"sockets": what}`: cut,
-        grow_deaf, skip.
+        """`{"set": {switch: value}}`, `{"channel": {"name": …, "member": false}}`; of people `{"person": {name: [channel]}}`,
+        `react`, `unreact` (post, user, emoji), `say` (root, user, message), `leave` (channel, user); of the WebSocket
+        `{"sockets": what}`: cut, grow_deaf, skip.
         """
         for switch, value in order.get("set", {}).items():
             setattr(self.switches, switch, value)
         if "channel" in order:
             self.add_channel(**order["channel"])
+        for name, places in order.get("person", {}).items():
+            self.place(name, places)
         for what in ("react", "unreact", "say", "leave"):
             if what in order:
                 getattr(self, what)(**order[what])
@@ -166,6 +176,10 @@ class Mattermost(Network):
         said = {"message": message, "root_id": root, "channel_id": self.posts[root]["channel_id"], **details}
         return str(self._store(said | {"user_id_of_test": self.chatters.id_of(user)})["id"])
 
+    def place(self, user: str, channels: Iterable[str]) -> None:
+        """A person, known or not, is a member of these channels and of no other."""
+        self.chatters.place(user, {one.id: one.name in set(channels) for one in self.channels.values()})
+
     def leave(self, channel: str, user: str) -> None:
         """A person leaves a channel."""
         self.chatters.leave(self.channels[channel].id, user)
@@ -176,7 +190,10 @@ class Mattermost(Network):
             return self._ping(detailed=request.query.get("get_server_status") == "true")
         if path == ["config", "client"]:
             return self._config()
-        if self.switches.database_down or request.headers.get("authorization") != f"Bearer {self.switches.token}":
+        if path[:2] == ["", "hooks"]:
+            return self._hook(request)
+        barred = self.switches.database_down or self.switches.disabled
+        if barred or request.headers.get("authorization") != f"Bearer {self.switches.token}":
             return self._without_session(path)
         answer = self._tell(path, request.query) if request.method == "GET" else self._do(path, request)
         return answer or _error(404, "api.context.404.app_error")
@@ -184,10 +201,11 @@ class Mattermost(Network):
     def _tell(self, path: list[str], query: Mapping[str, str]) -> Answer | None:
         match path:
             case ["users", "me"]:
-                return Answer(body={"id": _identity("u", 1), "username": BOT, "is_bot": True})
+                return Answer(body={"id": _identity("u", 1), "username": BOT, "is_bot": self.switches.is_bot})
+            case ["users", "username", name]:
+                return self.chatters.named(name) or _error(404, "app.user.get_by_username.app_error")
             case ["channels", channel_id, "members", user_id]:
-                missing = _error(404, "app.channel.get_member.missing.app_error")
-                return self.chatters.membership(channel_id, user_id) or missing
+                return self._member(channel_id, user_id)
             case ["teams", "name", name]:
                 known = Answer(body={"id": _identity("t", 1), "name": name})
                 return known if name == TEAM else _error(404, "app.team.get_by_name.missing.app_error")
@@ -222,7 +240,7 @@ class Mattermost(Network):
             "EnableFileAttachments": "true" if self.switches.files else "false",
             "MaxFileSize": str(self.switches.largest_file),
         }
-        told = {"MaxPostSize": str(_LONGEST_MESSAGE), **files}
+        told = {"MaxPostSize": str(_LONGEST_MESSAGE), "Version": self.switches.version, **files}
         return Answer(body=told | ({} if self.switches.old_release else promised))
 
     def _ping(self, *, detailed: bool) -> Answer:
@@ -245,6 +263,14 @@ class Mattermost(Network):
         if found is None or (found.private and not found.member) or (found.archived and not deleted):
             return _error(404, "app.channel.get_by_name.missing.app_error")
         return Answer(body={"id": found.id, "name": name, "delete_at": 1 if found.archived else 0})
+
+    def _member(self, channel_id: str, user_id: str) -> Answer:
+        """Whoever is no member may not look who is one."""
+        channel = next((one for one in self.channels.values() if one.id == channel_id), None)
+        if channel is None or not channel.member:
+            return _error(403, "api.context.permissions.app_error")
+        missing = _error(404, "app.channel.get_member.missing.app_error")
+        return self.chatters.membership(channel_id, user_id) or missing
 
     def _listed(self, channel_id: str, query: Mapping[str, str]) -> Answer:
         """By update time at most 1,000 posts; by page, newest first, at most 200."""
@@ -290,6 +316,17 @@ class Mattermost(Network):
         if key:
             self._keys[key] = (post["id"], self._seconds())
         return Answer(201, post | {"pending_post_id": key})
+
+    def _hook(self, request: Request) -> Answer:
+        """An incoming webhook: no token, no id, no second look; it makes mentions out of what stands in brackets."""
+        wanted = request.json()
+        if (request.method, request.path) != ("POST", HOOK) or "authorization" in request.headers:
+            return _error(400, "web.incoming_webhook.invalid.app_error")
+        if not isinstance(wanted, dict) or set(wanted) != {"text"}:
+            return _error(400, "web.incoming_webhook.parse.app_error")
+        text = re.sub(r"<!(\w+)>", r"@\1", str(wanted["text"]))
+        self._store({"channel_id": self.channels[HOOK_CHANNEL].id, "message": text, "props": {"from_webhook": "true"}})
+        return Answer(200, "ok")
 
     def _upload(self, request: Request) -> Answer:
         """Keep what one form brings; a post shows it later, or nobody sees it."""

@@ -74,6 +74,8 @@ class Twilio(Network):
         self.names_templates = False
         # Whether our messages wait at Twilio, for a while without a `date_sent`.
         self.waiting = False
+        # Of the account: active, suspended or closed.
+        self.status = "active"
         self._http = httpx.AsyncClient(trust_env=False, timeout=15, limits=httpx.Limits(max_connections=20))
         self._tasks: set[asyncio.Task[int]] = set()
 
@@ -87,6 +89,8 @@ class Twilio(Network):
             return self._dated(self._take(request))
         if (request.method, request.path) == ("GET", f"{ROOT}/Messages.json"):
             return self._dated(self._page(request.query))
+        if (request.method, request.path) == ("GET", f"{ROOT}.json"):
+            return self._dated(Answer(body={"sid": ACCOUNT_SID, "status": self.status}))
         return self._dated(self._media(request.path if request.method == "GET" else ""))
 
     def _media(self, path: str) -> Answer:
