@@ -77,7 +77,7 @@ class Engine:
         self._journal: Journal = StoredJournal(
             adapters.store(settings, self._clock), max_open_deliveries=settings.limits.open_deliveries
         )
-        self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics)
+        self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics, self._clock.now)
         self._publisher = Publisher(
             self._journal, self._reloader, self._clock, self._node, shared=shared, tell=self._tell_reload
         )
