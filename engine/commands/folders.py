@@ -24,6 +24,8 @@ from engine.ruleset.snapshots import Snapshot
 _REVISION = re.compile(r"(?P<revision>[A-Za-z0-9@_][^\s:]*):(?P<path>.*)")
 _GIT_S = 60
 _BLOBS = {b"100644", b"100755"}
+# A folder and a file in it.
+_IN_FOLDER = 2
 
 
 class BrokenRules(EngineError):
@@ -116,7 +118,7 @@ def _committed(revision: str, path: str, part: str, suffix: str) -> tuple[dict[s
     except UsageError:
         raise UsageError(f'git knows no revision "{revision}": `git log --oneline` shows them') from None
     for candidate in dict.fromkeys((_inside(prefix, path), _inside("", path))):
-        files = dict(_blobs(top, revision, candidate, suffix, deep=part == "templates"))
+        files = dict(_blobs(top, revision, candidate, part, suffix))
         if files:
             return {f"{part}/{name}": raw for name, raw in sorted(files.items())}, candidate
     return {}, _inside(prefix, path)
@@ -135,7 +137,7 @@ def _inside(prefix: str, path: str) -> str:
     return "/".join(pieces)
 
 
-def _blobs(top: Path, revision: str, folder: str, suffix: str, *, deep: bool) -> Iterator[tuple[str, bytes]]:
+def _blobs(top: Path, revision: str, folder: str, part: str, suffix: str) -> Iterator[tuple[str, bytes]]:
     listing = _git(str(top), "ls-tree", "-r", "-z", "--full-tree", revision, "--", *([f"{folder}/"] if folder else []))
     for line in listing.split(b"\0"):
         if not line:
@@ -143,8 +145,10 @@ def _blobs(top: Path, revision: str, folder: str, suffix: str, *, deep: bool) ->
         facts, _, raw_name = line.partition(b"\t")
         mode, _, blob = facts.split(b" ")
         name = PurePosixPath(raw_name.decode("utf-8", "surrogateescape")).relative_to(folder)
-        counts = name.suffix == suffix and not any(piece.startswith(".") for piece in name.parts)
-        if mode in _BLOBS and counts and (deep or len(name.parts) == 1):
+        about_oncall = part == "rules" and snapshots.is_oncall(f"rules/{name}") and len(name.parts) == _IN_FOLDER
+        counts = name.suffix == suffix or (about_oncall and snapshots.is_calendar(f"rules/{name}"))
+        hidden = any(piece.startswith(".") for piece in name.parts)
+        if mode in _BLOBS and counts and not hidden and (part == "templates" or about_oncall or len(name.parts) == 1):
             yield str(name), _git(str(top), "cat-file", "blob", blob.decode())
 
 
