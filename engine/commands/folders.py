@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from engine.commands.validate import templates_beside
@@ -62,8 +63,10 @@ def refuse_errors(side: Side, *, but: frozenset[str]) -> None:
         raise BrokenRules(f"the rules in {side.name} cannot be used: mend the findings above first")
 
 
-def load(rules: str, templates: str | None = None) -> Side:
-    """The folder with whatever there is to say about it. UsageError when there is no such folder or revision."""
+def load(rules: str, templates: str | None = None, now: datetime | None = None) -> Side:
+    """The folder with whatever there is to say about it; its calendar files are read for whoever says what is `now`.
+    UsageError when there is no such folder or revision.
+    """
     if not Path(rules).exists() and (found := _REVISION.fullmatch(rules)):
         revision, path = found["revision"], found["path"]
         files, at = _committed(revision, path, "rules", ".yaml")
@@ -77,8 +80,9 @@ def load(rules: str, templates: str | None = None) -> Side:
         files, beside = {}, templates or str(templates_beside(Path(rules)))
     texts, beside = _templates(beside, told=templates is not None)
     if not (files or texts):
-        return Side(rules, beside, loader.load(Path(rules), Path(beside), advise=False))
-    return Side(rules, beside, loader.check(_mixed(rules, files, beside, texts), rules, beside, advise=False))
+        return Side(rules, beside, loader.load(Path(rules), Path(beside), advise=False, now=now))
+    taken = loader.expanded(_mixed(rules, files, beside, texts), None, now)
+    return Side(rules, beside, loader.check(taken, rules, beside, advise=False))
 
 
 def _templates(named: str, *, told: bool) -> tuple[dict[str, bytes], str]:
@@ -103,7 +107,7 @@ def _mixed(rules: str, committed: dict[str, bytes], templates: str, texts: dict[
     kept = {name: raw for name, raw in on_disk.files.items() if name.partition("/")[0] not in parts}
     names = {part: rules if part == "rules" else templates for part in parts}
     faults = tuple(fault for fault in on_disk.faults if not any(fault.at.path.startswith(n) for n in names.values()))
-    return Snapshot({**kept, **committed, **texts}, faults)
+    return Snapshot({**kept, **committed, **texts}, faults, on_disk.written if "rules" not in parts else {})
 
 
 def _committed(revision: str, path: str, part: str, suffix: str) -> tuple[dict[str, bytes], str]:

@@ -1,7 +1,8 @@
-"""`engine oncall who`: who is on duty, now or at another time, and in the days that follow.
+"""`engine oncall who`: who is on duty, now or at another time, and in the days that follow; `engine oncall diff`: for
+which of them others are in another folder.
 
-It reads the rules folder as the daemon does and needs no daemon. Exit code 0; 1 when the files about on-call have
-errors, which are shown. Whatever else is wrong in the folder does not matter here.
+Both read rules folders as the daemon does and need no daemon. Exit code 0; 1 when the files about on-call have errors,
+which are shown. Whatever else is wrong in a folder does not matter here.
 """
 
 import argparse
@@ -11,15 +12,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine.clocks import SystemClock
-from engine.commands.folders import BrokenRules
-from engine.commands.shift_reports import Report, Row, data, ics, svg, text
-from engine.commands.validate import templates_beside
+from engine.commands.folders import BrokenRules, load
+from engine.commands.shift_reports import Report, Row, data, ics, moves, svg, text
 from engine.core import durations
 from engine.core.diagnostics import Severity, render
 from engine.core.errors import PermissionRefused, UsageError
 from engine.core.rosters import Roster
 from engine.core.schedules import Timetable, stays
-from engine.ruleset import loader, snapshots
+from engine.ruleset import snapshots
 from engine.ruleset.shapes import suggest
 
 _AHEAD = timedelta(days=14)
@@ -29,13 +29,25 @@ _YEARS = range(2000, 2200)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print who is on duty, and write the picture that was asked for."""
+    """Print what was asked for."""
     now = SystemClock().now()
+    if options.action == "diff":
+        return _diff(options, now)
+    return _who(options, now)
+
+
+def _diff(options: argparse.Namespace, now: datetime) -> int:
+    before, after = (_roster(folder, now) for folder in (options.old, options.new))
+    sys.stdout.write(moves.show(before, after, now, now + _span(options.next)))
+    return 0
+
+
+def _who(options: argparse.Namespace, now: datetime) -> int:
     at = _instant(options.at) if options.at else now
     ahead = _span(options.next) if options.next else None
     if ahead is None and (options.svg or options.format == "ics"):
         ahead = _AHEAD
-    roster = _roster(options.rules, now)
+    roster = _roster(str(options.rules), now)
     report = _report(roster, options.schedule, at, ahead)
     if options.svg:
         _write(options.svg, svg.show(report))
@@ -51,14 +63,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _roster(rules: Path, now: datetime) -> Roster:
+def _roster(rules: str, now: datetime) -> Roster:
     """What the folder says about on-call. UsageError when it says nothing."""
-    if not (rules / "oncall").is_dir():
-        raise UsageError(f"{rules} has no folder oncall: name a rules folder that has one with --rules")
-    loaded = loader.load(rules, templates_beside(rules), advise=False, now=now)
+    loaded = load(rules, now=now).loaded
     if loaded.roster is not None:
         return loaded.roster
-    about = f"{snapshots.label('rules/oncall', str(rules), '')}/"
+    if not any(map(snapshots.is_oncall, loaded.files)):
+        raise UsageError(f"{rules} has no files about on-call: name a rules folder with files in its folder oncall")
+    about = snapshots.label("rules/oncall/", rules, "")
     for found in loaded.diagnostics:
         if found.severity is Severity.ERROR and found.path.startswith(about):
             sys.stderr.write(f"{render(found)}\n")

@@ -71,18 +71,18 @@ def load(
     together, nor about what the schedules will come to.
     """
     with quiet.load():
-        taken = _expanded(snapshots.snapshot(rules, templates, settle, tests=tests), before, now)
+        taken = expanded(snapshots.snapshot(rules, templates, settle, tests=tests), before, now)
         return check(taken, str(rules), str(templates), before, advise=advise, now=now)
 
 
 def load_packed(packed: str | bytes, before: Parts | None = None, now: datetime | None = None) -> Loaded:
     """The same for files that come as one text (see `packing`), without advice."""
     with quiet.load():
-        return check(_expanded(packing.unpack(packed), before, now), "rules", "templates", before, advise=False)
+        return check(expanded(packing.unpack(packed), before, now), "rules", "templates", before, advise=False)
 
 
-def _expanded(taken: Snapshot, before: Parts | None, now: datetime | None) -> Snapshot:
-    """A snapshot with what its calendar files say, read in processes of their own."""
+def expanded(taken: Snapshot, before: Parts | None, now: datetime | None) -> Snapshot:
+    """A snapshot with what its calendar files say, read in processes of their own; without `now` as it is."""
     files = {snapshots.base(name): raw for name, raw in taken.files.items() if snapshots.is_calendar(name)}
     if now is None or not files:
         return taken

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.cli import main
-from engine.commands.shift_reports import Report, Row, svg
-from engine.core.rosters import Person
-from engine.core.schedules import Shift, Source, Stay
+from engine.commands.shift_reports import Report, Row, moves, svg
+from engine.core.rosters import Person, Roster
+from engine.core.schedules import Imported, Schedule, Shift, Source, Stay, Timetable
 from engine.ruleset.oncall import importing
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -188,7 +188,7 @@ def replace_since(stay: Stay, since: datetime) -> Stay:
             ["--schedule", "busines-hours"],
             'engine: there is no schedule "busines-hours": did you mean "business-hours"',
         ),
-        (["--rules", "templates"], "engine: templates has no folder oncall: name a rules folder that has one"),
+        (["--rules", "templates"], "engine: templates has no files about on-call: name a rules folder with files in"),
     ],
 )
 def test_what_cannot_be_answered_says_what_to_type(
@@ -244,11 +244,65 @@ def test_validate_fails_on_a_time_without_anybody(rules: Path) -> None:
     assert "E272  nobody is on duty from" in done.stdout
 
 
+def git(rules: Path, *words: str) -> None:
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", "-C", str(rules.parent), *who, *words], check=True, capture_output=True)  # noqa: S607 - git is on the path or nowhere
+
+
+def test_a_change_tells_whose_shifts_it_moves(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Against what git holds, with its calendar; the order of people does not count, and policies do."""
+    noc = rules / "oncall/noc.yaml"
+    noc.write_text(noc.read_text(encoding="utf-8").replace("2027-01-04", "2020-01-06"), encoding="utf-8")
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "a"]):
+        git(rules, *words)
+    compare = ["oncall", "diff", "HEAD:rules", "rules", "--next", "21d"]
+    assert main(compare) == 0
+    assert capsys.readouterr().out == "nobody's shifts and no policy: no difference\n"
+    changed = noc.read_text(encoding="utf-8").replace("list: [lead]", "list: [bob]").replace("wait: 2m", "wait: 3m")
+    noc.write_text(changed, encoding="utf-8")
+    assert main(compare) == 0
+    schedule, *shifts, policy = capsys.readouterr().out.splitlines()
+    assert schedule == "business-hours (Asia/Riyadh)"
+    assert policy == "the policy for urgent priority is another one"
+    assert len(shifts) in {15, 16}
+    assert all(re.fullmatch(r"  (?:now|\w{3} [-0-9]{10} 09:00) to .{14} 18:00: lead → bob", line) for line in shifts)
+    noc.write_text("version: 1\npeople: {alice: }\n", encoding="utf-8")
+    assert main(compare) == 0
+    assert "voip-primary (Asia/Riyadh)\n  now to " in capsys.readouterr().out
+
+
+RIYADH = ZoneInfo("Asia/Riyadh")
+
+
+def _daily(*turns: tuple[int, int, str]) -> Schedule:
+    day = datetime(2027, 1, 4, tzinfo=UTC)
+    table = tuple((day + timedelta(hours=begin), day + timedelta(hours=end), (who,)) for begin, end, who in turns)
+    return Schedule("noc", RIYADH, imported=Imported(table, (day, day + timedelta(days=9))))
+
+
+def test_times_that_follow_each_other_are_one_move() -> None:
+    """Where the same people take over from the same; a schedule that is not there has nobody."""
+    day = datetime(2027, 1, 4, tzinfo=UTC)
+    before = _daily((0, 6, "alice"), (6, 12, "bob"), (12, 24, "alice"))
+    after = _daily((0, 6, "alice"), (6, 9, "carol"), (9, 12, "carol"), (12, 15, "carol"), (15, 24, "alice"))
+    hours = [(move.since.hour, move.until.hour) for move in moves.moves(before, after, day, day + timedelta(hours=20))]
+    assert hours == [(6, 12), (12, 15)]
+    assert moves.moves(None, before, day, day + timedelta(hours=8)) == [
+        moves.Move(day, day + timedelta(hours=6), (), ("alice",)),
+        moves.Move(day + timedelta(hours=6), day + timedelta(hours=8), (), ("bob",)),
+    ]
+    rosters = (Roster(), Roster(timetables={"noc": Timetable(before)}))
+    assert moves.show(*rosters, day, day + timedelta(hours=8)) == (
+        "noc (Asia/Riyadh)\n"
+        "  now to Mon 2027-01-04 09:00: nobody → alice\n"
+        "  Mon 2027-01-04 09:00 to Mon 2027-01-04 11:00: nobody → bob\n"
+    )
+
+
 def test_diff_tells_that_files_about_on_call_are_others(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Also against what git holds; the text alone counts."""
-    git = ["git", "-C", str(rules.parent), "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "a"]):
-        subprocess.run([*git, *words], check=True, capture_output=True)
+        git(rules, *words)
     assert main(["diff", "HEAD:rules", "rules"]) == 0
     assert "no difference" in capsys.readouterr().out
     text = (rules / "oncall/noc.yaml").read_text(encoding="utf-8")

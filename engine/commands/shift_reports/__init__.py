@@ -1,4 +1,4 @@
-"""Who is on duty, in the forms that `engine oncall who` writes. Each of the modules has one function, `show`."""
+"""Who is on duty, in the forms that `engine oncall` writes. Each of the modules has a function `show`."""
 
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
