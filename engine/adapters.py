@@ -4,7 +4,7 @@ Called by `app`; together they are the composition root, the only modules that n
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import assert_never
@@ -13,7 +13,7 @@ from engine.connectors import twilio
 from engine.connectors.console import Console
 from engine.connectors.http import HttpConnector
 from engine.connectors.mattermost import Files, Mattermost
-from engine.connectors.twilio import Account, Timing, Twilio
+from engine.connectors.twilio import Account, Timing, Twilio, TwilioMedia
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
 from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
 from engine.core import media
@@ -79,12 +79,6 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
             case WhatsAppCloudSettings():
                 cloud = WhatsAppCloud(chosen.name, _number(chosen), clock)
                 made.destinations[chosen.name] = made.webhooks[chosen.name] = cloud
-                if settings.media.fetch:
-                    made.media[chosen.name] = CloudMedia(
-                        api_url=chosen.api_url,
-                        api_version=chosen.api_version,
-                        access_token=chosen.access_token.reveal(),
-                    )
             case TwilioSettings():
                 sender = _twilio(chosen, clock)
                 made.destinations[chosen.name] = made.webhooks[chosen.name] = made.listeners[chosen.name] = sender
@@ -104,6 +98,8 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
                 made.destinations[chosen.name] = Console(chosen.name, show)
             case _:
                 assert_never(chosen)
+    if settings.media.fetch:
+        made.media.update(_sources(settings, made.destinations))
     if (chat := settings.mattermost) is None:
         made.destinations[ESCALATE_TO], made.destinations[FILES] = Console(ESCALATE_TO, show), Console(FILES, show)
     else:
@@ -113,6 +109,21 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
         # Also while files are not fetched: what was ordered before is answered in its thread.
         made.destinations[FILES] = Files(posts, made.media, max_bytes=settings.media.max_bytes, clock=clock)
     return made
+
+
+def _sources(settings: Settings, made: Mapping[str, Connector]) -> Iterator[tuple[str, MediaSource]]:
+    """Where the files of clients are, by the connector that they came by; `made` are the connectors."""
+    for chosen in settings.connectors:
+        match chosen:
+            case WhatsAppCloudSettings():
+                url, version, token = chosen.api_url, chosen.api_version, chosen.access_token.reveal()
+                yield chosen.name, CloudMedia(api_url=url, api_version=version, access_token=token)
+            case TwilioSettings():
+                sid, url, token = chosen.account_sid, chosen.api_url, chosen.auth_token.reveal()
+                yield chosen.name, TwilioMedia(account_sid=sid, api_url=url, auth_token=token)
+    for name, connector in made.items():
+        if isinstance(connector, WhatsAppWeb):
+            yield name, connector.media
 
 
 def _number(chosen: WhatsAppCloudSettings) -> Number:

@@ -25,8 +25,9 @@ from engine.core.diagnostics import render
 from engine.core.endpoints import Endpoint, UnixEndpoint
 from engine.core.errors import JournalUnavailable
 from engine.core.plan import AuditEntry
+from engine.core.practices import Change, Practice
 from engine.core.publications import Reload
-from engine.core.records import Accepted
+from engine.intake import Intake
 from engine.journal.journals import StoredJournal
 from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
@@ -42,6 +43,7 @@ from engine.settings import (
     Settings,
     control_socket,
 )
+from engine.timekeeper import Timekeeper
 
 # The time that what is in flight gets at SIGTERM; TimeoutStopSec of the unit is longer.
 _DRAIN_S = 10.0
@@ -85,6 +87,7 @@ class Engine:
         made = adapters.connectors(settings, show, self._clock)
         self._connectors, self._webhooks, self._events = made.destinations, made.webhooks, made.events
         self._linked = made.linked
+        self._duty = StaticOnCall(settings.oncall.mention)
         self._receptions = {
             name: Reception(listener, self._accept, self._journal, self._clock, exclusive=shared and listener.exclusive)
             for name, listener in made.listeners.items()
@@ -108,9 +111,8 @@ class Engine:
             wake=self._relay.wake,
         )
         override = settings.mattermost.channel_override if settings.mattermost else None
-        oncall = StaticOnCall(settings.oncall.mention)
         keeping = frozenset({*made.webhooks, *made.listeners})
-        routing = Routing(ESCALATE_TO, override, oncall, self._switch.paused, settings.manners, made.media, keeping)
+        routing = Routing(self._practice, override, settings.manners, made.media, keeping)
         self._pipeline = Pipeline(
             self._journal,
             self._reloader.current,
@@ -119,6 +121,18 @@ class Engine:
             self._metrics,
             self._relay.wake,
             patience=PATIENCE_AMONG_NODES if shared else timedelta(0),
+        )
+        self._intake = Intake(
+            self._journal,
+            self._pipeline.accept,
+            self._clock,
+            self._metrics,
+            self._practice,
+            hold=settings.manners.hold,
+            wake=self._relay.wake,
+        )
+        self._timekeeper = Timekeeper(
+            self._journal, self._clock, self._practice, may_call=lambda: True, changed=self._note_change
         )
         keep = settings.retention
         self._retention = Retention(self._journal, self._clock, text=keep.text, metadata=keep.metadata)
@@ -156,6 +170,7 @@ class Engine:
                 attendants = [
                     group.create_task(self._beat(), name="watchdog"),
                     group.create_task(self._retention.run(), name="retention"),
+                    group.create_task(self._timekeeper.run(), name="timekeeper"),
                     group.create_task(self._note_audit_head(), name="audit"),
                 ]
                 listening = [
@@ -191,6 +206,17 @@ class Engine:
             return adapters.destination(connector, self._settings)
         return adapters.destination(connector, self._settings, reception.owns)
 
+    async def _accept(self, received: Received) -> None:
+        await self._intake.accept(received)
+
+    def _practice(self) -> Practice:
+        """How the engineers work at this moment."""
+        return Practice(self._duty, ESCALATE_TO, self._settings.environment.value, paused=self._switch.paused())
+
+    def _note_change(self, change: Change) -> None:
+        self._intake.note(change)
+        self._relay.wake()
+
     def _is_here(self, name: str) -> bool:
         """Whether this node has a connector's connection; of one that another node has this one knows nothing."""
         reception = self._receptions.get(name)
@@ -217,7 +243,7 @@ class Engine:
         public = server.build(
             self._events,
             self._webhooks,
-            self._accept,
+            self._intake.accept,
             self._readiness,
             self._clock,
             self._metrics,
@@ -283,23 +309,6 @@ class Engine:
         task = asyncio.get_running_loop().create_task(reload(), name="reload")
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
-
-    async def _accept(self, received: Received) -> tuple[Accepted, ...]:
-        """Persist what a request brought. Raises JournalUnavailable; then the network is told to come back."""
-        if received.receipts:
-            await self._journal.note_receipts(received.receipts, self._clock.now(), escalate_to=ESCALATE_TO)
-            self._relay.wake()
-        # What a person said before the client wrote again must be known when that is decided.
-        if received.signals:
-            hold = self._settings.manners.hold
-            now = self._clock.now()
-            waited = await self._journal.note_signals(received.signals, now, hold=hold, escalate_to=ESCALATE_TO)
-            for span in waited:
-                self._metrics.observe_answered(span)
-            self._relay.wake()
-        if not received.inbounds:
-            return ()
-        return await self._pipeline.accept(received.inbounds)
 
     async def _describe(self) -> Json:
         ruleset = self._reloader.current()

@@ -21,9 +21,10 @@ from engine.core.errors import JournalUnavailable, Superseded
 from engine.core.events import Event, Inbound
 from engine.core.manners import Manners
 from engine.core.plan import Plan, is_follow_up, plan
+from engine.core.practices import Practice
 from engine.core.records import Accepted, Unrouted
 from engine.metrics import Metrics
-from engine.ports import Clock, Journal, OnCall
+from engine.ports import Clock, Journal
 
 # How many messages are decided between two looks at the journal.
 _BATCH = 256
@@ -88,10 +89,9 @@ class _BuiltInWording:
 class Routing:
     """What the plan needs besides the message: where posts go and who is called."""
 
-    escalate_to: str
-    channel_override: str | None
-    oncall: OnCall
-    paused: Callable[[], bool]
+    # How the engineers work at this moment.
+    practice: Callable[[], Practice]
+    channel_override: str | None = None
     manners: Manners = field(default_factory=Manners)
     # The connectors whose clients' files are fetched.
     media_of: Collection[str] = ()
@@ -191,7 +191,8 @@ class Pipeline:
         took = timedelta(seconds=perf_counter() - started)
         written = contracts.decision_json(decision, follow_up=follow_up)
         try:
-            ticket = await self._journal.record(message.inbox_id, planned, written, self._clock.now())
+            now, practice = self._clock.now(), self._routing.practice()
+            ticket = await self._journal.record(message.inbox_id, planned, written, now, practice)
         except Superseded:
             # Another message of this conversation was recorded in between: the next batch plans anew.
             return
@@ -203,19 +204,23 @@ class Pipeline:
 
     def _decide(self, message: Unrouted, *, follow_up: bool) -> tuple[Decision, Plan]:
         ruleset = self._ruleset()
-        now, manners = self._clock.now(), self._routing.manners
+        now, manners, practice = self._clock.now(), self._routing.manners, self._routing.practice()
         circumstances = Circumstances(
             # As before, it may lie in the future, and nothing that is said now may wait for that.
             accepted_at=min(message.accepted_at, now),
             incident=message.incident,
             post=message.post,
-            paused=self._routing.paused(),
+            paused=practice.paused,
             held=message.held_until is not None and now < message.held_until,
             quiet=manners.quiet_at(now),
             late_after=manners.late_after if message.inbound.connector in self._routing.keeping else None,
             fetch_media=message.inbound.connector in self._routing.media_of,
-            mention=self._routing.oncall.mention(),
-            escalate_to=self._routing.escalate_to,
+            muted_until=message.muted_until,
+            outages=message.outages,
+            mention=practice.duty.mention(),
+            duty=practice.duty,
+            environment=practice.environment,
+            escalate_to=practice.escalate_to,
             channel_override=self._routing.channel_override,
         )
         try:

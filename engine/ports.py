@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from engine.core.actions import Action, OpenPost
 from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
 from engine.core.deliveries import (
@@ -28,6 +29,7 @@ from engine.core.incidents import Incident, IncidentStatus
 from engine.core.media import Fetched
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
+from engine.core.practices import Change, Practice
 from engine.core.publications import NodeReport, Publication, Published
 from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
 
@@ -72,11 +74,19 @@ class Journal(Protocol):
         """The oldest undecided message of each conversation, oldest first, at most `limit`."""
         ...
 
-    async def record(self, inbox_id: int, plan: Plan, decision_log: Mapping[str, object], now: datetime) -> str | None:
+    async def record(
+        self,
+        inbox_id: int,
+        plan: Plan,
+        decision_log: Mapping[str, object],
+        now: datetime,
+        practice: Practice | None = None,
+    ) -> str | None:
         """Write a plan: incident (allocating a gapless OC-<year>-<number> when its ticket is the mark; the year is
         that of `now`), deliveries with the ticket filled in, timers, audit, and the message's decision log. Returns the
         ticket. Does nothing but return the ticket when the message was recorded before. Raises Superseded when the
-        conversation's open incident is no longer at `plan.expected_version`.
+        conversation's open incident is no longer at `plan.expected_version`. With a `practice` an incident that is one
+        of many with the same trouble joins or begins an outage (see `core.outages`).
         """
         ...
 
@@ -145,8 +155,20 @@ class Journal(Protocol):
         """Give up what this node owns, so that another need not wait for the end of the lease."""
         ...
 
-    async def lapse(self, limit: int, now: datetime) -> tuple[str, ...]:
-        """Close the incidents whose lapse timer is due, with an audit row each; their tickets."""
+    async def act(self, actions: Sequence[Action], practice: Practice, now: datetime) -> tuple[Change, ...]:
+        """Take what engineers did, each once, and write what follows (see `core.workflow`) in the same transaction.
+        What is about no post of ours is passed over.
+        """
+        ...
+
+    async def fire(self, name: str, limit: int, practice: Practice, now: datetime) -> tuple[Change, ...]:
+        """Write what follows for the incidents whose timer of this name is due, in the same transaction; each counts
+        once. An incident with an undecided message is passed over.
+        """
+        ...
+
+    async def open_posts(self, destination: str) -> tuple[OpenPost, ...]:
+        """The posts that were sent there of the incidents that are not closed, the oldest first."""
         ...
 
     async def audit(self, entry: AuditEntry, now: datetime) -> None:
@@ -343,6 +365,8 @@ class Received:
     inbounds: tuple[Inbound, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     signals: tuple[Signal, ...] = ()
+    # What engineers did in their chat.
+    actions: tuple[Action, ...] = ()
     # The body of the answer; empty: a JSON summary.
     answer: str = ""
     answer_type: str = "text/plain"
@@ -414,12 +438,4 @@ class Linked(Protocol):
 
     async def log_out(self) -> None:
         """Unlink the device for good. Raises UsageError where the network cannot be told."""
-        ...
-
-
-class OnCall(Protocol):
-    """Who is called. Answers from memory: it never delays a post."""
-
-    def mention(self) -> str:
-        """What the post says, e.g. "@oncall"."""
         ...

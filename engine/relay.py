@@ -50,9 +50,6 @@ _SHORTEST_S = 0.02
 _LONGEST_S = 1.0
 # The pause after the journal refused to write.
 _RETRY_S = 1.0
-# How often silent incidents are looked for, and how many close in one transaction.
-_LAPSE_S = 5.0
-_LAPSE_BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +113,11 @@ class Relay:
         self.wake()
 
     async def run(self) -> None:
-        """Serve every destination, and let silent incidents lapse, until `stop`."""
+        """Serve every destination until `stop`."""
         self._listening_since = self._clock.now()
         async with asyncio.TaskGroup() as group:
-            timekeeper = group.create_task(self._keep_time(), name="relay-timers")
-            servers = [
+            for name, destination in self._destinations.items():
                 group.create_task(self._serve(name, destination), name=f"relay-{name}")
-                for name, destination in self._destinations.items()
-            ]
-            await asyncio.gather(*servers)
-            timekeeper.cancel()
-
-    async def _keep_time(self) -> None:
-        while True:
-            try:
-                for ticket in await self._journal.lapse(_LAPSE_BATCH, self._clock.now()):
-                    logger.bind(ticket=ticket).info("lapsed: the client has been silent for the length of an episode")
-            except JournalUnavailable as error:
-                logger.error("timers wait: {}", error)
-            await asyncio.sleep(_LAPSE_S)
 
     async def _serve(self, name: str, destination: Destination) -> None:
         state = Throttle.full(destination.per_second, max(1.0, destination.per_second), self._clock.now())

@@ -1,8 +1,9 @@
 """One HTTP exchange with a network's API: what came back, or why nothing did.
 
 The only module that knows httpx. The connectors that talk to a network hold one `Session` each and decide themselves
-what an answer means; what a broken exchange means is decided here, because it is the same for all: before the request
-left, the network certainly did nothing (`Rejected`); afterwards nobody can tell (`Unknown`).
+what an answer means; a `Visitor` reads files where nobody is to learn who we are. What a broken exchange means is
+decided here, because it is the same for all: before the request left, the network certainly did nothing (`Rejected`);
+afterwards nobody can tell (`Unknown`).
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
+from engine.connectors.addresses import public_or_own
 from engine.core.deliveries import Fault, Rejected, Unknown
 from engine.core.errors import ConfigurationError
 
@@ -24,7 +26,12 @@ from engine.core.errors import ConfigurationError
 _LONGEST_PAUSE = timedelta(hours=1)
 # Everything that a connection needs before the request leaves.
 _CONNECT_S = 5.0
+# How an exchange ends without an answer. UnicodeError: httpx reads where a redirect leads although it is not followed,
+# and fails where that host is no name.
+_BREAKS = (httpx.HTTPError, UnicodeError)
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+# A signed file is where the network says, or a step or two behind.
+_MOST_STEPS = 3
 # The codes of refusals that say the network could not even be reached.
 UNREACHABLE = frozenset({"connect", "connect-timeout"})
 _OK = 200
@@ -46,6 +53,8 @@ class Reply:
     date: datetime | None
     # The network's id of the exchange, for its administrator; may be empty.
     request_id: str
+    # Where a redirect leads, as it was told: it may be relative, or nonsense, or empty.
+    location: str = ""
 
     @property
     def taken(self) -> bool:
@@ -130,10 +139,6 @@ class Session:
             )
         return self._client
 
-    def address(self, path: str) -> str:
-        """The whole URL of a path that is relative to the network's."""
-        return str(self._base.join(path.lstrip("/")))
-
     async def close(self) -> None:
         """Drop the connections. Idempotent."""
         client, self._client = self._client, None
@@ -157,7 +162,7 @@ class Session:
                 answer = await self.open().request(method, path.lstrip("/"), params=query, json=payload, data=form)
         except TimeoutError:
             return Unknown(f"{self._network} did not answer within {self._timeout_s:g} s")
-        except httpx.HTTPError as error:
+        except _BREAKS as error:
             return broken(self._network, error)
         return _reply(answer, answer.content)
 
@@ -168,7 +173,7 @@ class Session:
                 answer = await self.open().post(path.lstrip("/"), data=dict(form), files={field: file})
         except TimeoutError:
             return Unknown(f"{self._network} did not take the file within {self._timeout_s:g} s")
-        except httpx.HTTPError as error:
+        except _BREAKS as error:
             return broken(self._network, error)
         return _reply(answer, answer.content)
 
@@ -190,7 +195,7 @@ class Session:
                 return await _content(answer, limit, self._network) if answer.is_success else _reply(answer, b"")
         except TimeoutError:
             return Unknown(f"{self._network} did not give the file within {self._timeout_s:g} s")
-        except httpx.HTTPError as error:
+        except _BREAKS as error:
             return broken(self._network, error)
 
     def _own(self, address: str, hosts: Sequence[str]) -> httpx.URL | None:
@@ -206,6 +211,94 @@ class Session:
             return url
         known = any(host == own or host.endswith(f".{own}") for own in hosts)
         return url if known and url.scheme == "https" and url.port is None else None
+
+
+class Visitor:
+    """Reads files at addresses that a network has signed, so that whoever knows one may have its file: nobody there is
+    shown a token, and where they lead on they are followed, a few steps.
+
+    Only by https, and only where everybody may go (see `addresses`). Where the network's own URL is http, or within the
+    company's network or this machine, as a proxy is, http and its own addresses are allowed too.
+    """
+
+    def __init__(self, network: str, url: str, timeout_s: float) -> None:
+        """`network` names it in reasons, `url` is its own; `timeout_s` bounds one file, whatever leads to it."""
+        self._network = network
+        self._base = httpx.URL(url)
+        self._timeout_s = timeout_s
+        self._client: httpx.AsyncClient | None = None
+
+    async def close(self) -> None:
+        """Drop the connections. Idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def download(self, address: str, limit: int) -> Download | Exchange:
+        """Read a file of at most `limit` bytes; a longer one is `too-large` as soon as that shows. An answer outside
+        2xx comes back without its body.
+        """
+        url = self._base
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                for _ in range(_MOST_STEPS):
+                    target = self._permitted(url, address)
+                    if target is None:
+                        return Rejected(Fault.PERMANENT, "host", f"{self._network} points to where no file may be")
+                    found = await self._visit(target, limit)
+                    if not isinstance(found, Reply) or not found.redirected:
+                        return found
+                    url, address = target, found.location
+        except TimeoutError:
+            return Unknown(f"{self._network} did not give the file within {self._timeout_s:g} s")
+        return Rejected(Fault.PERMANENT, "redirects", f"{self._network} leads from one address to the next")
+
+    def _permitted(self, url: httpx.URL, address: str) -> httpx.URL | None:
+        try:
+            target = url.join(address)
+            host = target.host
+        except (httpx.InvalidURL, ValueError):
+            return None
+        schemes = {"https", self._base.scheme}
+        return target if host and address and not target.userinfo and target.scheme in schemes else None
+
+    async def _visit(self, url: httpx.URL, limit: int) -> Download | Exchange:
+        host = url.raw_host.decode("ascii")
+        try:
+            places = await public_or_own(host, self._base.host)
+        except OSError:
+            return Rejected(Fault.TRANSIENT, "connect", f"the host that {self._network} points to cannot be looked up")
+        found: Download | Exchange = Rejected(
+            Fault.PERMANENT, "host", f"{self._network} points into a network that is not public"
+        )
+        for place in places:
+            found = await self._read(url, host, place, limit)
+            if not isinstance(found, Rejected) or found.code not in UNREACHABLE:
+                break
+        return found
+
+    async def _read(self, url: httpx.URL, host: str, place: str, limit: int) -> Download | Exchange:
+        """The file from one address of its host, whose certificate has to be the host's all the same."""
+        headers = {"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"}
+        at = url.copy_with(host=place)
+        try:
+            async with self._open().stream("GET", at, headers=headers, extensions={"sni_hostname": host}) as answer:
+                return await _content(answer, limit, self._network) if answer.is_success else _reply(answer, b"")
+        except _BREAKS as error:
+            return broken(self._network, error)
+
+    def _open(self) -> httpx.AsyncClient:
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                timeout=httpx.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s / 2)),
+                # A connection to one host must not serve another at the same address.
+                limits=httpx.Limits(max_keepalive_connections=0),
+                verify=_trust(),
+                trust_env=False,
+                follow_redirects=False,
+            )
+        return self._client
 
 
 async def _content(answer: httpx.Response, limit: int, network: str) -> Download | Rejected:
@@ -231,10 +324,11 @@ def _reply(answer: httpx.Response, body: bytes) -> Reply:
         retry_after=retry_after(answer.headers.get("Retry-After", ""), date),
         date=date,
         request_id=answer.headers.get("X-Request-Id", "")[:64],
+        location=answer.headers.get("Location", "").strip(),
     )
 
 
-def broken(network: str, error: httpx.HTTPError) -> Rejected | Unknown:
+def broken(network: str, error: httpx.HTTPError | UnicodeError) -> Rejected | Unknown:
     """What an exchange without an answer means for the thing that was said."""
     match error:
         case httpx.ConnectTimeout() | httpx.PoolTimeout():

@@ -10,8 +10,20 @@ from engine.core.decisions import Priority
 
 # claim and release: somebody takes care of it, or no longer does. resolve and reopen. snooze: nobody is called for a
 # while. priority: it is as urgent as that. mute: its client is not answered automatically for a while, and nobody is
-# called. say: a person wrote in the thread and meant no command. reply: those words go to the client.
-ACTION_KINDS = ("claim", "release", "resolve", "reopen", "snooze", "priority", "mute", "say", "reply")
+# called. say: a person wrote in the thread and meant no command. reply: those words go to the client. misunderstood: a
+# command that cannot be read; `text` is the answer to whoever typed it.
+ACTION_KINDS = (
+    "claim",
+    "release",
+    "resolve",
+    "reopen",
+    "snooze",
+    "priority",
+    "mute",
+    "say",
+    "reply",
+    "misunderstood",
+)
 
 
 @dataclass(frozen=True, slots=True)

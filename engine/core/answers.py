@@ -11,6 +11,7 @@ from typing import Protocol
 from engine.core.deliveries import Escalation
 from engine.core.events import Event, Inbound
 from engine.core.incidents import Incident
+from engine.core.ladders import Duty
 
 # Acknowledgements that are sent instead of the rule's where there are such templates.
 LATE = "late"
@@ -60,14 +61,22 @@ class Circumstances:
     paused: bool
     # A person answers in this conversation.
     held: bool = field(default=False, kw_only=True)
+    # Until when nobody is called about this client, but by the post itself.
+    muted_until: datetime | None = field(default=None, kw_only=True)
+    # The outages that are not over: by tag, the ticket.
+    outages: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     # Clients are left in peace at this hour.
     quiet: bool = field(default=False, kw_only=True)
     # A message that was sent so long before it was accepted is late; None: none ever is.
     late_after: timedelta | None = field(default=None, kw_only=True)
     # The files of this conversation are fetched for the thread.
     fetch_media: bool = field(default=False, kw_only=True)
-    # How the post calls whoever is on call, e.g. "@oncall".
+    # How the post calls whoever is on call, e.g. "@oncall"; empty: by the names of those who are.
     mention: str
+    # Who is called when, beyond that; None: nobody.
+    duty: Duty | None = field(default=None, kw_only=True)
+    # Of engine.yaml, for the keys of alerts.
+    environment: str = field(default="", kw_only=True)
     # The connector that reaches the engineers, e.g. "mattermost".
     escalate_to: str
     # Posts go here instead of the rule's channel, and no copies anywhere, for development.

@@ -76,6 +76,8 @@ class Escalation:
     tags: tuple[str, ...]
     priority: Priority
     ticket_id: str
+    # How the incident stands (see `standings`), with quotes' marks; empty: not said.
+    standing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

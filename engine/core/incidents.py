@@ -56,8 +56,32 @@ class Incident:
     # Who takes care of it, and since when; None: nobody has said so.
     claimed_by: str | None = None
     claimed_at: datetime | None = None
-    # When a person first answered the client.
+    # The id of the action by which it was claimed; None: not in the engineers' chat.
+    claim_id: str | None = None
+    # When a person first answered the client, and the newest time that one did.
     answered_at: datetime | None = None
+    replied_at: datetime | None = None
+    # Who closed it, and when.
+    resolved_by: str | None = None
+    resolved_at: datetime | None = None
+    # Nobody is called before then.
+    snoozed_until: datetime | None = None
+    # The rung of the ladder that was called last, counted on through its repeats; 0: that of the post itself.
+    rung: int = 0
+    # The paging services that have an alert about it.
+    paged: tuple[str, ...] = ()
+    # The ticket of the outage that it belongs to: engineers are called there.
+    outage: str | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it takes further messages."""
+        return self.status in {IncidentStatus.OPEN, IncidentStatus.CLAIMED}
+
+    @property
+    def awaits_client(self) -> bool:
+        """Whether the last word is ours."""
+        return self.is_live and self.replied_at is not None and self.replied_at >= self.last_message_at
 
     @property
     def display_name(self) -> str:

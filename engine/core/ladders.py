@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from engine.core.decisions import Priority
 
@@ -126,6 +126,8 @@ def call(targets: Iterable[Target], duty: Duty, at: datetime) -> Called:
                 found = duty.on_duty(target.name, at)
                 mentions.update(dict.fromkeys(f"@{username}" for username in found.people))
                 notes.update({found.note: None} if found.note else {})
+            case _:
+                assert_never(target.kind)
     return Called(tuple(mentions), tuple(services), tuple(notes))
 
 
@@ -140,6 +142,12 @@ def call_rung(ladder: Ladder, number: int, duty: Duty, at: datetime) -> Called:
     there = rung(ladder, number)
     called = call(there.targets, duty, at) if there is not None else Called()
     return called or call(ladder.nobody, duty, at)
+
+
+def next_call(ladder: Ladder, number: int, now: datetime, not_before: datetime | None) -> datetime | None:
+    """When the rung after this one is to be called, unless somebody claims the incident; None after the last."""
+    there = rung(ladder, number)
+    return None if there is None else max(not_before or now, now + there.wait)
 
 
 def quiet_until(ladder: Ladder, duty: Duty, at: datetime) -> datetime | None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from engine.core import media, variables
+from engine.core import calls, media, variables
 from engine.core.answers import Circumstances, Wording, obstacle, template
+from engine.core.calls import Call
 from engine.core.decisions import Decision
 from engine.core.deliveries import (
     Acknowledgement,
@@ -22,6 +23,7 @@ from engine.core.deliveries import (
     FollowUp,
     Media,
     NewDelivery,
+    PageAction,
     Revision,
     kind_of,
     with_ticket,
@@ -29,9 +31,13 @@ from engine.core.deliveries import (
 from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.quotes import TICKET, plain
+from engine.core.standings import standing
 
 # How long a silent incident stays open for further messages, unless the rule that opened it says otherwise.
 EPISODE = timedelta(hours=4)
+# The names of timers: an incident falls silent; the next rung of its ladder is called.
+LAPSE = "lapse"
+CALL = "call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,8 @@ class AuditEntry:
     """One line of the audit: ids and facts, never the client's text, name or number."""
 
     # received, decided, acknowledged, escalated, failed, reloaded, published, withdrawn, paused, resumed, lapsed,
-    # superseded, redriven
+    # superseded, redriven, claimed, released, resolved, reopened, snoozed, muted, prioritised, replied, answered,
+    # called
     kind: str
     details: tuple[tuple[str, str], ...] = ()
 
@@ -67,6 +74,8 @@ class Plan:
     audit: tuple[AuditEntry, ...]
     # The incident in `lapsed` had not fallen silent: its rule wants a new incident for a further message.
     superseded: bool = False
+    # What is said because that one ends; it belongs to its ticket.
+    closing: tuple[NewDelivery, ...] = ()
 
 
 class _Step(NamedTuple):
@@ -92,9 +101,9 @@ def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: 
     """Everything that follows from one decided message. Pure: the same arguments give the same plan."""
     found = circumstances.incident
     follows = is_follow_up(found, inbound, circumstances.accepted_at)
-    calls = decision.escalate or decision.ack is not None
+    wanted = decision.escalate or decision.ack is not None
     # A message that calls for nothing joins whatever is open, so that nothing gets lost between two incidents.
-    superseded = found is not None and follows and found.follow_up.new and calls
+    superseded = found is not None and follows and found.follow_up.new and wanted
     before = found if follows and not superseded else None
     at = _received(inbound, circumstances.accepted_at)
     expected = found.version if found else 0
@@ -105,20 +114,25 @@ def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: 
         ack = template(ack, inbound, wording, circumstances)
     step = _Step(inbound, decision, wording, circumstances, before, at, ack, hindrance, why)
     audit = (AuditEntry("decided", _facts(step)),)
-    if before is None and not calls:
-        return Plan(None, expected, lapsed, (), (), audit)
+    if before is None and not wanted:
+        return Plan(None, expected, lapsed, (), (), audit, closing=_closing(step, found))
     after = _opened(step) if before is None else _joined(step, before)
-    shown = _variables(step)
-    posts = _posts(step, after, shown)
+    call = calls.call(before, after, decision.mention, circumstances)
+    after = replace(after, paged=tuple(dict.fromkeys((*after.paged, *call.services))))
+    shown = _variables(step, call)
+    posts = _posts(step, after, shown, call)
     copies = _copies(step, after, shown, posts)
     bodies: tuple[Body, ...] = (*_acknowledgements(step, after, shown), *posts, *copies, *_files(step, after))
     if before is not None:
         bodies = tuple(with_ticket(body, before.ticket_id) for body in bodies)
     key = message_key(inbound)
-    deliveries = tuple([_delivery(step, key, body) for body in bodies])
+    deliveries = [_delivery(step, key, body) for body in bodies]
+    deliveries += calls.paged(key, after, call.services, circumstances)
     # Counted from the acceptance: what a network kept for hours during an outage must not fall silent at once.
-    timers = (Timer("lapse", max(after.last_message_at, circumstances.accepted_at) + _within(after)),)
-    return Plan(after, expected, lapsed, deliveries, timers, audit, superseded)
+    timers = [Timer(LAPSE, max(after.last_message_at, circumstances.accepted_at) + _within(after))]
+    if call.next_at is not None:
+        timers.append(Timer(CALL, call.next_at))
+    return Plan(after, expected, lapsed, tuple(deliveries), tuple(timers), audit, superseded, _closing(step, found))
 
 
 def is_follow_up(incident: Incident | None, inbound: Inbound, accepted_at: datetime) -> bool:
@@ -227,7 +241,7 @@ def _joined(step: _Step, before: Incident) -> Incident:
     if before.escalated and after.priority > before.priority:
         # The graver problem is what the incident is about from now on.
         summary, sha = plain(decision.summary), decision.ruleset_sha
-        return replace(after, issue_summary=summary, rule_id=decision.rule, ruleset_sha=sha)
+        return replace(after, issue_summary=summary, rule_id=decision.rule, ruleset_sha=sha, rung=0)
     if before.escalated or not decision.escalate:
         return after
     # The first message that calls for engineers tells them what it is about and where.
@@ -266,7 +280,9 @@ def _acknowledgements(step: _Step, after: Incident, shown: Mapping[str, object])
     return (Acknowledgement(step.inbound.reply.peer, text, event.message.id, channel, team, language, name),)
 
 
-def _posts(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[Escalation | FollowUp | Revision, ...]:
+def _posts(
+    step: _Step, after: Incident, shown: Mapping[str, object], call: Call
+) -> tuple[Escalation | FollowUp | Revision, ...]:
     before, decision, circumstances = step.before, step.decision, step.circumstances
     channel, team = after.mattermost_channel, after.mattermost_team
     notes = (step.obstacle,) if step.obstacle else ()
@@ -274,16 +290,21 @@ def _posts(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[E
         if not decision.escalate:
             return ()
         title, body = step.wording.escalation(shown)
-        text = "\n".join((body, *notes))
-        return (Escalation(channel, team, title, text, after.tags, after.priority, after.ticket_id),)
+        text = "\n".join((body, *call.lines, *notes))
+        stands = standing(after, circumstances.accepted_at)
+        return (Escalation(channel, team, title, text, after.tags, after.priority, after.ticket_id, stands),)
     again = _again(step.inbound.event.message.text, shown)
     if after.priority == before.priority:
-        return (FollowUp(channel, team, "\n".join((again, *notes)), after.ticket_id),)
+        reply = FollowUp(channel, team, "\n".join((again, *notes)), after.ticket_id)
+        if circumstances.post is None or not before.awaits_client:
+            return (reply,)
+        return (Revision(replace(circumstances.post, standing=standing(after, circumstances.accepted_at))), reply)
     raised = (
         again,
         f"Issue Summary: {decision.summary}",
         f"Priority: raised from {before.priority.word} to {after.priority.word}",
-        f"Action: {_mention(step)} please check WhatsApp and respond to the client now.",
+        f"Action: {call.mention} please check WhatsApp and respond to the client now.",
+        *call.lines,
         *notes,
     )
     reply = FollowUp(channel, team, "\n".join(raised), after.ticket_id)
@@ -291,7 +312,8 @@ def _posts(step: _Step, after: Incident, shown: Mapping[str, object]) -> tuple[E
         return (reply,)
     update = f"Update: {decision.summary} (priority raised from {before.priority.word} to {after.priority.word})"
     body = f"{circumstances.post.body}\n{update}"
-    return (Revision(replace(circumstances.post, body=body, priority=after.priority, tags=after.tags)), reply)
+    told = replace(circumstances.post, body=body, priority=after.priority, tags=after.tags)
+    return (Revision(replace(told, standing=standing(after, circumstances.accepted_at))), reply)
 
 
 def _again(text: str, shown: Mapping[str, object]) -> str:
@@ -332,16 +354,26 @@ def _files(step: _Step, after: Incident) -> Iterator[Media]:
         yield Media(channel, team, after.ticket_id, step.inbound.connector, one.reference or "", *facts)
 
 
-def _mention(step: _Step) -> str:
-    return step.decision.mention or step.circumstances.mention
+def _closing(step: _Step, found: Incident | None) -> tuple[NewDelivery, ...]:
+    """The last words of an incident that ends because this message does not join it."""
+    if found is None or step.before is not None:
+        return ()
+    now, post = step.circumstances.accepted_at, step.circumstances.post
+    key = message_key(step.inbound)
+    said = calls.paged(f"{key}-closed", found, found.paged, step.circumstances, PageAction.RESOLVE)
+    if post is None:
+        return said
+    told = Revision(replace(post, standing=standing(replace(found, status=IncidentStatus.LAPSED), now)))
+    lane = f"escalate:{found.connector}:{found.conversation_id}"
+    return (NewDelivery(f"{key}-closed", lane, step.circumstances.escalate_to, told, now), *said)
 
 
-def _variables(step: _Step) -> dict[str, object]:
+def _variables(step: _Step, call: Call) -> dict[str, object]:
     decision = step.decision
     return {
         **variables.of_message(step.inbound.event),
         **variables.of_match(decision.keywords, decision.captures, decision.priority, decision.tags, decision.matched),
-        **variables.of_decision(decision.summary, _mention(step)),
+        **variables.of_decision(decision.summary, call.mention),
     }
 
 

@@ -1,7 +1,7 @@
 """What the journal answers: rows put together for the pipeline, for probes and for operators. Values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.core.contracts import Json
@@ -32,6 +32,10 @@ class Unrouted:
     post: Escalation | None
     # Until when a person answers in this conversation, so that nothing is acknowledged automatically.
     held_until: datetime | None = None
+    # Until when nobody is called about this client, but by the post itself.
+    muted_until: datetime | None = None
+    # The outages that are not over: by tag, the ticket.
+    outages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

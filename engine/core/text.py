@@ -121,12 +121,12 @@ class Origins:
 
 def normalise(original: str) -> Normal:
     """The normal form. Linear; common characters take paths without a loop over them, with the same result."""
-    plain = original
+    plain = _forgive_backticks(original)
     if not plain.isascii():
         for typed, simple in _TYPOGRAPHY:
             plain = plain.replace(typed, simple)
     if plain.isascii() or _ONLY_SIGNS.fullmatch(plain):
-        folded = _forgive_backticks(plain).encode().translate(_ASCII, b"'")
+        folded = plain.encode().translate(_ASCII, b"'")
         found = folded.translate(_ASCII_WORDS).decode().split()
         return Normal(original, tuple(found), " ".join(folded.decode().split()))
     if not _ONLY_COMMON.fullmatch(original):

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from loguru import logger
 
+from engine.core.actions import Action, OpenPost
 from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement
@@ -24,12 +25,14 @@ from engine.core.events import Inbound, Receipt, Signal
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
+from engine.core.practices import Change, Practice
 from engine.core.publications import NodeReport, Publication, Published
 from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
 from engine.journal import (
     announcements,
     audits,
     backups,
+    changes,
     checks,
     erasures,
     lanes,
@@ -174,11 +177,20 @@ class StoredJournal:
         """See `ports.Journal.unrouted`."""
         return await self._read(lambda database: messages.unrouted(database, limit))
 
-    async def record(self, inbox_id: int, plan: Plan, decision_log: Mapping[str, object], now: datetime) -> str | None:
+    async def record(
+        self,
+        inbox_id: int,
+        plan: Plan,
+        decision_log: Mapping[str, object],
+        now: datetime,
+        practice: Practice | None = None,
+    ) -> str | None:
         """See `ports.Journal.record`."""
         salt, bound = self._alive().salt, self._bound
         return await self._write(
-            lambda database: messages.record(database, inbox_id, plan, decision_log, now, salt=salt, bound=bound)
+            lambda database: messages.record(
+                database, inbox_id, plan, decision_log, now, practice=practice, salt=salt, bound=bound
+            )
         )
 
     async def claim(
@@ -242,10 +254,21 @@ class StoredJournal:
         node = self._alive().node
         await self._write(lambda database: owners.disown(database, name, node))
 
-    async def lapse(self, limit: int, now: datetime) -> tuple[str, ...]:
-        """See `ports.Journal.lapse`."""
-        salt = self._alive().salt
-        return await self._write(lambda database: messages.lapse(database, limit, now, salt))
+    async def act(self, actions: Sequence[Action], practice: Practice, now: datetime) -> tuple[Change, ...]:
+        """See `ports.Journal.act`."""
+        salt, bound = self._alive().salt, self._bound
+        return await self._write(lambda database: changes.act(database, actions, practice, now, salt=salt, bound=bound))
+
+    async def fire(self, name: str, limit: int, practice: Practice, now: datetime) -> tuple[Change, ...]:
+        """See `ports.Journal.fire`."""
+        salt, bound = self._alive().salt, self._bound
+        return await self._write(
+            lambda database: changes.fire(database, name, limit, practice, now, salt=salt, bound=bound)
+        )
+
+    async def open_posts(self, destination: str) -> tuple[OpenPost, ...]:
+        """See `ports.Journal.open_posts`."""
+        return await self._read(lambda database: changes.open_posts(database, destination))
 
     async def audit(self, entry: AuditEntry, now: datetime) -> None:
         """See `ports.Journal.audit`."""

@@ -8,21 +8,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from engine.core import contracts
+from engine.core.decisions import Priority
 from engine.core.errors import NotFound, Overloaded, Superseded
 from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
+from engine.core.outages import CONNECTOR
 from engine.core.plan import AuditEntry, Plan
+from engine.core.practices import Practice
 from engine.core.quotes import TICKET
 from engine.core.records import Accepted, Unrouted
-from engine.journal import audits, erasures, lanes, rows
+from engine.journal import audits, erasures, lanes, outages, rows
 from engine.journal.audits import About
 from engine.journal.lanes import Bound, Cause
 from engine.journal.rows import instant, micros, storable
 from engine.journal.statements import Database
-
-_LAPSE = "lapse"
-# What the audit calls the end of an incident that fell silent.
-_LAPSED = "lapsed"
+from engine.journal.tickets import allocate
 
 
 def accept(
@@ -54,7 +54,9 @@ def _accept_one(database: Database, inbound: Inbound, now: datetime, salt: bytes
 
 def unrouted(database: Database, limit: int) -> tuple[Unrouted, ...]:
     """The oldest undecided message of each conversation, oldest first."""
-    return tuple(rows.unrouted(row) for row in database.rows("unrouted_messages", limit))
+    found = database.rows("unrouted_messages", limit)
+    live: dict[str, str] = dict(database.rows("live_outages", CONNECTOR)) if found else {}
+    return tuple(rows.unrouted(row, live) for row in found)
 
 
 def record(
@@ -64,6 +66,7 @@ def record(
     decision_log: Mapping[str, object],
     now: datetime,
     *,
+    practice: Practice | None,
     salt: bytes,
     bound: Bound,
 ) -> str | None:
@@ -77,9 +80,7 @@ def record(
     if (version or 0) != plan.expected_version:
         raise Superseded(f"the incident is at version {version}, the plan was made for {plan.expected_version}")
     subject = audits.subject(salt, connector, conversation_id)
-    if plan.lapsed is not None:
-        _close(database, plan.lapsed, subject, now, "superseded" if plan.superseded else _LAPSED)
-        database.rows("cancel_timers", connector, conversation_id)
+    ended = _end(database, plan, Cause(plan.lapsed, subject, Priority(priority or 0), instant(accepted_at)), now, bound)
     ticket = None
     if plan.incident is not None:
         ticket = _write_incident(database, plan.incident, connector, conversation_id, now)
@@ -95,41 +96,32 @@ def record(
         audits.add(database, entry, about, now)
     database.rows("route_message", micros(now), ticket, rows.decision_json(decision_log), inbox_id)
     database.rows("promote_message", connector, conversation_id)
+    if practice is not None:
+        outages.follow(database, ended, ticket, practice, now, salt=salt, bound=bound)
     return ticket
 
 
 def _write_incident(database: Database, incident: Incident, connector: str, conversation_id: str, now: datetime) -> str:
     values = rows.incident_values(incident)
-    times = (micros(incident.last_message_at), rows.micros_or_none(incident.acknowledged_at))
     if incident.ticket_id != TICKET:
-        database.rows("change_incident", *values, *times, incident.ticket_id)
+        database.rows("change_incident", *values, incident.ticket_id)
         return incident.ticket_id
-    ticket = _allocate(database, now)
+    ticket = allocate(database, now)
     identity = (ticket, 1, connector, conversation_id, incident.source)
     policy = rows.policy_values(incident)
-    database.rows("add_incident", *identity, *values, micros(incident.created_at), *times, *policy)
+    database.rows("add_incident", *identity, *values, micros(incident.created_at), *policy)
     return ticket
 
 
-def _allocate(database: Database, now: datetime) -> str:
-    # In the same transaction as the incident: a number that is rolled back is given again, so none is missing.
-    year = rows.year(now)
-    ((number,),) = database.rows("next_number", year)
-    return f"OC-{year}-{number:04d}"
-
-
-def lapse(database: Database, limit: int, now: datetime, salt: bytes) -> tuple[str, ...]:
-    """Close the incidents whose lapse timer is due, unless a message of theirs waits for its decision; the tickets."""
-    lapsed = []
-    for connector, conversation_id, ticket_id in database.rows("due_timers", _LAPSE, micros(now), limit):
-        database.rows("cancel_timers", connector, conversation_id)
-        if _close(database, ticket_id, audits.subject(salt, connector, conversation_id), now, _LAPSED):
-            lapsed.append(ticket_id)
-    return tuple(lapsed)
-
-
-def _close(database: Database, ticket_id: str, subject: str, now: datetime, why: str) -> bool:
-    closed = bool(database.rows("close_incident", IncidentStatus.LAPSED.value, ticket_id))
+def _end(database: Database, plan: Plan, cause: Cause, now: datetime, bound: Bound) -> str | None:
+    """End the incident that a message does not join, if there is one; the ticket of the outage that it belongs to."""
+    if plan.lapsed is None:
+        return None
+    closed = database.rows("close_incident", IncidentStatus.LAPSED.value, plan.lapsed)
     if closed:
-        audits.add(database, AuditEntry(why), About(ticket_id, subject), now)
-    return closed
+        why = "superseded" if plan.superseded else "lapsed"
+        audits.add(database, AuditEntry(why), About(cause.ticket_id, cause.subject), now)
+    database.rows("cancel_timers_of", plan.lapsed)
+    for delivery in plan.closing:
+        lanes.add(database, delivery, cause, now, bound)
+    return closed[0][0] if closed else None

@@ -121,6 +121,10 @@ SELECT
         WHERE holds.connector = inbox.connector AND holds.conversation_id = inbox.conversation_id
     ),
     (
+        SELECT holds.muted_until FROM holds
+        WHERE holds.connector = inbox.connector AND holds.conversation_id = inbox.conversation_id
+    ),
+    (
         SELECT deliveries.kind FROM deliveries
         WHERE deliveries.ticket_id = incidents.ticket_id AND deliveries.kind IN ('escalation', 'revision')
         ORDER BY deliveries.seq DESC LIMIT 1
@@ -135,7 +139,8 @@ SELECT
     incidents.rule_id, incidents.ruleset_sha, incidents.mattermost_channel, incidents.mattermost_team,
     incidents.status, incidents.acknowledged, incidents.escalated, incidents.created_at, incidents.last_message_at,
     incidents.acknowledged_at, incidents.follow_up_within, incidents.follow_up_new, incidents.ack_again_after,
-    incidents.claimed_by, incidents.claimed_at, incidents.answered_at
+    incidents.claimed_by, incidents.claimed_at, incidents.answered_at, incidents.claim_id, incidents.replied_at,
+    incidents.resolved_by, incidents.resolved_at, incidents.snoozed_until, incidents.rung, incidents.paged, incidents.outage
 FROM inbox
 LEFT JOIN incidents ON incidents.connector = inbox.connector
     AND incidents.conversation_id = inbox.conversation_id
@@ -150,15 +155,17 @@ SELECT count(*) FROM inbox WHERE routed_at IS NULL
 -- name: add_incident
 INSERT INTO incidents (
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
-    rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
-    last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, claimed_by, claim_id,
+    resolved_by, rung, paged, outage, last_message_at, acknowledged_at, claimed_at, answered_at, replied_at, resolved_at,
+    snoozed_until, created_at, follow_up_within, follow_up_new, ack_again_after
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: change_incident
 UPDATE incidents SET
     version = version + 1, client_name = ?, client_phone = ?, issue_summary = ?, priority = ?, tags = ?, rule_id = ?,
     ruleset_sha = ?, mattermost_channel = ?, mattermost_team = ?, status = ?, acknowledged = ?, escalated = ?,
-    last_message_at = ?, acknowledged_at = ?
+    claimed_by = ?, claim_id = ?, resolved_by = ?, rung = ?, paged = ?, outage = ?, last_message_at = ?, acknowledged_at = ?,
+    claimed_at = ?, answered_at = ?, replied_at = ?, resolved_at = ?, snoozed_until = ?
 WHERE ticket_id = ?
 
 -- name: live_incident
@@ -166,7 +173,8 @@ SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
     last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after,
-    claimed_by, claimed_at, answered_at
+    claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged,
+    outage
 FROM incidents WHERE connector = ? AND conversation_id = ? AND status IN ('open', 'claimed')
 
 -- name: claim_incident
@@ -176,14 +184,15 @@ WHERE ticket_id = ?
 -- name: close_incident
 UPDATE incidents SET version = version + 1, status = ?
 WHERE ticket_id = ? AND status IN ('open', 'claimed')
-RETURNING ticket_id
+RETURNING outage
 
 -- name: newest_incidents
 SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
     last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after,
-    claimed_by, claimed_at, answered_at
+    claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged,
+    outage
 FROM incidents ORDER BY seq DESC LIMIT ?
 
 -- name: newest_incidents_of_status
@@ -191,7 +200,8 @@ SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
     last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after,
-    claimed_by, claimed_at, answered_at
+    claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged,
+    outage
 FROM incidents WHERE status = ? ORDER BY seq DESC LIMIT ?
 
 -- name: read_incident
@@ -199,7 +209,8 @@ SELECT
     ticket_id, version, connector, conversation_id, source, client_name, client_phone, issue_summary, priority, tags,
     rule_id, ruleset_sha, mattermost_channel, mattermost_team, status, acknowledged, escalated, created_at,
     last_message_at, acknowledged_at, follow_up_within, follow_up_new, ack_again_after,
-    claimed_by, claimed_at, answered_at
+    claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged,
+    outage
 FROM incidents WHERE ticket_id = ?
 
 -- name: messages_of_incident
@@ -375,6 +386,12 @@ INSERT INTO holds (connector, conversation_id, held_until) VALUES (?, ?, ?)
 ON CONFLICT (connector, conversation_id) DO UPDATE SET held_until = excluded.held_until
 WHERE holds.held_until < excluded.held_until
 
+-- name: mute_conversation
+INSERT INTO holds (connector, conversation_id, held_until, muted_until) VALUES (?, ?, ?, ?)
+ON CONFLICT (connector, conversation_id) DO UPDATE SET
+    held_until = CASE WHEN holds.held_until < excluded.held_until THEN excluded.held_until ELSE holds.held_until END,
+    muted_until = excluded.muted_until
+
 -- name: erase_signals
 DELETE FROM signals WHERE connector = ? AND conversation_id = ?
 
@@ -386,6 +403,57 @@ DELETE FROM signals WHERE noted_at < ?
 
 -- name: remove_holds_before
 DELETE FROM holds WHERE held_until < ?
+
+-- name: ticket_of_root
+SELECT ticket_id FROM deliveries
+WHERE destination = ? AND receipt = ? AND kind = 'escalation' AND receipt IS NOT NULL AND ticket_id IS NOT NULL
+LIMIT 1
+
+-- name: add_action
+INSERT INTO actions (destination, action_id, ticket_id, kind, person, at, noted_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (destination, action_id) DO NOTHING
+RETURNING kind
+
+-- name: remove_actions_before
+DELETE FROM actions WHERE noted_at < ?
+
+-- name: post_of_incident
+SELECT kind, body FROM deliveries WHERE ticket_id = ? AND kind IN ('escalation', 'revision')
+ORDER BY seq DESC LIMIT 1
+
+-- name: newest_message_of_incident
+SELECT message_id, body FROM inbox WHERE ticket_id = ? ORDER BY id DESC LIMIT 1
+
+-- name: live_outages
+SELECT conversation_id, ticket_id FROM incidents WHERE connector = ? AND status IN ('open', 'claimed')
+
+-- name: tags_of_open
+-- Of incidents that belong to no outage, since a time.
+SELECT ticket_id, tags FROM incidents
+WHERE outage IS NULL AND escalated = 1 AND status IN ('open', 'claimed') AND created_at >= ?
+ORDER BY created_at, seq
+
+-- name: count_members
+SELECT count(*) FROM incidents WHERE outage = ? AND outage IS NOT NULL AND status IN ('open', 'claimed')
+
+-- name: open_posts
+-- Of incidents that are not closed, the oldest first.
+SELECT
+    incidents.ticket_id,
+    (
+        SELECT root.receipt FROM deliveries AS root
+        WHERE root.ticket_id = incidents.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'
+            AND root.destination = ?
+        ORDER BY root.seq LIMIT 1
+    ),
+    (
+        SELECT root.sent_at FROM deliveries AS root
+        WHERE root.ticket_id = incidents.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'
+            AND root.destination = ?
+        ORDER BY root.seq LIMIT 1
+    ),
+    incidents.mattermost_channel, incidents.mattermost_team, incidents.claimed_by, incidents.claim_id
+FROM incidents WHERE incidents.status IN ('open', 'claimed') ORDER BY incidents.seq
 
 -- name: own
 INSERT INTO owners (name, node, owned_until) VALUES (?, ?, ?)
@@ -402,6 +470,12 @@ ON CONFLICT (connector, conversation_id, name) DO UPDATE SET due_at = excluded.d
 
 -- name: cancel_timers
 DELETE FROM timers WHERE connector = ? AND conversation_id = ?
+
+-- name: cancel_timer
+DELETE FROM timers WHERE connector = ? AND conversation_id = ? AND name = ? AND ticket_id = ?
+
+-- name: cancel_timers_of
+DELETE FROM timers WHERE ticket_id = ?
 
 -- name: due_timers
 -- Not those of a conversation with an undecided message: that message decides whether the incident goes on.

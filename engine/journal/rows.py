@@ -84,6 +84,19 @@ def incident_values(incident: Incident) -> tuple[Value, ...]:
         incident.status.value,
         int(incident.acknowledged),
         int(incident.escalated),
+        storable_or_none(incident.claimed_by),
+        storable_or_none(incident.claim_id),
+        storable_or_none(incident.resolved_by),
+        incident.rung,
+        _encode(incident.paged),
+        incident.outage,
+        micros(incident.last_message_at),
+        micros_or_none(incident.acknowledged_at),
+        micros_or_none(incident.claimed_at),
+        micros_or_none(incident.answered_at),
+        micros_or_none(incident.replied_at),
+        micros_or_none(incident.resolved_at),
+        micros_or_none(incident.snoozed_until),
     )
 
 
@@ -127,6 +140,14 @@ def incident(row: Row) -> Incident:
         claimed_by,
         claimed_at,
         answered_at,
+        claim_id,
+        replied_at,
+        resolved_by,
+        resolved_at,
+        snoozed_until,
+        rung,
+        paged,
+        outage,
     ) = row
     return Incident(
         ticket_id=ticket_id,
@@ -152,24 +173,35 @@ def incident(row: Row) -> Incident:
         follow_up=FollowUpPolicy(_span(within), bool(new), _span(ack_again_after)),
         claimed_by=claimed_by,
         claimed_at=_instant_or_none(claimed_at),
+        claim_id=claim_id,
         answered_at=_instant_or_none(answered_at),
+        replied_at=_instant_or_none(replied_at),
+        resolved_by=resolved_by,
+        resolved_at=_instant_or_none(resolved_at),
+        snoozed_until=_instant_or_none(snoozed_until),
+        rung=rung,
+        paged=tuple(json.loads(paged)),
+        outage=outage,
     )
 
 
-def unrouted(row: Row) -> Unrouted:
-    """A row of `unrouted_messages`."""
-    inbox_id, body, accepted_at, held_until, post_kind, post_body, *columns = row
+def unrouted(row: Row, outages: Mapping[str, str]) -> Unrouted:
+    """A row of `unrouted_messages`, with the outages that are not over."""
+    inbox_id, body, accepted_at, held_until, muted_until, post_kind, post_body, *columns = row
     return Unrouted(
         inbox_id=inbox_id,
         inbound=contracts.load_inbound(body),
         accepted_at=instant(accepted_at),
         incident=None if columns[0] is None else incident(tuple(columns)),
-        post=None if post_body is None else _post(DeliveryKind(post_kind), post_body),
+        post=None if post_body is None else post(DeliveryKind(post_kind), post_body),
         held_until=_instant_or_none(held_until),
+        muted_until=_instant_or_none(muted_until),
+        outages=outages,
     )
 
 
-def _post(kind: DeliveryKind, body: str) -> Escalation | None:
+def post(kind: DeliveryKind, body: str) -> Escalation | None:
+    """What the text of an escalation or a revision makes of the incident's post."""
     loaded = contracts.load_body(kind, body)
     if isinstance(loaded, Revision):
         return loaded.escalation

@@ -244,3 +244,37 @@ CREATE TABLE owners (
     node TEXT NOT NULL,
     owned_until BIGINT NOT NULL
 );
+
+-- name: 8
+-- How engineers take care of an incident, and how they are called.
+ALTER TABLE incidents ADD COLUMN claim_id TEXT;
+ALTER TABLE incidents ADD COLUMN replied_at BIGINT;
+ALTER TABLE incidents ADD COLUMN resolved_by TEXT;
+ALTER TABLE incidents ADD COLUMN resolved_at BIGINT;
+ALTER TABLE incidents ADD COLUMN snoozed_until BIGINT;
+ALTER TABLE incidents ADD COLUMN rung INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE incidents ADD COLUMN paged TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE incidents ADD COLUMN outage TEXT;
+CREATE INDEX incidents_by_outage ON incidents (outage) WHERE outage IS NOT NULL AND status IN ('open', 'claimed');
+-- Of what is open the newest first, for who asks whether they are one outage.
+CREATE INDEX incidents_open_since ON incidents (created_at)
+    WHERE outage IS NULL AND escalated = 1 AND status IN ('open', 'claimed');
+
+-- What engineers did in their chat, each once.
+CREATE TABLE actions (
+    destination TEXT NOT NULL,
+    action_id TEXT NOT NULL,
+    ticket_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    -- The name in the chat.
+    person TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    noted_at BIGINT NOT NULL,
+    PRIMARY KEY (destination, action_id)
+);
+CREATE INDEX actions_by_time ON actions (noted_at);
+-- The incident behind a post.
+CREATE INDEX deliveries_roots ON deliveries (destination, receipt) WHERE kind = 'escalation' AND receipt IS NOT NULL;
+
+-- Until when nobody is called about a client, but by the post itself.
+ALTER TABLE holds ADD COLUMN muted_until BIGINT;

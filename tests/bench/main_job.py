@@ -31,6 +31,7 @@ from engine.core.answers import Circumstances
 from engine.core.deliveries import Claimed, Found, Outcome, Reconciled, Sent
 from engine.core.events import Address, Client, Event, Inbound, Message
 from engine.core.plan import plan
+from engine.core.practices import Practice
 from engine.journal.journals import Store, StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics
@@ -174,7 +175,7 @@ async def full_life(rules: Ruleset, store: Store, messages: int, *, report: bool
         paused=lambda: False,
         escalate_to="mattermost",
     )
-    routing = Routing("mattermost", None, StaticOnCall("@oncall"), lambda: False)
+    routing = Routing(lambda: Practice(StaticOnCall("@oncall"), "mattermost", "bench"))
     pipeline = Pipeline(journal, lambda: rules, routing, clock, metrics, relay.wake)
     tasks = [asyncio.create_task(pipeline.run()), asyncio.create_task(relay.run())]
     numbers = iter(range(messages))

@@ -79,12 +79,6 @@ async def test_shows_a_user_and_a_password() -> None:
         assert loopback.headers["content-length"] == str(len("%C3%BC=a+b"))
 
 
-def test_tells_the_whole_address_of_a_path() -> None:
-    """A path is relative to the URL, whatever it begins with."""
-    session = Session("the network", "https://api.example.org/base", "token", 2)
-    assert {session.address(path) for path in ("a/b", "/a/b")} == {"https://api.example.org/base/a/b"}
-
-
 async def test_an_upload_without_an_answer_is_unknown() -> None:
     """Whether the file is there by then nobody can tell."""
     async with serving(_Echo()) as loopback:
@@ -104,6 +98,17 @@ async def test_follows_no_redirect() -> None:
         await session.close()
         assert isinstance(reply, Reply)
         assert (reply.redirected, loopback.seen) == (True, ["GET /base/a"])
+
+
+@pytest.mark.parametrize("location", ["http://xn--/", "http://[", "http://a:port/", "http://"])
+async def test_a_redirect_to_nonsense_breaks_the_exchange(location: str) -> None:
+    """It raises nothing, although the library reads what it is not to follow."""
+    async with serving(_Echo()) as loopback:
+        loopback.fail("GET", status=302, headers={"location": location}, times=2)
+        session = _session(loopback)
+        for found in (await session.exchange("GET", "a"), await session.download("a", 10)):
+            assert isinstance(found, Reply | Unknown)
+        await session.close()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Messages that no webhook brought are found in Twilio's list, and taken in as the webhook would have."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -235,19 +235,17 @@ _FILES = "Messages/SM1/Media"
     [
         pytest.param(
             {},
-            lambda url: (
-                Attachment("voice", "audio/ogg", reference=f"{url}{twilio.ROOT}/{_FILES}/ME0"),
-                Attachment("image", "image/png", reference=f"{url}{twilio.ROOT}/{_FILES}/ME1"),
+            (
+                Attachment("voice", "audio/ogg", reference=f"{twilio.ROOT}/{_FILES}/ME0"),
+                Attachment("image", "image/png", reference=f"{twilio.ROOT}/{_FILES}/ME1"),
             ),
             id="files",
         ),
-        pytest.param(twilio_error(20404, 404), lambda _: (Attachment("document"),) * 2, id="deleted"),
-        pytest.param({"status": 404, "body": "x"}, lambda _: (Attachment("document"),) * 2, id="no such page"),
+        pytest.param(twilio_error(20404, 404), (Attachment("document"),) * 2, id="deleted"),
+        pytest.param({"status": 404, "body": "x"}, (Attachment("document"),) * 2, id="no such page"),
     ],
 )
-async def test_asks_for_the_files_of_a_message(
-    fault: dict[str, Any], expected: Callable[[str], Sequence[Attachment]]
-) -> None:
+async def test_asks_for_the_files_of_a_message(fault: dict[str, Any], expected: Sequence[Attachment]) -> None:
     """The list tells only how many came; what was deleted there came all the same."""
     async with _setting() as setting:
         if fault:
@@ -255,7 +253,7 @@ async def test_asks_for_the_files_of_a_message(
         setting.network.arrive("SM1", "", media=("audio/ogg", "image/png"))
         async with setting.listening():
             await setting.passes()
-        message = Message("SM1", "", attachments=tuple(expected(setting.loopback.url)))
+        message = Message("SM1", "", attachments=tuple(expected))
         assert setting.journal.found["SM1"].event.message == message
 
 

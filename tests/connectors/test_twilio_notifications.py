@@ -14,7 +14,8 @@ from engine.core.events import Address, Attachment, Client, Event, Inbound, Mess
 from engine.ports import Received, Refused
 
 _PLACE = Attachment("location", reference="geo:-1.28,36.81")
-_URL = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
+_PATH = "/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
+_URL = f"https://api.twilio.com{_PATH}"
 
 
 def _read(fields: dict[str, str], delivery: str = "") -> Received | Refused:
@@ -95,8 +96,8 @@ def test_reads_a_client_whose_number_is_hidden(wa_id: str, phone: str | None) ->
                 "SM1",
                 "",
                 attachments=(
-                    Attachment("image", "image/jpeg", reference=f"{_URL}0"),
-                    Attachment("voice", "audio/ogg", reference=f"{_URL}1"),
+                    Attachment("image", "image/jpeg", reference=f"{_PATH}0"),
+                    Attachment("voice", "audio/ogg", reference=f"{_PATH}1"),
                 ),
             ),
             id="two files",
@@ -125,7 +126,14 @@ def test_reads_what_came(fields: dict[str, str], expected: Message) -> None:
 def test_tells_files_apart_by_their_type(media_type: str, kind: str) -> None:
     """A voice note is told from music, because somebody has to listen to it."""
     (found,) = _message(NumMedia="1", MediaUrl0=_URL, MediaContentType0=media_type).attachments
-    assert found == Attachment(kind, media_type.lower(), reference=_URL)
+    assert found == Attachment(kind, media_type.lower(), reference=_PATH)
+
+
+@pytest.mark.parametrize("url", ["https://files.example.org", "https://[", ""])
+def test_keeps_of_an_address_only_its_path(url: str) -> None:
+    """A form cannot say where our credentials go."""
+    (found,) = _message(NumMedia="1", MediaUrl0=url).attachments
+    assert found.reference is None
 
 
 def test_bounds_the_number_of_files() -> None:

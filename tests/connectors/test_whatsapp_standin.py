@@ -426,10 +426,10 @@ def test_the_proxy_leads_nowhere_else(tmp_path: Path) -> None:
     with in_background(tmp_path) as background:
         port = int(background.service.proxy_url.rpartition(":")[2])
         connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5)
-        connection.set_tunnel("mmg.whatsapp.net", 443)
+        connection.set_tunnel("static.whatsapp.net", 443)
         with pytest.raises(OSError, match="403"):
             connection.connect()
-        assert background.look(background.service.elsewhere) == ["mmg.whatsapp.net:443"]
+        assert background.look(background.service.elsewhere) == ["static.whatsapp.net:443"]
 
 
 @pytest.mark.timeout(300)

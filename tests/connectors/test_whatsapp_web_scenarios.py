@@ -27,6 +27,7 @@ from engine.connectors.whatsapp_web.states import State
 from engine.connectors.whatsapp_web.supervision import Patience
 from engine.core.deliveries import Acknowledgement, Claimed, Fault, Rejected, Sent, Unknown
 from engine.core.events import Inbound
+from engine.core.media import Fetched
 from engine.ports import Received
 
 pytestmark = pytest.mark.system
@@ -220,6 +221,83 @@ async def test_a_colleague_on_the_phone_is_a_signal(service: Service, ana: Perso
     await _until(lambda: bool(line.signals))
     assert line.signals == [("human_reply", f"wa-{_PHONE}")]
     assert line.texts == []
+
+
+_FILE = bytes(range(256)) * 4000
+
+
+async def _fetched(line: _Line, number: int, limit: int = 2_000_000) -> Fetched | Rejected | Unknown:
+    """The file of the message with this number, as the incident's thread would get it."""
+    await _until(lambda: len(line.inbounds) > number)
+    (attachment,) = line.inbounds[number].event.message.attachments
+    return await line.connector.media.fetch(attachment.reference or "", limit)
+
+
+@pytest.mark.parametrize("kind", ["image", "video", "audio", "document", "sticker"])
+async def test_a_file_is_fetched_as_the_client_sent_it(service: Service, ana: Person, line: _Line, kind: str) -> None:
+    """Byte by byte, whatever kind it is, and asked for once."""
+    await ana.send_file(kind, "x/y", _FILE)
+    assert await _fetched(line, 0) == Fetched(_FILE, "")
+    assert service.asked_for == list(service.files)
+    assert line.inbounds[0].event.message.attachments[0].size_bytes == len(_FILE)
+
+
+async def test_a_file_that_is_too_long_is_not_begun(service: Service, ana: Person, line: _Line) -> None:
+    """By the length that its message tells, or by its own when that was a lie."""
+    await ana.send_file("image", "image/jpeg", _FILE)
+    found = await _fetched(line, 0, limit=1000)
+    assert isinstance(found, Rejected)
+    assert (found.code, service.asked_for) == ("too-large", [])
+    await ana.send_file("image", "image/jpeg", _FILE, length=9)
+    found = await _fetched(line, 1, limit=1000)
+    assert isinstance(found, Rejected)
+    assert (found.code, len(service.asked_for)) == ("too-large", 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(403, "gone"), (404, "gone"), (410, "gone"), ("damaged", "damaged")], ids=str
+)
+async def test_a_file_that_cannot_be_had_says_why(
+    service: Service, ana: Person, line: _Line, fault: int | str, code: str
+) -> None:
+    """Too old for WhatsApp, or not what its message says; nothing else waits for it."""
+    await ana.send_file("audio", "audio/ogg", _FILE)
+    if isinstance(fault, int):
+        service.file_faults.append(fault)
+    else:
+        service.files = {path: bytes(len(kept)) for path, kept in service.files.items()}
+    found = await _fetched(line, 0)
+    assert isinstance(found, Rejected)
+    assert (found.fault, found.code) == (Fault.PERMANENT, code)
+
+
+async def test_a_file_that_is_cut_comes_the_next_time(service: Service, ana: Person, line: _Line) -> None:
+    """The library asks again by itself, and half of a file is none."""
+    await ana.send_file("audio", "audio/ogg", _FILE)
+    service.file_faults.append(None)
+    found = await _fetched(line, 0)
+    if isinstance(found, Rejected):
+        assert (found.fault, found.code) == (Fault.TRANSIENT, "cut")
+        found = await _fetched(line, 0)
+    assert found == Fetched(_FILE, "")
+
+
+async def test_neither_messages_nor_answers_wait_for_a_file(service: Service, ana: Person, line: _Line) -> None:
+    """While WhatsApp does not even say where its files are, the conversation goes on."""
+    service.silent.add("w:m")
+    await ana.send_file("image", "image/jpeg", _FILE)
+    fetching = asyncio.create_task(_fetched(line, 0))
+    await service.until(lambda: any(one.get("xmlns") == "w:m" for one in service.stanzas), "the question for files")
+    await ana.write("still here")
+    await line.takes("still here")
+    assert isinstance(await line.connector.send(_ack(f"{_PHONE}@s.whatsapp.net")), Sent)
+    assert not fetching.done()
+    os.kill(line.pid, signal.SIGKILL)
+    assert await fetching == Unknown("the gateway ended while it fetched the file")
+    service.silent.clear()
+    await service.online(2)
+    await line.reaches(State.ONLINE)
+    assert await _fetched(line, 0) == Fetched(_FILE, "")
 
 
 async def test_groups_and_status_are_nobodys(service: Service, ana: Person, line: _Line) -> None:

@@ -47,6 +47,10 @@ ACKNOWLEDGEMENT = (
 )
 
 
+# How an incident that nobody has taken stands, in its post.
+STANDS = "open · :eyes: take it, :white_check_mark: resolve it"
+
+
 def test_the_first_message_opens_an_incident_with_one_acknowledgement_and_one_post() -> None:
     """The whole plan of the contract's example, field by field."""
     inbound = message()
@@ -67,6 +71,7 @@ def test_the_first_message_opens_an_incident_with_one_acknowledgement_and_one_po
         ("whatsapp", "client-support", "3cx"),
         Priority.HIGH,
         TICKET,
+        STANDS,
     )
     assert planned(inbound, FAULT) == Plan(
         incident=replace(OPEN, ticket_id=TICKET, version=0),
@@ -180,7 +185,7 @@ def test_a_raised_priority_edits_the_post_and_notifies_again() -> None:
         "Action: @oncall please check WhatsApp and respond to the client now."
     )
     assert bodies(made) == [
-        Revision(replace(THE_POST, body=body, priority=Priority.URGENT, tags=tags)),
+        Revision(replace(THE_POST, body=body, priority=Priority.URGENT, tags=tags, standing=STANDS)),
         FollowUp("dev-support-escalations", "support", reply, "OC-2026-0001"),
     ]
     assert the_incident(made) == replace(

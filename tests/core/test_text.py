@@ -89,6 +89,7 @@ def test_normalising_twice_changes_nothing(written: str) -> None:
 @example("x'-'y")
 @example("can\u2019`t \u2764\ufe0f")
 @example("a\ufe0f'b\ufe0f `\ufe0fc")
+@example("9`\ufe0f9")
 @example("don\u2019t 👍🏻 Ñandú")
 def test_common_characters_take_a_shorter_way_to_the_same_result(written: str) -> None:
     """The paths for the characters of most messages agree with the general one in words, ranges and line."""

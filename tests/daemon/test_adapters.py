@@ -16,8 +16,18 @@ _SECRETS = {
     "ENGINE_CLOUD_APP_SECRET": "app-2",
     "ENGINE_CLOUD_VERIFY_TOKEN": "verify-3",
     "ENGINE_MATTERMOST_TOKEN": "chat-4",
+    "ENGINE_RESERVE_AUTH_TOKEN": "twilio-5",
+    "ENGINE_DESK_TOKEN": "desk-6",
 }
 _CLOUD = 'connectors: {cloud: {type: whatsapp-cloud, phone_number_id: "1"}}\n'
+_ALL = f"""\
+http: {{public_url: "https://support.example.org"}}
+connectors:
+  cloud: {{type: whatsapp-cloud, phone_number_id: "1"}}
+  reserve: {{type: twilio, account_sid: AC{"5" * 32}, from: "whatsapp:+14155238886"}}
+  phone: {{type: whatsapp-web}}
+  desk: {{type: http}}
+"""
 _CHAT = "mattermost: {url: https://chat.example.org, team: support}\n"
 
 
@@ -30,12 +40,16 @@ def _made(tmp_path: Path, text: str) -> tuple[settings.Settings, adapters.Connec
 
 @pytest.mark.parametrize(
     ("media", "sources"),
-    [("", set()), ("media: {fetch: off}\n", set()), ("media: {fetch: on}\n", {"cloud"})],
+    [
+        ("", set()),
+        ("media: {fetch: off}\n", set()),
+        ("media: {fetch: on}\n", {"cloud", "reserve", "phone"}),
+    ],
     ids=["nothing said", "off", "on"],
 )
 async def test_files_are_fetched_where_that_is_ordered(tmp_path: Path, media: str, sources: set[str]) -> None:
     """Their destination is always there: what was ordered before it was switched off is answered in its thread."""
-    _, made = _made(tmp_path, _CLOUD + _CHAT + media)
+    _, made = _made(tmp_path, _ALL + _CHAT + media)
     assert set(made.media) == sources
     assert isinstance(made.destinations[adapters.FILES], Files)
     assert made.destinations[adapters.FILES].name == adapters.FILES == "mattermost.files"

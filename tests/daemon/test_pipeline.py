@@ -16,6 +16,7 @@ from engine.core.decisions import Decision, FollowUpPolicy, Priority
 from engine.core.deliveries import Acknowledgement, DeliveryKind, Escalation
 from engine.core.errors import JournalUnavailable
 from engine.core.events import Event
+from engine.core.practices import Practice
 from engine.core.records import Backlog
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
@@ -35,7 +36,7 @@ class Running:
         self.paused = False
         self.rules = rules
         self.woken = 0
-        routing = Routing("mattermost", None, StaticOnCall("@oncall"), lambda: self.paused)
+        routing = Routing(lambda: Practice(StaticOnCall("@oncall"), "mattermost", "test", paused=self.paused))
         self.pipeline = Pipeline(
             journal, lambda: self.rules, routing, self.clock, Metrics(), self._wake, patience=patience
         )
@@ -201,7 +202,12 @@ async def test_a_raised_priority_is_decided_by_the_rules_of_that_moment(tmp_path
         (incident,) = await parts.journal.incidents(None, 10)
         deliveries = await parts.journal.deliveries(None, 10)
     assert incident.priority is Priority.URGENT
-    assert {delivery.kind for delivery in deliveries} == set(DeliveryKind) - {DeliveryKind.COPY, DeliveryKind.MEDIA}
+    assert {delivery.kind for delivery in deliveries} == {
+        DeliveryKind.ACKNOWLEDGEMENT,
+        DeliveryKind.ESCALATION,
+        DeliveryKind.FOLLOW_UP,
+        DeliveryKind.REVISION,
+    }
 
 
 async def test_undecided_messages_are_decided_after_a_restart(tmp_path: Path) -> None:

@@ -313,21 +313,6 @@ async def test_stop_lets_what_is_in_flight_finish(tmp_path: Path) -> None:
     assert state is DeliveryState.SENT
 
 
-async def test_a_silent_incident_lapses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four hours after the last message the incident is closed, and the audit says so."""
-    monkeypatch.setattr("engine.relay._LAPSE_S", 0.001)
-    async with running(tmp_path) as parts:
-        await parts.route(1)
-        await parts.reached(DeliveryKind.ESCALATION, DeliveryState.SENT)
-        parts.clock.advance(hours=4, seconds=1)
-        async with asyncio.timeout(5):
-            while (await parts.journal.incidents(None, 1))[0].status != "lapsed":
-                await asyncio.sleep(0.001)
-        view = await parts.journal.incident("OC-2026-0001")
-    assert view is not None
-    assert view.audit[-1].kind == "lapsed"
-
-
 async def test_a_claim_whose_answer_was_lost_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection to the database broke while it committed a claim: nobody sends what was claimed then, so it goes
     back on its lane, in doubt, and is said."""

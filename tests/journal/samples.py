@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from standins.rosters import FixedDuty
+
 from engine.core.decisions import Priority
 from engine.core.deliveries import (
     Acknowledgement,
@@ -21,7 +23,8 @@ from engine.core.deliveries import (
 )
 from engine.core.events import Address, Client, Event, Inbound, Message, Receipt
 from engine.core.incidents import Incident, IncidentStatus
-from engine.core.plan import AuditEntry, Plan, Timer
+from engine.core.plan import LAPSE, AuditEntry, Plan, Timer
+from engine.core.practices import Practice
 from engine.core.quotes import TICKET
 from engine.ports import Journal
 
@@ -160,11 +163,15 @@ async def opened(
     conversation: str = "wa-1",
     priority: Priority = Priority.NORMAL,
     now: datetime = NOW,
+    timers: tuple[Timer, ...] = (),
+    message_id: str = "",
 ) -> str:
     """Accept a first message, record its plan, return the ticket."""
-    message = inbound(f"first of {conversation}", conversation)
+    message = inbound(message_id or f"first of {conversation}", conversation)
     inbox_id = await accepted(journal, message, now)
-    ticket = await journal.record(inbox_id, opening(message, *deliveries, priority=priority), DECISION, now)
+    plan = opening(message, *deliveries, priority=priority)
+    plan = replace(plan, timers=(*plan.timers, *timers))
+    ticket = await journal.record(inbox_id, plan, DECISION, now)
     assert ticket is not None
     return ticket
 
@@ -206,3 +213,9 @@ async def states(journal: Journal) -> dict[str, DeliveryState]:
 
 def receipt(key: str, status: str, provider_id: str = "provider-1", connector: str = "main") -> Receipt:
     return Receipt(connector, key, provider_id, status, NOW, "131026" if status == "failed" else None)
+
+
+async def lapse(journal: Journal, limit: int, now: datetime) -> tuple[str, ...]:
+    """Close the incidents that have fallen silent; their tickets."""
+    changes = await journal.fire(LAPSE, limit, Practice(FixedDuty(), "mattermost", "test"), now)
+    return tuple(change.incident.ticket_id for change in changes)

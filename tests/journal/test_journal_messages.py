@@ -20,6 +20,7 @@ from journal.samples import (
     incident,
     joined,
     joining,
+    lapse,
     later,
     opened,
     opening,
@@ -245,7 +246,7 @@ async def test_a_lapsed_incident_without_a_successor_keeps_no_timer(journal: Jou
     plan = Plan(None, 1, first, (), (), ())
     assert await journal.record(await accepted(journal, inbound("m2")), plan, DECISION, NOW) is None
     assert await journal.next_due("mattermost", list(DeliveryKind)) is None
-    assert await journal.lapse(10, later(1e6)) == ()
+    assert await lapse(journal, 10, later(1e6)) == ()
 
 
 async def test_a_superseded_incident_ends_under_that_name(journal: Journal) -> None:

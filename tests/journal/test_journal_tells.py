@@ -23,6 +23,7 @@ from journal.samples import (
     incident,
     joined,
     joining,
+    lapse,
     later,
     media,
     opened,
@@ -48,10 +49,10 @@ from engine.ports import Journal
 async def test_lapse_closes_silent_incidents(journal: Journal) -> None:
     """An incident whose timer is due is closed once, with an audit row; `limit` bounds one call."""
     tickets = [await opened(journal, conversation=f"wa-{number}") for number in range(3)]
-    assert await journal.lapse(10, NOW + EPISODE - timedelta(seconds=1)) == ()
+    assert await lapse(journal, 10, NOW + EPISODE - timedelta(seconds=1)) == ()
     end = NOW + EPISODE
-    assert set(await journal.lapse(2, end)) | set(await journal.lapse(2, end)) == set(tickets)
-    assert await journal.lapse(10, end) == ()
+    assert set(await lapse(journal, 2, end)) | set(await lapse(journal, 2, end)) == set(tickets)
+    assert await lapse(journal, 10, end) == ()
     assert await journal.next_due("mattermost", list(DeliveryKind)) is None
     view = await journal.incident(tickets[0])
     assert view is not None
@@ -63,8 +64,8 @@ async def test_each_message_defers_the_lapse(journal: Journal) -> None:
     """There is one timer per conversation and name; the newest message sets it."""
     ticket = await opened(journal)
     await joined(journal, "m2", priority=Priority.NORMAL)
-    assert await journal.lapse(10, NOW + EPISODE) == ()
-    assert await journal.lapse(10, NOW + EPISODE + timedelta(hours=1)) == (ticket,)
+    assert await lapse(journal, 10, NOW + EPISODE) == ()
+    assert await lapse(journal, 10, NOW + EPISODE + timedelta(hours=1)) == (ticket,)
 
 
 async def test_an_undecided_message_keeps_its_incident_open(journal: Journal) -> None:
@@ -72,10 +73,10 @@ async def test_an_undecided_message_keeps_its_incident_open(journal: Journal) ->
     ticket = await opened(journal)
     inbox_id = await accepted(journal, inbound("m2"))
     assert await journal.next_due("mattermost", list(DeliveryKind)) is None
-    assert await journal.lapse(10, NOW + EPISODE) == ()
+    assert await lapse(journal, 10, NOW + EPISODE) == ()
     plan = replace(NOTHING, expected_version=1)
     assert await journal.record(inbox_id, plan, DECISION, NOW) is None
-    assert await journal.lapse(10, NOW + EPISODE) == (ticket,)
+    assert await lapse(journal, 10, NOW + EPISODE) == (ticket,)
 
 
 async def test_a_timer_of_a_closed_incident_says_nothing(journal: Journal) -> None:
@@ -84,7 +85,7 @@ async def test_a_timer_of_a_closed_incident_says_nothing(journal: Journal) -> No
     resolved = replace(opening(message), incident=replace(incident(message), status=IncidentStatus.RESOLVED))
     ticket = await journal.record(await accepted(journal, message), resolved, DECISION, NOW)
     assert ticket is not None
-    assert await journal.lapse(10, NOW + EPISODE) == ()
+    assert await lapse(journal, 10, NOW + EPISODE) == ()
     assert await journal.next_due("mattermost", list(DeliveryKind)) is None
     (found,) = await journal.incidents(None, 10)
     assert found.status is IncidentStatus.RESOLVED
@@ -95,7 +96,7 @@ async def test_timers_of_other_names_are_no_lapse(journal: Journal) -> None:
     message = inbound("m1")
     plan = replace(opening(message), timers=(Timer("reminder", NOW),))
     await journal.record(await accepted(journal, message), plan, DECISION, NOW)
-    assert await journal.lapse(10, NOW + EPISODE) == ()
+    assert await lapse(journal, 10, NOW + EPISODE) == ()
 
 
 # What operators see
@@ -159,7 +160,7 @@ async def test_deliveries_are_listed_newest_first(journal: Journal) -> None:
 async def test_incidents_are_listed_newest_first(journal: Journal) -> None:
     """All, or those of one status, at most `limit`."""
     tickets = [await opened(journal, conversation=f"wa-{number}") for number in range(3)]
-    await journal.lapse(1, NOW + EPISODE)
+    await lapse(journal, 1, NOW + EPISODE)
     assert [one.ticket_id for one in await journal.incidents(None, 2)] == [tickets[2], tickets[1]]
     assert [one.ticket_id for one in await journal.incidents(IncidentStatus.OPEN, 9)] == [tickets[2], tickets[1]]
     assert [one.ticket_id for one in await journal.incidents(IncidentStatus.LAPSED, 9)] == [tickets[0]]

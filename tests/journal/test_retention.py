@@ -2,7 +2,20 @@
 
 from datetime import timedelta
 
-from journal.samples import DECISION, NOTHING, NOW, SENT, accepted, claim, escalation, finish, inbound, later, opened
+from journal.samples import (
+    DECISION,
+    NOTHING,
+    NOW,
+    SENT,
+    accepted,
+    claim,
+    escalation,
+    finish,
+    inbound,
+    lapse,
+    later,
+    opened,
+)
 from standins.parts import SetClock
 
 from engine.ports import Journal
@@ -20,7 +33,9 @@ async def closed(journal: Journal) -> str:
     (claimed,) = await claim(journal)
     await finish(journal, claimed, SENT)
     await journal.record(await accepted(journal, inbound("m9", "wa-9")), NOTHING, DECISION, NOW)
-    await journal.lapse(10, later(5 * 3600))
+    await lapse(journal, 10, later(5 * 3600))
+    (claimed,) = await claim(journal, now=later(5 * 3600))
+    await finish(journal, claimed, SENT)
     return ticket
 
 
@@ -50,7 +65,7 @@ async def test_what_is_open_stays_and_goes_later(journal: Journal) -> None:
     await opened(journal)
     await swept(journal, 31)
     assert [bool(one.inbound) for one in await journal.decided(NOW, None, 10)] == [True]
-    await journal.lapse(10, later(5 * 3600))
+    await lapse(journal, 10, later(5 * 3600))
     await swept(journal, 31)
     assert [bool(one.inbound) for one in await journal.decided(NOW, None, 10)] == [False]
 
@@ -63,6 +78,6 @@ async def test_nothing_unfinished_is_passed_over_for_good(journal: Journal) -> N
         await opened(journal, conversation=f"tg-{number}", now=NOW)
     await swept(journal, 31)
     assert sum(bool(one.inbound) for one in await journal.decided(NOW, None, 1000)) == 61
-    await journal.lapse(1000, later(5 * 3600))
+    await lapse(journal, 1000, later(5 * 3600))
     await swept(journal, 31)
     assert sum(bool(one.inbound) for one in await journal.decided(NOW, None, 1000)) == 0

@@ -20,6 +20,7 @@ from journal.samples import (
     inbound,
     joined,
     joining,
+    lapse,
     opened,
 )
 
@@ -147,7 +148,7 @@ async def test_a_journal_of_the_first_schema_goes_on(tmp_path: Path) -> None:
     plan = joining(incident, follow_up("third"), copy(), priority=Priority.URGENT)
     assert await journal.record(waiting.inbox_id, plan, DECISION, NOW) == incident.ticket_id
     assert {claimed.id for claimed in await claim(journal)} == {"reply", "copy"}
-    assert await journal.lapse(10, NOW + timedelta(days=1)) == (incident.ticket_id,)
+    assert await lapse(journal, 10, NOW + timedelta(days=1)) == (incident.ticket_id,)
     audit = await journal.audited(None, 100, newest_first=False)
     head = await journal.audit_head()
     assert len(audit) == head.rows > 6

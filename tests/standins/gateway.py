@@ -6,6 +6,7 @@ SCRIPT is JSON: a list of lives, the last of which is lived again and again; a l
 a life obeys like the real one. Everything that it hears is a line of `heard.jsonl` in FOLDER, with its number of life.
 """
 
+import base64
 import json
 import os
 import signal
@@ -31,6 +32,11 @@ def message(text: str, number: str = "A1", **details: Any) -> dict[str, Any]:
     source = {"chat": {"user": "254712345678", "server": "s.whatsapp.net"}, "from_me": False, "group": False}
     info = {"id": number, "pushname": "Jackson", "timestamp_ms": 1_770_000_000_000, "source": {**source, **details}}
     return {"hand": {"is": "message", "info": info, "message": {"conversation": text}}}
+
+
+def piece(content: bytes) -> dict[str, Any]:
+    """The frame with a part of a file."""
+    return {"is": "piece", "data": base64.b64encode(content).decode()}
 
 
 def launch(folder: Path, *lives: list[dict[str, Any]]) -> Launch:
@@ -100,6 +106,12 @@ class _Life:
     def do_answer(self, frame: dict[str, Any]) -> None:
         """Answer the next order to send."""
         self.tell({**frame, "id": self.wait_for("send")["id"]})
+
+    def do_give(self, frames: list[dict[str, Any]]) -> None:
+        """Answer the next order to fetch a file."""
+        number = self.wait_for("fetch")["id"]
+        for frame in frames:
+            self.tell({"id": number, **frame})
 
     def do_write(self, raw: str) -> None:
         self.control.sendall(bytes.fromhex(raw))

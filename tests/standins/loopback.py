@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -84,8 +85,10 @@ class Fault:
 class Loopback:
     """An HTTP/1.1 server with keep-alive for one Network."""
 
-    def __init__(self, network: Network, port: int = 0) -> None:
+    def __init__(self, network: Network, port: int = 0, context: ssl.SSLContext | None = None) -> None:
+        """With a `context` it speaks TLS."""
         self.network = network
+        self._context = context
         self.port = port
         self.faults: list[Fault] = []
         # Method and path of every exchange, the control's own excepted.
@@ -106,7 +109,7 @@ class Loopback:
 
     async def open(self) -> None:
         """Listen; on the same port as before when it was closed in between."""
-        self._server = await asyncio.start_server(self._converse, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._converse, "127.0.0.1", self.port, ssl=self._context)
         self.port = self._server.sockets[0].getsockname()[1]
         self._open = True
 
@@ -230,9 +233,9 @@ async def _drip(writer: asyncio.StreamWriter, answer: Answer, pace_s: float) -> 
 
 
 @asynccontextmanager
-async def serving(network: Network) -> AsyncIterator[Loopback]:
+async def serving(network: Network, context: ssl.SSLContext | None = None) -> AsyncIterator[Loopback]:
     """The network on a free port, in the running event loop."""
-    loopback = Loopback(network)
+    loopback = Loopback(network, context=context)
     await loopback.open()
     try:
         yield loopback

@@ -2,8 +2,9 @@
 
 Takes messages strictly as documented, and says each as often as it is asked to: there is no idempotency. What clients
 write and what becomes of our messages is posted to a callback once; what nobody took then is only in the list, which
-gives the newest first, a page at a time, with times of whole seconds and no `date_sent` for what still waits. Run it
-as a process with `python -m standins.twilio --port 0`.
+gives the newest first, a page at a time, with times of whole seconds and no `date_sent` for what still waits. Files are
+at another host, to which the API redirects whoever shows the credentials. Run it as a process with
+`python -m standins.twilio --port 0`, which is that other host as well.
 """
 
 import asyncio
@@ -28,6 +29,8 @@ CLIENT = "whatsapp:+254712345678"
 CONTENT_SID = "HX" + "7" * 32
 ROOT = f"/2010-04-01/Accounts/{ACCOUNT_SID}"
 FORM = "application/x-www-form-urlencoded"
+# Where the other host has its files.
+_SIGNED = "/signed/"
 _FIELDS = {"From", "To", "Body", "StatusCallback", "ContentSid", "ContentVariables"}
 _LONGEST_TEXT = 1600
 _USUAL_PAGE = 50
@@ -57,6 +60,10 @@ class Twilio(Network):
         self.messages: list[dict[str, Any]] = []
         # Of the messages with files: their media types.
         self.media: dict[str, list[str]] = {}
+        # What is in each file, by its path below the account; the rest is gone.
+        self.files: dict[str, bytes] = {}
+        # Where files are, as the API tells it: the URL of a `Files`, or of this one.
+        self.files_at = ""
         # What clients got.
         self.sent: list[dict[str, Any]] = []
         # The HTTP status of each post to a callback; 0 for no answer.
@@ -69,22 +76,30 @@ class Twilio(Network):
         self._tasks: set[asyncio.Task[int]] = set()
 
     async def answer(self, request: Request) -> Answer:
+        if request.path.startswith(_SIGNED):
+            return signed(self, request)
         shown = base64.b64encode(f"{ACCOUNT_SID}:{AUTH_TOKEN}".encode()).decode()
         if request.headers.get("authorization") != f"Basic {shown}":
             return self._dated(Answer(**twilio_error(20003, 401)))
-        files = re.fullmatch(rf"{ROOT}/Messages/(\w+)/Media\.json", request.path)
         if (request.method, request.path) == ("POST", f"{ROOT}/Messages.json"):
             return self._dated(self._take(request))
         if (request.method, request.path) == ("GET", f"{ROOT}/Messages.json"):
             return self._dated(self._page(request.query))
-        if request.method == "GET" and files and files[1] in self.media:
-            uri = f"{ROOT}/Messages/{files[1]}/Media/ME"
+        return self._dated(self._media(request.path if request.method == "GET" else ""))
+
+    def _media(self, path: str) -> Answer:
+        listed = re.fullmatch(rf"{ROOT}/Messages/(\w+)/Media\.json", path)
+        if listed and listed[1] in self.media:
+            uri = f"{ROOT}/Messages/{listed[1]}/Media/ME"
             found = [
                 {"sid": f"ME{number}", "content_type": kind, "uri": f"{uri}{number}.json"}
-                for number, kind in enumerate(self.media[files[1]])
+                for number, kind in enumerate(self.media[listed[1]])
             ]
-            return self._dated(Answer(body={"media_list": found, "next_page_uri": None}))
-        return self._dated(Answer(**twilio_error(20404, 404)))
+            return Answer(body={"media_list": found, "next_page_uri": None})
+        below = path.removeprefix(f"{ROOT}/")
+        if below in self.files:
+            return Answer(307, "", {"location": f"{self.files_at}{_SIGNED}{below}?Signature=x"})
+        return Answer(**twilio_error(20404, 404))
 
     def _dated(self, answer: Answer) -> Answer:
         return Answer(answer.status, answer.body, {**answer.headers, "date": format_datetime(self.now(), usegmt=True)})
@@ -151,15 +166,32 @@ class Twilio(Network):
         files = {f"MediaContentType{number}": kind for number, kind in enumerate(media)}
         return message_form(sid, text, sender, name) | {"NumMedia": str(len(media))} | files
 
+    def arrive_with_file(self, sid: str, media_type: str, content: bytes, **details: Any) -> dict[str, str]:
+        """A client sends a file; the form that the webhook is to get."""
+        form = self.arrive(sid, details.pop("text", ""), media=(media_type,), **details)
+        path = f"Messages/{sid}/Media/ME0"
+        self.files[path] = content
+        return form | {"MediaUrl0": f"https://api.twilio.com{ROOT}/{path}"}
+
     def recorded(self) -> Any:
         return {"sent": self.sent, "notified": self.notified}
 
     async def control(self, order: Mapping[str, Any]) -> Any:
-        """`{"callback_url": …}`, `{"statuses": […]}`, `{"arrive": {sid, text, sender, name}}` (posted once)."""
+        """`{"callback_url": …}`, `{"statuses": […]}`, `{"files_at": …}`, `{"arrive": {sid, text, sender, name}}`
+        (posted once), with `file`, in base64, and `media_type` beside the rest for a file.
+        """
         self.callback_url = order.get("callback_url", self.callback_url)
         self.statuses = tuple(order.get("statuses", self.statuses))
+        self.files_at = order.get("files_at", self.files_at)
         if "arrive" in order:
-            self._start(self.callback_url, self.arrive(**order["arrive"]))
+            client = dict(order["arrive"])
+            file = client.pop("file", None)
+            form = (
+                self.arrive(**client)
+                if file is None
+                else self.arrive_with_file(content=base64.b64decode(file), **client)
+            )
+            self._start(self.callback_url, form)
         return {"callback_url": self.callback_url}
 
     def _start(self, url: str, fields: Mapping[str, str]) -> None:
@@ -180,6 +212,33 @@ class Twilio(Network):
     async def close(self) -> None:
         """Drop the connections to callbacks."""
         await self._http.aclose()
+
+
+class Files:
+    """The other host, which knows nobody's credentials and refuses whoever shows any."""
+
+    def __init__(self, network: Twilio) -> None:
+        self.network = network
+
+    async def answer(self, request: Request) -> Answer:
+        return signed(self.network, request)
+
+    def recorded(self) -> Any:
+        return None
+
+    async def control(self, order: Mapping[str, Any]) -> Any:
+        return order
+
+
+def signed(network: Twilio, request: Request) -> Answer:
+    """A file at its signed address, for whoever shows nothing else."""
+    if "authorization" in request.headers or request.query.get("Signature") != "x":
+        return Answer(400, "InvalidArgument: only one auth mechanism allowed")
+    path = request.path.removeprefix(_SIGNED)
+    message, _, number = path.removeprefix("Messages/").partition("/Media/ME")
+    if path not in network.files:
+        return Answer(403, "AccessDenied")
+    return Answer(200, network.files[path], {"content-type": network.media[message][int(number)]})
 
 
 def signature(url: str, fields: Mapping[str, str], token: str = AUTH_TOKEN) -> str:

@@ -10,6 +10,7 @@ import pytest
 from standins.clients import Meta, Writer, plant
 from standins.graph import media_message, message_notification
 from standins.processes import Site, wait_until
+from standins.reserve import attach
 
 pytestmark = pytest.mark.system
 _VOICE = b"OggS\x00\x02" + bytes(range(256)) * 400
@@ -72,6 +73,27 @@ async def test_a_voice_note_arrives_in_the_thread_once(build: Callable[..., Site
     assert [file["id"]] == reply["file_ids"]
     assert (file["name"], file["sha256"]) == ("voice.ogg", hashlib.sha256(_VOICE).hexdigest())
     assert len(site.sent()) == 1
+
+
+async def test_a_voice_note_through_twilio_arrives_in_the_thread(build: Callable[..., Site]) -> None:
+    """From the host that Twilio leads to, which is shown no credentials; a file that is gone is told about."""
+    site = build(in_doubt_wait="2s", measured=False)
+    site.write_config("2s", "media: {fetch: on}\n")
+    attach(site)
+    site.graph.order(files_at=site.graph.url)
+    writer = Writer(0)
+    plant(site, [writer])
+    client = {"text": "", "sender": f"whatsapp:+{writer.wa_id}", "name": writer.name, "media_type": "audio/ogg"}
+    site.start()
+    site.graph.order(arrive={**client, "sid": "MM1", "file": base64.b64encode(_VOICE).decode()})
+    await asyncio.to_thread(wait_until, lambda: bool(_attached(site)), "the voice note is there")
+    site.graph.fail("GET /2010-04-01/.*/MM2/.*", "answer", status=404)
+    site.graph.order(arrive={**client, "sid": "MM2", "file": base64.b64encode(_VOICE).decode()})
+    await asyncio.to_thread(wait_until, lambda: "no longer has it" in site.posts()[-1]["message"], "the other is told")
+    await asyncio.to_thread(wait_until, site.is_idle, "nothing waits")
+    (shown,) = [file for file in site.mattermost.recorded()["files"] if file["post_id"]]
+    assert (shown["name"], shown["sha256"]) == ("voice.ogg", hashlib.sha256(_VOICE).hexdigest())
+    assert all("dead" not in states for states in site.status()["deliveries"].values())
 
 
 async def test_a_file_that_cannot_be_had_is_told_about_in_the_thread(build: Callable[..., Site]) -> None:

@@ -23,6 +23,8 @@ MESSAGE_LIMIT = 16_383
 # What is shown of one text of the client's. The last ones are for templates that repeat it.
 _TEXT_LIMITS = (4_096, 1_024, 256, 64)
 _CUT = " … [cut]"
+# Of the names in the line that says how an incident stands.
+_NAME_LIMIT = 64
 
 # Invisible characters that can hide or tear words. Joiners stay between characters beyond ASCII, where scripts and
 # emoji need them.
@@ -50,7 +52,7 @@ class _Kind(Enum):
 
 
 def escalation_message(escalation: Escalation, *, labelled: bool, limit: int = MESSAGE_LIMIT) -> str:
-    """The root post: title, body, and a last line with ticket, priority and tags.
+    """The root post: title, body, a line with ticket, priority and tags, and a last one that says how it stands.
 
     `labelled` says that Mattermost shows the priority beside the post; otherwise high and urgent stand in the title.
     """
@@ -58,14 +60,18 @@ def escalation_message(escalation: Escalation, *, labelled: bool, limit: int = M
     word = f"{escalation.priority.word.upper()} · " if loud else ""
     tags = "".join(f" {_inline(tag)}" for tag in map(_tidy_line, escalation.tags) if tag)
     footer = f"**{escalation.ticket_id}** · {escalation.priority.word}" + (f" ·{tags}" if tags else "")
-    return _message(f"#### {word}{escalation.title.strip()}\n{escalation.body.strip()}", f"\n\n{footer}", limit)
+    stands = f"\nStatus: {_guarded(_lines(escalation.standing, _NAME_LIMIT))}" if escalation.standing else ""
+    marked = f"#### {word}{escalation.title.strip()}\n{escalation.body.strip()}"
+    return _message(marked, f"\n\n{footer}{stands}", limit)
 
 
 def copy_message(escalation: Escalation, *, limit: int = MESSAGE_LIMIT) -> str:
     """The post once more for the readers of a further channel, in which nothing calls anybody."""
     # In the client's words the joiner is taken out again, and there it is not needed.
     title, body = (text.replace("@", f"@{_JOINER}") for text in (escalation.title, escalation.body))
-    return escalation_message(replace(escalation, title=title, body=body), labelled=True, limit=limit)
+    # Nothing follows it there, so it does not say how things stand, either.
+    copied = replace(escalation, title=title, body=body, standing="")
+    return escalation_message(copied, labelled=True, limit=limit)
 
 
 def follow_up_message(follow_up: FollowUp, *, threaded: bool, limit: int = MESSAGE_LIMIT) -> str:

@@ -2,5 +2,6 @@
 
 from engine.connectors.twilio.connector import Account, Timing, Twilio
 from engine.connectors.twilio.forms import Template
+from engine.connectors.twilio.media import TwilioMedia
 
-__all__ = ["Account", "Template", "Timing", "Twilio"]
+__all__ = ["Account", "Template", "Timing", "Twilio", "TwilioMedia"]

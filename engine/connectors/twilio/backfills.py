@@ -156,11 +156,11 @@ class Backfill:
         if isinstance(answer, Rejected):
             # What was deleted there came all the same, and somebody has to ask for it.
             gone = answer.code in {str(_NOT_FOUND), "20404"}
-            return [notifications.media("", None)] * one.media if gone else answer
+            return [notifications.media("", "")] * one.media if gone else answer
         found = listings.media(answer)
         if found is None:
             return _NO_LIST
-        return [notifications.media(file.content_type, self._session.address(file.path)) for file in found]
+        return [notifications.media(file.content_type, file.path) for file in found]
 
     async def _ask(self, what: str, query: dict[str, str]) -> Reply | Rejected:
         answer = await self._session.exchange("GET", f"{self._path}/{what}", query=query)

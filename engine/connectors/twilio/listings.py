@@ -52,7 +52,7 @@ class Media:
     """A file that came with a message."""
 
     content_type: str
-    # Relative to Twilio's API, without a slash at its beginning.
+    # Of its address, as a webhook tells it; may be empty.
     path: str
 
 
@@ -110,7 +110,7 @@ def _listed(item: Json) -> Listed | None:
 
 
 def _path(item: Json) -> str:
-    return _word(item, "uri").lstrip("/").removesuffix(".json")
+    return _word(item, "uri").removesuffix(".json")
 
 
 def _time(item: Json, key: str) -> datetime | None:

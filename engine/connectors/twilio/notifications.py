@@ -8,6 +8,7 @@ your incoming message webhook URL" and "Track the status of outbound messages" (
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from engine.core.events import Address, Attachment, Client, Event, Inbound, Message, Receipt
 from engine.ports import Received, Refused
@@ -81,8 +82,10 @@ def inbound(
     return Inbound(connector, event, Address(connector, client))
 
 
-def media(content_type: str, reference: str | None) -> Attachment:
-    """What came with a message, by its media type."""
+def media(content_type: str, address: str) -> Attachment:
+    """What came with a message, by its media type. Of its address only the path is kept, so that nothing in a message
+    says where our credentials go.
+    """
     media_type = content_type.partition(";")[0].strip().lower()
     family = media_type.partition("/")[0]
     if media_type == _VOICE:
@@ -93,7 +96,14 @@ def media(content_type: str, reference: str | None) -> Attachment:
         kind = "contacts"
     else:
         kind = _BY_FAMILY.get(family, "document")
-    return Attachment(kind, media_type or None, reference=reference)
+    return Attachment(kind, media_type or None, reference=_path(address) or None)
+
+
+def _path(address: str) -> str:
+    try:
+        return urlsplit(address).path
+    except ValueError:
+        return ""
 
 
 def _receipt(connector: str, fields: Fields, delivery: str, message_id: str, status: str, at: datetime) -> Receipt:
@@ -120,8 +130,7 @@ def _attachments(fields: Fields) -> tuple[Attachment, ...]:
     count = _word(fields, "NumMedia")
     number = min(int(count[:4]), _MOST_MEDIA) if count.isascii() and count.isdigit() else 0
     found = [
-        media(_word(fields, f"MediaContentType{place}"), _word(fields, f"MediaUrl{place}") or None)
-        for place in range(number)
+        media(_word(fields, f"MediaContentType{place}"), _word(fields, f"MediaUrl{place}")) for place in range(number)
     ]
     latitude, longitude = _word(fields, "Latitude"), _word(fields, "Longitude")
     if latitude and longitude:

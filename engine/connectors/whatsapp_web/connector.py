@@ -13,6 +13,7 @@ from loguru import logger
 
 from engine.connectors.whatsapp_web import arrivals, pacing
 from engine.connectors.whatsapp_web.children import Child, ChildGone, Launch
+from engine.connectors.whatsapp_web.downloads import Downloads
 from engine.connectors.whatsapp_web.fields import number, text
 from engine.connectors.whatsapp_web.frames import Frame
 from engine.connectors.whatsapp_web.identities import Address, Aliases, address_of_peer
@@ -71,6 +72,8 @@ class WhatsAppWeb:
             hear=self._hear,
             ended=self._forget_answers,
         )
+        # Where the files of its clients are.
+        self.media = Downloads(self._connected)
         self._aliases = Aliases()
         self._ledger = Ledger()
         # With the gateway that handed it over; None: no further gateway will.
@@ -108,6 +111,8 @@ class WhatsAppWeb:
                 self._arrivals.put_nowait((child, frame))
             case "sent" | "refused":
                 self._answer(number(frame, "id") or 0, frame)
+            case "piece" | "fetched" | "unfetched":
+                self.media.hear(frame)
             case "logged_out":
                 self._settle_logout(done=frame.get("done") is True)
             case _:
@@ -227,6 +232,14 @@ class WhatsAppWeb:
         by_itself = pause(standing, self._clock.now(), 0) is not None
         return Rejected(Fault.TRANSIENT if by_itself else Fault.MISCONFIGURED, standing.state.value, reason)
 
+    def _connected(self) -> Child | Rejected:
+        """The gateway, or why it can be asked for no file; whatever it is, it concerns this connector's files alone."""
+        closed, child = self._closed(), self._gateway.child
+        if closed is None and child is not None:
+            return child
+        code, reason = (closed.code, closed.reason) if closed else ("offline", "the gateway has ended")
+        return Rejected(Fault.TRANSIENT, code, reason, lane_only=True)
+
     async def _wait_for_turn(self, client: str) -> Rejected | None:
         """Hold `_turn` once a message to this client may leave, or say why it does not get that far."""
         try:
@@ -284,6 +297,7 @@ class WhatsAppWeb:
         """The gateway has ended: nobody will say what became of what it was to send."""
         for asked in tuple(self._answers):
             self._answer(asked, None)
+        self.media.forget()
         self._settle_logout(done=False)
 
     def _note_late(self, asked: int, delivery: str) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from engine.connectors.whatsapp_web import references
 from engine.connectors.whatsapp_web.fields import Record, listed, number, record, text, true
 from engine.core.events import Attachment
 
@@ -133,6 +134,9 @@ def _first(*paths: str) -> Callable[[Record], Content]:
 
 
 def _media(kind: str) -> Callable[[Record], Content]:
+    # The library knows no further kind: a sticker is a picture to it.
+    kept_as = "image" if kind == "sticker" else kind
+
     def read(part: Record) -> Content:
         voice = kind == "audio" and true(part, "PTT")
         attachment = Attachment(
@@ -141,6 +145,7 @@ def _media(kind: str) -> Callable[[Record], Content]:
             text(part, "fileName") or None,
             number(part, "fileLength"),
             number(part, "seconds"),
+            references.write(kept_as, part),
         )
         return Content(text(part, "caption"), (attachment,))
 

@@ -1,9 +1,11 @@
 """How the daemon and the gateway talk over their socket pair: four bytes of length, most significant first, then a JSON
 object in UTF-8. Pure; both sides use it.
 
-To the gateway, `do`: `connect`, `link`, `send`, `taken` (what it handed over is durable), `logout`, `stop`.
+To the gateway, `do`: `connect`, `link`, `send`, `fetch` (a file), `taken` (what it handed over is durable), `logout`,
+`stop`.
 From it, `is`: `state` (see `states`), `message`, `undecryptable`, `receipt` (each with an `id` to be taken), `sent` and
-`refused` (of the `send` with that `id`), `code` (to link a phone), `logged_out`.
+`refused` (of the `send` with that `id`), `piece` with a part of a file, `fetched` after the last one or `unfetched` (of
+the `fetch` with that `id`), `code` (to link a phone), `logged_out`.
 """
 
 import json

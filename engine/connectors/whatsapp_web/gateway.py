@@ -26,8 +26,11 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
-from engine.connectors.whatsapp_web.frames import BrokenFrame, Decoder, Frame, encode
+from engine.connectors.whatsapp_web.fetches import Fetches, Unfetched
+from engine.connectors.whatsapp_web.frames import Decoder, Frame
+from engine.connectors.whatsapp_web.handovers import Handover, Wire
 from engine.connectors.whatsapp_web.records import info_record, jid_record, plain
+from engine.connectors.whatsapp_web.references import Reference
 from engine.connectors.whatsapp_web.sessions import LOCK, UNUSABLE, USED, forget, is_linked, session_file
 
 try:
@@ -36,6 +39,7 @@ try:
     from neonize.exc import NeonizeError
     from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+    from neonize.utils.enum import MediaType
     from neonize.utils.jid import build_jid
 except (ImportError, OSError, RuntimeError):
     # The package or the system's libmagic is missing; the daemon has the sentence for it.
@@ -43,8 +47,6 @@ except (ImportError, OSError, RuntimeError):
 
 # The library puts its own options behind the name, and the last of these takes them in.
 _STORE_OPTIONS: Final = "?_journal_mode=WAL&_foreign_keys=on&_busy_timeout=10000&_synchronous=FULL&x="
-# After `disconnect` what the library holds still comes; this long without anything means that it was all.
-_QUIET_S: Final = 0.3
 _DRAIN_S: Final = 10.0
 _LAST_WAIT_S: Final = 2.0
 # Whatever hangs, the process ends by then.
@@ -52,61 +54,13 @@ _END_S: Final = 15.0
 _DELIVERED, _READ, _PLAYED, _INACTIVE = 1, 4, 6, 9
 _STATUSES: Final = {_DELIVERED: "delivered", _INACTIVE: "delivered", _READ: "read", _PLAYED: "read"}
 _PAIRED: Final = 2
+_MEDIA: Final = {
+    "image": MediaType.MediaImage,
+    "video": MediaType.MediaVideo,
+    "audio": MediaType.MediaAudio,
+    "document": MediaType.MediaDocument,
+}
 _CLIENT_OUTDATED: Final = 6
-
-
-class _Wire:
-    """The socket to the daemon, for all threads."""
-
-    def __init__(self, control: socket.socket) -> None:
-        self._control = control
-        self._lock = threading.Lock()
-
-    def send(self, frame: Frame) -> None:
-        """Write a frame. Ends the process when the daemon is gone: then nobody may be told that anything was taken."""
-        written = encode(frame)
-        try:
-            with self._lock:
-                self._control.sendall(written)
-        except OSError:
-            os._exit(1)
-
-
-class _Handover:
-    """What came in and is not durable yet."""
-
-    def __init__(self, wire: _Wire) -> None:
-        self._wire = wire
-        self._lock = threading.Lock()
-        self._taken: dict[int, threading.Event] = {}
-        self._number = 0
-        self._moved_at = monotonic()
-
-    def hand(self, frame: dict[str, object]) -> None:
-        """Hand over and return when the daemon has it on disk. The library waits meanwhile, and behind it WhatsApp."""
-        taken = threading.Event()
-        with self._lock:
-            self._number += 1
-            number = self._number
-            self._taken[number] = taken
-        try:
-            self._wire.send({**frame, "id": number})
-        except BrokenFrame:
-            self._wire.send({"is": frame["is"], "info": frame.get("info", {}), "too_long": True, "id": number})
-        taken.wait()
-
-    def take(self, number: object) -> None:
-        """The daemon has it."""
-        with self._lock:
-            taken = self._taken.pop(number, None) if isinstance(number, int) else None
-            self._moved_at = monotonic()
-        if taken is not None:
-            taken.set()
-
-    def is_quiet(self) -> bool:
-        """Whether nothing waits and nothing came for a while."""
-        with self._lock:
-            return not self._taken and monotonic() - self._moved_at > _QUIET_S
 
 
 class _Gateway:
@@ -115,8 +69,9 @@ class _Gateway:
     def __init__(self, folder: Path, control: socket.socket) -> None:
         self._folder = folder
         self._control = control
-        self._wire = _Wire(control)
-        self._handover = _Handover(self._wire)
+        self._wire = Wire(control)
+        self._handover = Handover(self._wire)
+        self._fetches = Fetches(self._wire, self._download)
         self._outbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
         self._client: Any = None
         self._connection: threading.Thread | None = None
@@ -151,6 +106,8 @@ class _Gateway:
                 self._handover.take(frame.get("id"))
             case "send":
                 self._outbox.put(frame)
+            case "fetch":
+                self._fetches.begin(frame)
             case "connect":
                 self._connection = _start(self._connect)
             case "link":
@@ -318,6 +275,21 @@ class _Gateway:
                 self._wire.send({"is": "refused", "id": frame["id"], "error": str(error)})
             else:
                 self._wire.send({"is": "sent", "id": frame["id"], "message_id": response.ID})
+
+    # Files.
+
+    def _download(self, wanted: Reference) -> bytes:
+        """A file, decrypted and compared with the client's own hash of it. Raises Unfetched."""
+        if not self._running:
+            raise Unfetched("websocket not connected")
+        kind = _MEDIA[wanted.kind]
+        try:
+            found: bytes = self._client.download_media_with_path(
+                wanted.path, wanted.encrypted_sha256, wanted.sha256, wanted.key, 0, kind, kind.to_mms()
+            )
+        except NeonizeError as error:
+            raise Unfetched(str(error)) from None
+        return found
 
     # The end.
 

@@ -1,22 +1,27 @@
 """neonize's protobufs into the plain records that travel to the daemon. Called by `gateway`; needs no protobuf itself.
 
-Bytes stay behind: keys and previews are of no use to the daemon, and a preview is as large as a thousand messages.
+Bytes stay behind, previews above all, each as large as a thousand messages; but for what has to be known to read a
+file, which travels in base64.
 """
 
+import base64
 from typing import Any, Final
 
 # A message nested deeper is cut; fields that only machinery reads.
 _DEEPEST: Final = 12
 _SKIPPED: Final = frozenset({"contextInfo", "messageContextInfo"})
+_OF_FILES: Final = frozenset({"mediaKey", "fileSHA256", "fileEncSHA256"})
 
 
 def plain(message: Any, depth: int = _DEEPEST) -> dict[str, object]:
     """A protobuf as a record by the names of its fields: text, numbers, records and lists of records."""
     found: dict[str, object] = {}
     for field, value in message.ListFields():
-        if field.name in _SKIPPED or isinstance(value, bytes):
+        if field.name in _SKIPPED or (isinstance(value, bytes) and field.name not in _OF_FILES):
             continue
-        if isinstance(value, str | int | float):
+        if isinstance(value, bytes):
+            found[field.name] = base64.b64encode(value).decode()
+        elif isinstance(value, str | int | float):
             found[field.name] = value
         elif hasattr(value, "ListFields"):
             found[field.name] = plain(value, depth - 1) if depth else {}

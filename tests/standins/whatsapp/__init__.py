@@ -24,6 +24,8 @@ What the service does: `Service` in `server`.
   the questions that get no answer ("w:p": pings). What was not receipted comes again after the next login.
 - The account: `replace`, `unlink`, `fail(402, code=101, expire=3600)`; `refusal` is what logins get until it is None.
 - Linking: `blank(store)`, then `link(text of the QR code)` or `enter(typed characters)`.
+- Files: `ana.send_file("image", "image/jpeg", content)`; `files` is what is kept by its path, `asked_for` what was
+  fetched; `file_faults` holds what comes instead of the next ones, a status or None for half of the file.
 - What was seen: `sent()`, `typed(ana)`, `read()`, `stanzas`, `until(condition, "what")`, `receipted(id)`.
 
 Everything that waits is bounded and fails with a sentence. Tests without an event loop: `in_background` in

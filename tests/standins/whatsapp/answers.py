@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from standins.whatsapp.binary import Jid, Node
+from standins.whatsapp.binary import Attribute, Jid, Node
+from standins.whatsapp.certificates import MEDIA_HOST
 from standins.whatsapp.sessions import Device, OneTimeKey
 from standins.whatsapp.store import DEVICE, Account
 
@@ -43,6 +44,9 @@ def answer(
             return (Node("count", {"value": keys_left}),)
         case "encrypt", "key":
             return (Node("list", {}, tuple(_keys(user.jid("jid"), people) for user in first.children)),)
+        case "w:m", "media_conn":
+            head: dict[str, Attribute] = {"auth": "x", "ttl": 300, "auth_ttl": 21600, "max_buckets": 12}
+            return (Node("media_conn", head, (Node("host", {"hostname": MEDIA_HOST}),)),)
         case "usync", _:
             return (Node("usync", {}, (Node("list", {}, _users(first, people, account)),)),)
     return None

@@ -1,5 +1,6 @@
-"""A certificate authority of the test's own, and its certificate for WhatsApp's host."""
+"""A certificate authority of the test's own, and its certificate for WhatsApp's hosts, or others."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,16 +11,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 HOST = "web.whatsapp.com"
+# Where files are.
+MEDIA_HOST = "mmg.whatsapp.net"
 _AUTHORITY = "stand-in for tests"
 
 
-def write_certificates(authority: Path, leaf: Path) -> None:
-    """Write the authority's certificate to one file, and the host's with its key to another, both as PEM."""
+def write_certificates(authority: Path, leaf: Path, hosts: Sequence[str] = (HOST, MEDIA_HOST)) -> None:
+    """Write the authority's certificate to one file, and the hosts' with its key to another, both as PEM."""
     signer, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     constraints = x509.BasicConstraints(ca=True, path_length=None)
     root = _builder(_AUTHORITY, signer).add_extension(constraints, critical=True).sign(signer, SHA256())
-    names = x509.SubjectAlternativeName([x509.DNSName(HOST)])
-    host = _builder(HOST, own).add_extension(names, critical=False).sign(signer, SHA256())
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+    host = _builder(hosts[0], own).add_extension(names, critical=False).sign(signer, SHA256())
     key = own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     authority.write_bytes(root.public_bytes(Encoding.PEM))
     leaf.write_bytes(host.public_bytes(Encoding.PEM) + key)

@@ -7,8 +7,17 @@ from dataclasses import dataclass
 
 from standins.whatsapp import protobuf
 from standins.whatsapp.protobuf import encode
+from standins.whatsapp.uploads import Uploaded
 
 _REVOKE, _TIMER, _EDIT = 0, 3, 14
+# Of a kind of message with a file: its number, and those of type, hash, length, key, hash of what is kept, and path.
+_FILES = {
+    "image": (3, (2, 4, 5, 8, 9, 11)),
+    "video": (9, (2, 3, 4, 6, 11, 13)),
+    "audio": (8, (2, 3, 4, 7, 8, 9)),
+    "document": (7, (2, 4, 5, 7, 9, 10)),
+    "sticker": (26, (5, 2, 9, 4, 3, 8)),
+}
 
 
 def text(words: str) -> bytes:
@@ -25,6 +34,21 @@ def quotation(words: str, quoted_id: str, quoted: str, author: str) -> bytes:
 def image(caption: str) -> bytes:
     """A picture, which nobody can fetch."""
     return encode((3, encode((2, "image/jpeg"), (3, caption))))
+
+
+def with_file(uploaded: Uploaded, media_type: str, length: int | None = None) -> bytes:
+    """A message with a file that can be fetched; `length` is what it claims to have instead of its own."""
+    kind, fields = _FILES[uploaded.kind]
+    mimetype, sha256, size, key, encrypted_sha256, path = fields
+    parts = (
+        (mimetype, media_type),
+        (sha256, uploaded.sha256),
+        (size, uploaded.length if length is None else length),
+        (key, uploaded.key),
+        (encrypted_sha256, uploaded.encrypted_sha256),
+        (path, uploaded.path),
+    )
+    return encode((kind, encode(*parts)))
 
 
 def document(caption: str, name: str) -> bytes:

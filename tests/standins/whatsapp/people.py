@@ -12,6 +12,7 @@ from standins.whatsapp.messages import Reply
 from standins.whatsapp.moments import now_s
 from standins.whatsapp.sessions import Device, Encrypted, OneTimeKey
 from standins.whatsapp.store import Account
+from standins.whatsapp.uploads import upload
 
 _numbers = itertools.count(1)
 
@@ -26,6 +27,10 @@ class Carrier(Protocol):
 
     def one_time_key(self) -> OneTimeKey | None:
         """Use up one of the keys that the account's device has left at the service, if there is any."""
+        ...
+
+    def keep(self, path: str, content: bytes) -> None:
+        """Keep a file that somebody sends."""
         ...
 
     async def deliver(self, message: Node) -> None:
@@ -79,6 +84,12 @@ class Person:
     async def post(self, content: bytes, **attributes: Attribute) -> str:
         """Send any content of `messages`; the message's id."""
         return await self.carry(self.encrypt(content), **attributes)
+
+    async def send_file(self, kind: str, media_type: str, content: bytes, length: int | None = None) -> str:
+        """Send a file; the message's id. `length` is what the message claims instead of its own."""
+        uploaded, kept = upload(kind, content)
+        self._carrier.keep(uploaded.path, kept)
+        return await self.post(messages.with_file(uploaded, media_type, length), type="media")
 
     async def edit(self, message_id: str, text: str) -> str:
         """Change the words of an earlier message; the edit has an id of its own."""

@@ -1,7 +1,7 @@
 """The HTTP proxy that leads a client of WhatsApp to a port of this machine (CONNECT, RFC 9110, section 9.3.6)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
@@ -10,12 +10,12 @@ _CHUNK = 1 << 16
 
 
 class Proxy:
-    """Connects to one host, by that name, and to no other."""
+    """Connects to some hosts, by their names, and to no other."""
 
-    def __init__(self, host: str, changed: Callable[[], None]) -> None:
+    def __init__(self, hosts: Collection[str], changed: Callable[[], None]) -> None:
         """`changed` is called when something here may have come true that a test waits for."""
         self._changed = changed
-        self._target = f"{host}:443"
+        self._targets = {f"{host}:443" for host in hosts}
         self.port = 0
         # Whether it answers nobody.
         self.mute = False
@@ -62,7 +62,7 @@ class Proxy:
             self.unanswered += 1
             self._changed()
             await asyncio.Event().wait()
-        if (method, target) != ("CONNECT", self._target):
+        if method != "CONNECT" or target not in self._targets:
             self.refused.append(target)
             self._changed()
             writer.write(_FORBIDDEN)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from standins.whatsapp import answers, linking, tables
 from standins.whatsapp.binary import Attribute, Node
-from standins.whatsapp.certificates import HOST, write_certificates
+from standins.whatsapp.certificates import HOST, MEDIA_HOST, write_certificates
 from standins.whatsapp.connections import LAST_QUESTION, Connection, Gone
 from standins.whatsapp.curves import KeyPair
 from standins.whatsapp.messages import Reply
@@ -22,10 +22,13 @@ from standins.whatsapp.proxy import Proxy
 from standins.whatsapp.sessions import Encrypted, OneTimeKey
 from standins.whatsapp.store import LID, PHONE, Account, write_blank, write_paired
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
 
 Found = TypeVar("Found")
 
 _PATIENCE_S = 20.0
+_CHAT = "/ws/chat"
 _TESTS = Path(__file__).parents[2]
 
 
@@ -48,7 +51,7 @@ class Service:
         write_certificates(self._authority, self._leaf)
         self._root = KeyPair.random()
         self._server: Server | None = None
-        self._proxy = Proxy(HOST, self._changed)
+        self._proxy = Proxy((HOST, MEDIA_HOST), self._changed)
         self._change = asyncio.Event()
         self._people: dict[str, Person] = {}
         self._held: list[Node] = []
@@ -69,6 +72,11 @@ class Service:
         # Keys that the client has left for people who write to it first, and whether those get them.
         self.one_time_keys: list[OneTimeKey] = []
         self.hands_out_one_time_keys = False
+        # What WhatsApp keeps at which path, and how often each was asked for.
+        self.files: dict[str, bytes] = {}
+        self.asked_for: list[str] = []
+        # What comes instead of the next files: a status, or None for half of the file.
+        self.file_faults: list[int | None] = []
         # How often wrong characters were typed on a phone.
         self.wrong_codes = 0
         # How many codes a client that wants to be linked may show.
@@ -218,6 +226,10 @@ class Service:
         """Use up one of the keys that the client has left here, if people are to use them and there is any."""
         return self.one_time_keys.pop(0) if self.hands_out_one_time_keys and self.one_time_keys else None
 
+    def keep(self, path: str, content: bytes) -> None:
+        """Keep a file that somebody sends."""
+        self.files[path] = content
+
     async def deliver(self, message: Node) -> None:
         """Bring a message, and again after a reconnection until it is receipted."""
         self.unreceipted[message.get("id")] = message
@@ -240,7 +252,12 @@ class Service:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._leaf)
         self._server = await serve(
-            self._converse, "127.0.0.1", 0, ssl=context, compression=None, max_size=None, ping_interval=None
+            *(self._converse, "127.0.0.1", 0),
+            ssl=context,
+            compression=None,
+            max_size=None,
+            ping_interval=None,
+            process_request=self._file,
         )
         await self._proxy.open(self._port)
 
@@ -286,6 +303,20 @@ class Service:
                 self._changed()
         connection.open = False
         self._changed()
+
+    def _file(self, _: ServerConnection, request: Request) -> Response | None:
+        """The file that is asked for; None for a websocket, which is at one path."""
+        if request.path == _CHAT:
+            return None
+        path = request.path.partition("&hash=")[0]
+        self.asked_for.append(path)
+        kept = self.files.get(path)
+        fault = self.file_faults.pop(0) if self.file_faults else 200
+        status = 404 if kept is None else fault or 200
+        body = b"" if kept is None or status != 200 else kept[: len(kept) // 2] if fault is None else kept
+        length = len(kept or b"") if fault is None else len(body)
+        self._changed()
+        return Response(status, "-", Headers({"Content-Length": str(length), "Connection": "close"}), body)
 
     async def _log_in(self, connection: Connection) -> None:
         if self.refusal is not None:

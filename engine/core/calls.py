@@ -1,0 +1,68 @@
+"""Whom the engineers' post calls by name, and when the next rung is due if nobody claims the incident. Pure.
+
+Called by `plan` for each message that joins or opens an incident; `workflow` goes on from there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.core import ladders, pages
+from engine.core.answers import Circumstances
+from engine.core.deliveries import NewDelivery, PageAction
+from engine.core.incidents import Incident, IncidentStatus
+from engine.core.ladders import Called
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How the engineers are called because of one message."""
+
+    # What the post's sentence calls, e.g. "@oncall".
+    mention: str
+    # Further lines of the post: who is on call, and what is doubtful about it.
+    lines: tuple[str, ...] = ()
+    # Paging services.
+    services: tuple[str, ...] = ()
+    # When the next rung is due; None: the timer stays as it is.
+    next_at: datetime | None = None
+
+
+def call(before: Incident | None, after: Incident, override: str | None, circumstances: Circumstances) -> Call:
+    """How a message calls: the ladder's first rung where there is a new post or a raised priority, else the mention
+    alone. `override` is the rule's own mention.
+    """
+    duty, now = circumstances.duty, circumstances.accepted_at
+    anew = before is None or not before.escalated or after.priority > before.priority
+    outage = after.outage or next(
+        (circumstances.outages[tag] for tag in after.tags if tag in circumstances.outages), None
+    )
+    if outage is not None:
+        return Call(f"engineers of the outage {outage},")
+    calls = anew and after.escalated and after.status is IncidentStatus.OPEN
+    ladder = duty.ladder(after.priority) if calls and duty is not None else None
+    if duty is None or ladder is None:
+        return Call(override or circumstances.mention)
+    called = ladders.call_rung(ladder, 0, duty, now)
+    names = " ".join(called.mentions)
+    mention = override or circumstances.mention
+    next_at = ladders.next_call(ladder, 0, now, circumstances.muted_until)
+    return Call(mention or names, _lines(called, names if mention and not override else ""), called.services, next_at)
+
+
+def _lines(called: Called, names: str) -> tuple[str, ...]:
+    who = (f"On call: {names}",) if names else ()
+    return (*who, *(f"Note: {note}" for note in called.notes))
+
+
+def paged(
+    key: str,
+    after: Incident,
+    services: Sequence[str],
+    circumstances: Circumstances,
+    action: PageAction = PageAction.TRIGGER,
+) -> tuple[NewDelivery, ...]:
+    """Word of an incident to some services because of a message, whose key is `key`."""
+    now = circumstances.accepted_at
+    body = pages.page(after, action, circumstances.environment)
+    return tuple(NewDelivery(f"{key}-page-{name}", pages.lane(name, after), name, body, now) for name in services)

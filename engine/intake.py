@@ -1,0 +1,72 @@
+"""What a connector received, into the journal: receipts, what happened in conversations, what engineers did, messages.
+
+`app` makes one; the HTTP doors and the listeners call it, and only when it returns a network is told that all was
+taken.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+from loguru import logger
+
+from engine.core.events import Inbound
+from engine.core.practices import Change, Practice
+from engine.core.records import Accepted
+from engine.metrics import Metrics
+from engine.ports import Clock, Journal, Received
+
+
+class Intake:
+    """The way in."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        messages: Callable[[Sequence[Inbound]], Awaitable[tuple[Accepted, ...]]],
+        clock: Clock,
+        metrics: Metrics,
+        practice: Callable[[], Practice],
+        *,
+        hold: timedelta,
+        wake: Callable[[], None],
+    ) -> None:
+        """`messages` takes the clients' messages. `hold`: how long nothing is acknowledged automatically after a person
+        has answered. `wake` makes the relay look at the journal.
+        """
+        self._journal = journal
+        self._messages = messages
+        self._clock = clock
+        self._metrics = metrics
+        self._practice = practice
+        self._hold = hold
+        self._wake = wake
+
+    async def accept(self, received: Received) -> tuple[Accepted, ...]:
+        """Persist what a request or a connection brought. Raises JournalUnavailable; then it has to come again."""
+        escalate_to = self._practice().escalate_to
+        if received.receipts:
+            await self._journal.note_receipts(received.receipts, self._clock.now(), escalate_to=escalate_to)
+            self._wake()
+        # What a person said before the client wrote again must be known when that is decided.
+        if received.signals:
+            now = self._clock.now()
+            waited = await self._journal.note_signals(received.signals, now, hold=self._hold, escalate_to=escalate_to)
+            for span in waited:
+                self._metrics.observe_answered(span)
+            self._wake()
+        if received.actions:
+            await self._act(received)
+        if not received.inbounds:
+            return ()
+        return await self._messages(received.inbounds)
+
+    async def _act(self, received: Received) -> None:
+        for change in await self._journal.act(received.actions, self._practice(), self._clock.now()):
+            self.note(change)
+        self._wake()
+
+    def note(self, change: Change) -> None:
+        """Tell the log what an incident has come to."""
+        incident = change.incident
+        for entry in change.audit:
+            logger.bind(ticket=incident.ticket_id).info("{}", entry.kind)

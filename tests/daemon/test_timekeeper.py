@@ -1,0 +1,103 @@
+"""Timers at work: what is due counts once, and nobody is called while it is unknown what engineers did."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from journal.samples import opened
+from standins.parts import SetClock
+from standins.rosters import FixedDuty
+
+from engine.core.decisions import Priority
+from engine.core.errors import JournalUnavailable
+from engine.core.incidents import IncidentStatus
+from engine.core.plan import CALL, Timer
+from engine.core.practices import Change, Practice
+from engine.journal.journals import StoredJournal
+from engine.journal.sqlite import SqliteStore
+from engine.timekeeper import Timekeeper
+
+
+@dataclass
+class Parts:
+    """A timekeeper with what it works on."""
+
+    journal: StoredJournal
+    clock: SetClock = field(default_factory=SetClock)
+    may_call: bool = True
+    changed: list[Change] = field(default_factory=list)
+
+    def keeper(self) -> Timekeeper:
+        duty = FixedDuty(ladders=dict.fromkeys(Priority, FixedDuty().ladders[Priority.HIGH]))
+        return Timekeeper(
+            self.journal,
+            self.clock,
+            lambda: Practice(duty, "mattermost", "test"),
+            may_call=lambda: self.may_call,
+            changed=self.changed.append,
+        )
+
+
+@asynccontextmanager
+async def keeping(tmp_path: Path) -> AsyncIterator[Parts]:
+    parts = Parts(StoredJournal(SqliteStore(tmp_path / "journal.db")))
+    await parts.journal.open("main", parts.clock.now())
+    yield parts
+    await parts.journal.close()
+
+
+async def test_a_silent_incident_closes(tmp_path: Path) -> None:
+    """Four hours after the last message, and the audit says so."""
+    async with keeping(tmp_path) as parts:
+        ticket = await opened(parts.journal)
+        parts.clock.advance(hours=3, minutes=59)
+        await parts.keeper().look()
+        assert parts.changed == []
+        parts.clock.advance(minutes=2)
+        await parts.keeper().look()
+        view = await parts.journal.incident(ticket)
+    assert view is not None
+    assert (view.incident.status, view.audit[-1].kind) == (IncidentStatus.LAPSED, "lapsed")
+    assert [change.incident.ticket_id for change in parts.changed] == [ticket]
+
+
+async def test_after_a_long_absence_an_overdue_call_counts_once(tmp_path: Path) -> None:
+    """Not once for every time that it would have been due; and not before it is known who has claimed what."""
+    async with keeping(tmp_path) as parts:
+        await opened(parts.journal, timers=(Timer(CALL, parts.clock.now() + timedelta(minutes=5)),))
+        parts.clock.advance(hours=2)
+        parts.may_call = False
+        await parts.keeper().look()
+        assert parts.changed == []
+        parts.may_call = True
+        keeper = parts.keeper()
+        for _ in range(3):
+            await keeper.look()
+    assert [change.incident.rung for change in parts.changed] == [1]
+
+
+async def test_the_journals_refusals_are_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk ends nothing."""
+    monkeypatch.setattr("engine.timekeeper._LOOK_S", 0.001)
+    async with keeping(tmp_path) as parts:
+        ticket = await opened(parts.journal)
+        parts.clock.advance(hours=5)
+        real, refusals = parts.journal.fire, iter((JournalUnavailable("full"),))
+
+        async def fire(*given: object) -> tuple[Change, ...]:
+            for refusal in refusals:
+                raise refusal
+            return await real(*given)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(parts.journal, "fire", fire)
+        task = asyncio.create_task(parts.keeper().run())
+        async with asyncio.timeout(10):
+            while not parts.changed:
+                await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert parts.changed[0].incident.ticket_id == ticket

@@ -1,0 +1,184 @@
+"""Every journal: what engineers do and what timers bring about is written once, whole, in order."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from journal.samples import (
+    DECISION,
+    Restart,
+    accepted,
+    claim,
+    escalation,
+    finish,
+    inbound,
+    joining,
+    later,
+    opened,
+    states,
+)
+from standins.rosters import FixedDuty
+
+from engine.core.actions import Action, OpenPost
+from engine.core.decisions import Priority
+from engine.core.deliveries import DeliveryKind, DeliveryState, Relayed, Settlement
+from engine.core.incidents import IncidentStatus
+from engine.core.plan import CALL, Timer
+from engine.core.practices import Change, Practice
+from engine.ports import Journal
+
+DUTY = FixedDuty(ladders=dict.fromkeys(Priority, FixedDuty().ladders[Priority.HIGH]))
+PRACTICE = Practice(DUTY, "mattermost", "test")
+
+
+def action(kind: str, number: int = 1, root: str = "provider-1", **details: object) -> Action:
+    return Action("mattermost", root, kind, f"post:w{number}", "amina", later(60), **details)  # type: ignore[arg-type]
+
+
+async def act(journal: Journal, *actions: Action, seconds: float = 60) -> tuple[Change, ...]:
+    return await journal.act(actions, PRACTICE, later(seconds))
+
+
+async def fire(journal: Journal, seconds: float) -> tuple[Change, ...]:
+    return await journal.fire(CALL, 100, PRACTICE, later(seconds))
+
+
+async def posted(journal: Journal, conversation: str = "wa-1", receipt: str = "provider-1") -> str:
+    """An incident whose post was sent, and whose ladder runs."""
+    post = escalation(f"post of {receipt}", conversation)
+    timers = (Timer(CALL, later(300)),)
+    ticket = await opened(journal, post, conversation=conversation, timers=timers, message_id=f"m of {receipt}")
+    while (await states(journal))[f"post of {receipt}"] is not DeliveryState.SENT:
+        for claimed in await claim(journal, now=later(61)):
+            await finish(journal, claimed, Settlement(DeliveryState.SENT, receipt=receipt), later(61))
+    return ticket
+
+
+async def test_an_action_is_found_by_the_post_and_taken_once(journal: Journal) -> None:
+    """Twice in one call and again later; a post that is none of ours changes nothing."""
+    ticket = await posted(journal)
+    changes = await act(journal, action("claim"), action("claim"), action("claim", 2, root="somebody else's"))
+    assert [change.incident.ticket_id for change in changes] == [ticket]
+    assert await act(journal, action("claim")) == ()
+    view = await journal.incident(ticket)
+    assert view is not None
+    assert (view.incident.status, view.incident.claimed_by) == (IncidentStatus.CLAIMED, "amina")
+    assert view.incident == replace(changes[0].incident, version=2)
+    assert [row.kind for row in view.audit] == ["received", "decided", "escalated", "claimed"]
+    assert [one.kind for one in view.deliveries] == ["escalation", "follow_up", "revision"]
+    assert await fire(journal, 10_000) == ()
+
+
+async def test_everything_about_an_incident_survives_a_restart(restart: Restart) -> None:
+    """Each field that an action can change is read back as it was written."""
+    journal = await restart()
+    ticket = await posted(journal)
+    await fire(journal, 301)
+    await act(journal, action("snooze", 1, span=timedelta(minutes=5)), action("claim", 2), action("resolve", 3))
+    before = await journal.incident(ticket)
+    journal = await restart()
+    after = await journal.incident(ticket)
+    assert before is not None
+    assert after is not None
+    assert (after.incident, after.audit) == (before.incident, before.audit)
+    assert (after.incident.rung, after.incident.claim_id, after.incident.resolved_by) == (1, "post:w2", "amina")
+    await act(journal, action("reopen", 4), seconds=600)
+    reopened = await journal.incident(ticket)
+    assert reopened is not None
+    assert reopened.incident.status is IncidentStatus.CLAIMED
+
+
+async def test_a_rung_is_called_once_when_it_is_due(journal: Journal) -> None:
+    """Neither before its time nor twice; the next one waits for its own."""
+    ticket = await posted(journal)
+    assert await fire(journal, 299) == ()
+    (change,) = await fire(journal, 300)
+    assert (change.incident.ticket_id, change.incident.rung, change.incident.paged) == (ticket, 1, ("noc",))
+    assert await fire(journal, 301) == ()
+    assert [len(await fire(journal, seconds)) for seconds in (899, 900, 1200, 1500, 1800, 9999)] == [0, 1, 1, 0, 1, 0]
+    (page,) = await claim(journal, "noc", now=later(10_000))
+    assert page.body.ticket_id == ticket  # type: ignore[union-attr]
+
+
+async def test_a_message_that_is_undecided_comes_first(journal: Journal) -> None:
+    """It may change what the call would say."""
+    await posted(journal)
+    await accepted(journal, inbound("m2"))
+    assert await fire(journal, 400) == ()
+
+
+async def test_a_message_meanwhile_is_planned_anew(journal: Journal) -> None:
+    """A claim raises the version, so that no plan overwrites it; the plan that follows keeps it."""
+    ticket = await posted(journal)
+    await accepted(journal, inbound("m2"))
+    await act(journal, action("claim"))
+    (waiting,) = await journal.unrouted(10)
+    assert waiting.incident is not None
+    assert waiting.incident.claimed_by == "amina"
+    await journal.record(waiting.inbox_id, joining(waiting.incident), DECISION, later(70))
+    view = await journal.incident(ticket)
+    assert view is not None
+    assert (view.incident.claimed_by, view.incident.claim_id) == ("amina", "post:w1")
+
+
+async def test_a_muted_client_is_known_to_be(journal: Journal) -> None:
+    """Until then the next message is neither acknowledged nor called about."""
+    await posted(journal)
+    await act(journal, action("mute", span=timedelta(hours=2)))
+    await accepted(journal, inbound("m2"))
+    (waiting,) = await journal.unrouted(10)
+    assert waiting.held_until == waiting.muted_until == later(60) + timedelta(hours=2)
+
+
+async def test_a_raised_priority_goes_for_what_waits(journal: Journal) -> None:
+    """The reply about it goes before those of calmer incidents."""
+    await posted(journal)
+    await act(journal, action("priority", priority=Priority.URGENT))
+    waiting = await claim(journal, now=later(61))
+    assert waiting
+    view = await journal.incident("OC-2026-0001")
+    assert view is not None
+    assert view.incident.priority is Priority.URGENT
+
+
+async def test_what_was_closed_leaves_a_newer_incident_alone(journal: Journal) -> None:
+    """A resolve of the old one ends no timer of the new one, and it is not opened again beside it."""
+    old = await posted(journal)
+    await act(journal, action("resolve", 1))
+    new = await posted(journal, receipt="provider-2")
+    assert new != old
+    await act(journal, action("reopen", 2), action("resolve", 3))
+    view = await journal.incident(old)
+    assert view is not None
+    assert view.incident.status is IncidentStatus.RESOLVED
+    assert [change.incident.ticket_id for change in await fire(journal, 400)] == [new]
+
+
+async def test_the_words_for_a_client_go_back_on_the_way_they_came(journal: Journal) -> None:
+    """The newest message says where to."""
+    await posted(journal)
+    relaying = replace(PRACTICE, relays=True)
+    await journal.act((action("reply", text="Hello"),), relaying, later(60))
+    (words,) = await claim(journal, "main", now=later(61))
+    assert words.body == Relayed("254700000001", "Hello", "m of provider-1", "support", None, "amina", "OC-2026-0001")
+
+
+async def test_the_posts_of_open_incidents_are_known(journal: Journal) -> None:
+    """Whoever has lost sight of the chat asks for them; closed and unsent ones are not among them."""
+    await posted(journal)
+    await posted(journal, "wa-2", "provider-2")
+    await posted(journal, "wa-3", "provider-3")
+    await opened(journal, escalation("unsent", "wa-4"), conversation="wa-4")
+    await act(journal, action("claim"), action("resolve", 2, root="provider-2"))
+    first, third = await journal.open_posts("mattermost")
+    assert first == OpenPost("OC-2026-0001", "provider-1", later(61), "support", None, "amina", "post:w1")
+    assert (third.root, third.claimed_by) == ("provider-3", None)
+    assert await journal.open_posts("elsewhere") == ()
+
+
+async def test_a_timer_of_what_is_closed_goes_without_a_word(journal: Journal) -> None:
+    """A restart between two versions of the engine may leave one behind."""
+    await posted(journal)
+    await act(journal, action("resolve"))
+    assert await fire(journal, 10_000) == ()
+    states = {view.kind: view.state for view in await journal.deliveries(None, 10)}
+    assert states[DeliveryKind.ESCALATION] is DeliveryState.SENT

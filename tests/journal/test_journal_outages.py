@@ -1,0 +1,109 @@
+"""Every journal: many clients with the same trouble become one outage, in the transaction that records a message."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from journal.samples import DECISION, accepted, claim, escalation, finish, inbound, lapse, later, opening
+from standins.rosters import FixedDuty
+
+from engine.core.actions import Action
+from engine.core.decisions import Priority
+from engine.core.deliveries import DeliveryState, Escalation, Settlement
+from engine.core.incidents import Incident, IncidentStatus
+from engine.core.outages import CONNECTOR
+from engine.core.plan import CALL, Timer
+from engine.core.practices import Practice, Watch
+from engine.ports import Journal
+
+DUTY = FixedDuty(ladders=dict.fromkeys(Priority, FixedDuty().ladders[Priority.HIGH]))
+PRACTICE = Practice(DUTY, "mattermost", "test", watch=Watch(frozenset({"3cx"}), 3, timedelta(minutes=10)))
+
+
+async def written(journal: Journal, number: int, seconds: float = 0, practice: Practice | None = PRACTICE) -> Incident:
+    """One more client with the same trouble."""
+    message = inbound(f"m{number}", f"wa-{number}")
+    now = later(seconds)
+    inbox_id = await accepted(journal, message, now)
+    plan = opening(message, escalation(f"post {number}", f"wa-{number}"))
+    assert plan.incident is not None
+    timers = (*plan.timers, Timer(CALL, now + timedelta(minutes=5)))
+    incident = replace(plan.incident, escalated=True, created_at=now)
+    ticket = await journal.record(inbox_id, replace(plan, incident=incident, timers=timers), DECISION, now, practice)
+    assert ticket is not None
+    return await incident_of(journal, ticket)
+
+
+async def incident_of(journal: Journal, ticket: str) -> Incident:
+    view = await journal.incident(ticket)
+    assert view is not None
+    return view.incident
+
+
+async def test_the_one_client_too_many_makes_an_outage(journal: Journal) -> None:
+    """It has the next ticket, one post and one timer; all of them belong to it; a later one joins."""
+    first, second = await written(journal, 1), await written(journal, 2, 60)
+    assert (first.outage, second.outage) == (None, None)
+    third = await written(journal, 3, 120)
+    outage = await incident_of(journal, "OC-2026-0004")
+    assert (outage.connector, outage.conversation_id, outage.client_name) == (CONNECTOR, "3cx", "3 clients")
+    assert third.outage == (await incident_of(journal, first.ticket_id)).outage == outage.ticket_id
+    fourth = await written(journal, 4, 180)
+    assert (fourth.ticket_id, fourth.outage) == ("OC-2026-0005", outage.ticket_id)
+    assert (await incident_of(journal, outage.ticket_id)).client_name == "4 clients"
+    fired = await journal.fire(CALL, 10, PRACTICE, later(1000))
+    assert [change.incident.ticket_id for change in fired] == [outage.ticket_id]
+    posts = [one.body for one in await claim(journal, now=later(1001)) if isinstance(one.body, Escalation)]
+    assert [post.title for post in posts if post.ticket_id == outage.ticket_id] == ["Outage: 3cx"]
+    assert not (await journal.check())["findings"]
+
+
+async def test_those_who_come_apart_make_none(journal: Journal) -> None:
+    """Longer apart than the watch says, or closed meanwhile, or where nothing is watched."""
+    await written(journal, 1)
+    await written(journal, 2, 700)
+    await written(journal, 3, 1100)
+    await written(journal, 4, 1101, practice=replace(PRACTICE, watch=None))
+    assert all(one.outage is None for one in await journal.incidents(None, 10))
+    assert {one.connector for one in await journal.incidents(None, 10)} == {"main"}
+
+
+async def test_the_next_message_knows_of_the_outage(journal: Journal) -> None:
+    """So that its post calls nobody anew."""
+    for number in range(3):
+        await written(journal, number, number)
+    await accepted(journal, inbound("m9", "wa-9"))
+    (waiting,) = await journal.unrouted(10)
+    assert waiting.outages == {"3cx": "OC-2026-0004"}
+
+
+async def test_an_outage_ends_with_the_last_of_its_incidents(journal: Journal) -> None:
+    """Whether an engineer closes it or its client has fallen silent."""
+    incidents = [await written(journal, number, number) for number in range(3)]
+    for claimed in await claim(journal, now=later(10)):
+        await finish(
+            journal, claimed, Settlement(DeliveryState.SENT, receipt=f"root of {claimed.ticket_id}"), later(10)
+        )
+    for number, incident in enumerate(incidents[:2]):
+        root = f"root of {incident.ticket_id}"
+        action = Action("mattermost", root, "resolve", f"post:{number}", "amina", later(20))
+        await journal.act((action,), PRACTICE, later(20))
+        assert (await incident_of(journal, "OC-2026-0004")).status is IncidentStatus.OPEN
+    assert await lapse(journal, 10, later(5 * 3600)) == (incidents[2].ticket_id,)
+    outage = await incident_of(journal, "OC-2026-0004")
+    assert (outage.status, outage.resolved_at) == (IncidentStatus.RESOLVED, later(5 * 3600))
+    assert await journal.fire(CALL, 10, PRACTICE, later(6 * 3600)) == ()
+
+
+async def test_an_incident_that_is_superseded_leaves_its_outage(journal: Journal) -> None:
+    """The last one that ends so ends the outage, too."""
+    watch = Watch(frozenset({"3cx"}), 1, timedelta(minutes=10))
+    practice = replace(PRACTICE, watch=watch)
+    first = await written(journal, 1, practice=practice)
+    assert first.outage == "OC-2026-0002"
+    message = inbound("again", "wa-1")
+    inbox_id = await accepted(journal, message, later(5 * 3600))
+    (waiting,) = await journal.unrouted(10)
+    assert waiting.incident is not None
+    plan = replace(opening(message), expected_version=waiting.incident.version, lapsed=first.ticket_id)
+    await journal.record(inbox_id, plan, DECISION, later(5 * 3600), replace(practice, watch=None))
+    assert (await incident_of(journal, "OC-2026-0002")).status is IncidentStatus.RESOLVED
