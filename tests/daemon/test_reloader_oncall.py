@@ -46,7 +46,7 @@ async def test_a_reload_takes_the_schedules_over(tmp_path: Path) -> None:
     node.edit("list: [alice, bob]", "list: [bob, alice]")
     assert (await node.reloader.reload()).ok
     assert node.on_duty() == ("bob",)
-    node.edit("list: [bob, alice]", "list: [bop]")
+    node.edit("list: [bob, alice]", "list: [bop, alice]")
     refused = await node.reloader.reload()
     assert [found.code for found in refused.diagnostics] == ["E268", "E268"]
     assert node.on_duty() == ("bob",)
