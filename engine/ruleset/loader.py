@@ -70,15 +70,18 @@ def load(
     `advise` nothing is said about how the rules of a set without errors go
     together, nor about what the schedules will come to.
     """
+    taken = expanded(snapshots.snapshot(rules, templates, settle, tests=tests), before, now)
     with quiet.load():
-        taken = expanded(snapshots.snapshot(rules, templates, settle, tests=tests), before, now)
         return check(taken, str(rules), str(templates), before, advise=advise, now=now)
 
 
 def load_packed(packed: str | bytes, before: Parts | None = None, now: datetime | None = None) -> Loaded:
     """The same for files that come as one text (see `packing`), without advice."""
     with quiet.load():
-        return check(expanded(packing.unpack(packed), before, now), "rules", "templates", before, advise=False)
+        unpacked = packing.unpack(packed)
+    taken = expanded(unpacked, before, now)
+    with quiet.load():
+        return check(taken, "rules", "templates", before, advise=False)
 
 
 def expanded(taken: Snapshot, before: Parts | None, now: datetime | None) -> Snapshot:
@@ -129,24 +132,13 @@ def check(
     sha = snapshots.fingerprint(taken.files)
     ruleset = None
     if not _has_errors(found):
-        # Importing spaCy takes a third of a second, which whoever has errors to mend need not wait for.
-        from engine.ruleset import advice, compiler  # noqa: PLC0415 - see above
-
-        ruleset = compiler.compile_rules(document, texts, sha, oncall.roster)
-        if advise:
-            found += advice.advise(document, texts, ruleset)
-        surroundings = parts.surroundings
-        untried = (rule for part in parts.untried(surroundings) for rule in part.document.rules)
-        failed = list(rehearsal.rehearse(document, ruleset, untried))
-        found += failed
-        if failed:
-            doomed: list[object] = [ruleset]
-            ruleset = None
-            quiet.dismantle(doomed)
+        ruleset, tried = _compile(document, texts, sha, oncall.roster, parts, advise=advise)
+        found += tried
+        if ruleset is None:
             # What the rules held of them is gone, and whoever looks closer at the examples needs them whole.
             texts, _ = Templates.load(sources, templates)
         else:
-            parts = parts.tried(surroundings)
+            parts = parts.tried(parts.surroundings)
     lines = _Lines({labels[name]: raw for name, raw in taken.files.items()})
     return Loaded(
         ruleset=None if _has_errors(found) else ruleset,
@@ -160,6 +152,25 @@ def check(
         roster=oncall.roster,
         parts=replace(parts, calendars=oncall.expanded),
     )
+
+
+def _compile(
+    document: Document, texts: Templates, sha: str, roster: Roster | None, parts: Parts, *, advise: bool
+) -> tuple["Ruleset | None", list[Fault]]:
+    """The rules of a set without errors, or None where an example fails; and what trying them and advice found."""
+    # Importing spaCy takes a third of a second, which whoever has errors to mend need not wait for.
+    from engine.ruleset import advice, compiler  # noqa: PLC0415 - see above
+
+    ruleset = compiler.compile_rules(document, texts, sha, roster)
+    advised = list(advice.advise(document, texts, ruleset)) if advise else []
+    untried = (rule for part in parts.untried(parts.surroundings) for rule in part.document.rules)
+    failed = list(rehearsal.rehearse(document, ruleset, untried))
+    if not failed:
+        return ruleset, advised
+    doomed: list[object] = [ruleset]
+    del ruleset
+    quiet.dismantle(doomed)
+    return None, [*advised, *failed]
 
 
 def _is_ruling(name: str) -> bool:

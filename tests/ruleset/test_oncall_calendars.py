@@ -103,6 +103,14 @@ def test_a_process_that_dies_says_nothing_that_could_be_taken_for_events(monkeyp
     assert expand(raw).problem == "no process could be started to read it"
 
 
+def test_the_process_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes a calendar that takes it over finds none."""
+    monkeypatch.setenv("ENGINE_MATTERMOST_TOKEN", "secret")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/engine")
+    assert not {"ENGINE_MATTERMOST_TOKEN", "CREDENTIALS_DIRECTORY"} & importing._environment().keys()
+    assert "PATH" in importing._environment()
+
+
 def test_more_events_than_anybody_has_are_refused() -> None:
     """A thousand series of ten thousand days are short to write."""
     series = "".join(

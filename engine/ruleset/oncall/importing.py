@@ -7,6 +7,7 @@ wrong all the same becomes a problem in a lead's words.
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -26,6 +27,8 @@ _OFTEN = re.compile(r"FREQ\s*=\s*(?:SECONDLY|MINUTELY|HOURLY)", re.IGNORECASE)
 _COUNT = re.compile(r"COUNT\s*=\s*(?P<count>[0-9]+)", re.IGNORECASE)
 _WHOLE = re.compile(r"\s*BEGIN:VCALENDAR\s.*\sEND:VCALENDAR\s*", re.DOTALL | re.IGNORECASE)
 _FOLD = re.compile(r"\r?\n[ \t]")
+# What a process that reads somebody else's text has no business to know: secrets, and what systemd told the daemon.
+_KEPT_BACK = re.compile(r"ENGINE_.*|CREDENTIALS_DIRECTORY|NOTIFY_SOCKET|WATCHDOG_.*|LISTEN_.*")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -72,7 +75,9 @@ def _events(raw: bytes, known: Stretch, deadline_s: float = _DEADLINE_S) -> tupl
     days = [moment.date().isoformat() for moment in known]
     command = [sys.executable, "-m", "engine.ruleset.oncall.expansion", *days]
     try:
-        done = subprocess.run(command, input=raw, capture_output=True, timeout=deadline_s, check=False)  # noqa: S603 - this very program
+        done = subprocess.run(  # noqa: S603 - this very program
+            command, input=raw, capture_output=True, timeout=deadline_s, check=False, env=_environment()
+        )
     except subprocess.TimeoutExpired:
         return (), "it takes too long to be worked out"
     except OSError:
@@ -85,6 +90,10 @@ def _events(raw: bytes, known: Stretch, deadline_s: float = _DEADLINE_S) -> tupl
     if "problem" in said:
         return (), str(said["problem"])
     return tuple(_event(*each) for each in said["events"]), ""
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not _KEPT_BACK.fullmatch(name)}
 
 
 def _event(begin: str, end: str, summary: str, attendees: list[list[str]]) -> Event:
