@@ -88,6 +88,7 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
                     launch=Launch(chosen.session),
                     per_second=chosen.per_second,
                     per_client_gap=chosen.per_client_gap,
+                    read_receipts=chosen.read_receipts,
                     clock=clock,
                     chance=random.random,
                 )
@@ -136,6 +137,8 @@ def _number(chosen: WhatsAppCloudSettings) -> Number:
         verify_token=chosen.verify_token.reveal(),
         template=None if chosen.template is None else Template(**asdict(chosen.template)),
         read_receipts=chosen.read_receipts,
+        per_second=chosen.per_second,
+        per_client_gap=chosen.per_client_gap,
     )
 
 
@@ -143,7 +146,7 @@ def _twilio(chosen: TwilioSettings, clock: Clock) -> Twilio:
     template = chosen.template
     return Twilio(
         chosen.name,
-        Account(chosen.account_sid, chosen.sender, chosen.api_url),
+        Account(chosen.account_sid, chosen.sender, chosen.api_url, chosen.per_second, chosen.per_client_gap),
         auth_token=chosen.auth_token.reveal(),
         webhook_url=chosen.webhook_url,
         clock=clock,

@@ -65,8 +65,9 @@ class Journal(Protocol):
         ...
 
     async def accept(self, inbounds: Sequence[Inbound], now: datetime) -> tuple[Accepted, ...]:
-        """Store the messages of one request in one transaction, in order, each once; write a `received` audit row
-        for each new one. Raises Overloaded when the bound on open deliveries is reached.
+        """Store the messages of one request in one transaction, in order, each once and in the conversation of its
+        client, by whatever name it comes (see `core.identities`); write a `received` audit row for each new one. Raises
+        Overloaded when the bound on open deliveries is reached.
         """
         ...
 
@@ -134,16 +135,19 @@ class Journal(Protocol):
     async def note_receipts(self, receipts: Sequence[Receipt], now: datetime, *, escalate_to: str) -> int:
         """Keep the networks' later words. One for a delivery that is in doubt (or sending) settles it as sent, or as
         dead when the status is failed; `failed` for a sent one marks it dead too with an audit row `failed`. Unknown
-        keys are ignored. An acknowledgement that dies so leaves a note for the engineers, sent through `escalate_to`.
-        Returns how many deliveries changed state.
+        keys are ignored. One without a key belongs to the delivery that went out as its message; else, unless a person
+        wrote that by hand, to the oldest in doubt of what was to be said to the client, once nothing else is being sent
+        there. An acknowledgement that dies leaves a note for the engineers, sent through `escalate_to`. Returns how
+        many deliveries changed state.
         """
         ...
 
     async def note_signals(
         self, signals: Sequence[Signal], now: datetime, *, hold: timedelta, escalate_to: str
     ) -> tuple[timedelta, ...]:
-        """Keep what happened in conversations, each once, with what follows (see `core.signals`). How long each client
-        waited whom a person answered for the first time.
+        """Keep what happened in conversations, each once, with what follows (see `core.signals`), and learn further
+        names of clients who wrote to us. A reply by hand that is an acknowledgement of ours is ignored. How long each
+        client waited whom a person answered for the first time.
         """
         ...
 
@@ -291,7 +295,7 @@ class Journal(Protocol):
         ...
 
     async def sweep_signals(self, before: datetime, now: datetime) -> None:
-        """Remove the signals that were kept before then, and the holds that are over."""
+        """Remove the signals and waiting receipts that were kept before then, and the holds that are over."""
         ...
 
     async def sweep(

@@ -223,7 +223,7 @@ class StoredJournal:
         """See `ports.Journal.finish`."""
         bound = self._bound
         return await self._write(
-            lambda database: lanes.finish(database, claimed, settlement, audit, then, now, bound=bound)
+            lambda database: receipts.finish(database, claimed, settlement, audit, then, now, bound=bound)
         )
 
     async def next_due(self, destination: str, kinds: Sequence[DeliveryKind]) -> datetime | None:

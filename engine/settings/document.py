@@ -13,7 +13,7 @@ from engine.core.endpoints import Endpoint, TcpEndpoint, UnixEndpoint, parse_end
 from engine.core.manners import Manners, parse_quiet_hours
 from engine.ruleset.reader import Node
 from engine.ruleset.syntax import Fault
-from engine.settings import approved_templates
+from engine.settings import approved_templates, paces
 from engine.settings.secrets import Vault
 from engine.settings.sections import LATER, MISSING, NAME, VALUE, Section, suggest
 from engine.settings.values import (
@@ -31,7 +31,6 @@ from engine.settings.values import (
     RetrySettings,
     Settings,
     TwilioSettings,
-    TwilioTemplateSettings,
     WhatsAppCloudSettings,
     WhatsAppWebSettings,
     secrets_of,
@@ -61,18 +60,20 @@ _MATTERMOST = "mattermost"
 # A name is a part of URLs, of secrets' names and of metrics.
 _CONNECTOR_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
 _LATER_ONCALL = ("schedule", "pagerduty", "jsm")
+_READ = "read_receipts"
+_OFFICIAL_PACE = (*paces.KEYS, paces.FORMER)
 _CONNECTOR_KEYS = {
     "whatsapp-cloud": (
         "type",
         "phone_number_id",
         "api_url",
         "api_version",
-        "rate_per_second",
-        "read_receipts",
+        *_OFFICIAL_PACE,
+        _READ,
         "template",
     ),
-    "twilio": ("type", "account_sid", "from", "api_url", "rate_per_second", "template", "backfill_every"),
-    "whatsapp-web": ("type", "session", "per_second", "per_client_gap"),
+    "twilio": ("type", "account_sid", "from", "api_url", *_OFFICIAL_PACE, _READ, "template", "backfill_every"),
+    "whatsapp-web": ("type", "session", *paces.KEYS, _READ),
     "http": ("type", "reply_through"),
     "console": ("type",),
 }
@@ -85,23 +86,12 @@ _API_URL = "https://graph.facebook.com"
 _API_VERSION = "v23.0"
 # Two files of that size under way made a process of 280 MB (measured 2026-11-25), and the service has a gigabyte.
 _MOST_MEDIA_BYTES = 50 * 1024 * 1024
-# Meta's limit for one number (the vendor's page on throughput).
-_CLOUD_PER_SECOND = 80.0
 _ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII)
-_CONTENT_SID = re.compile(r"HX[0-9a-fA-F]{32}", re.ASCII)
 _SENDER = re.compile(r"whatsapp:\+[0-9]{5,15}", re.ASCII)
 _TWILIO_URL = "https://api.twilio.com"
-# Twilio's limit for one WhatsApp sender (the vendor's page on throughput).
-_TWILIO_PER_SECOND = 80.0
 _BACKFILL_EVERY = timedelta(minutes=5)
-_GAP = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-# What a template's variable can be filled with.
-TEMPLATE_GAPS = ("client_name", "ticket_id")
 # One folder; its name starts none of the daemon's own files, which are journal.db and the like.
 _SESSION = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
-# What a person at a keyboard could do: WhatsApp bans linked numbers that write like machines.
-_WEB_PER_SECOND = 0.5
-_WEB_CLIENT_GAP = timedelta(seconds=5)
 
 
 def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
@@ -112,10 +102,8 @@ def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
     state = top.folder("state", base)
     connectors = _connectors(top, state, vault, http.public_url)
     limits = top.part("limits").only("open_deliveries", "body_bytes", "mattermost_per_second")
-    rates = [
-        (one.name, one.rate_per_second) for one in connectors if isinstance(one, WhatsAppCloudSettings | TwilioSettings)
-    ]
-    rates += [(one.name, one.per_second) for one in connectors if isinstance(one, WhatsAppWebSettings)]
+    paced = WhatsAppCloudSettings | TwilioSettings | WhatsAppWebSettings
+    rates = [(one.name, one.per_second) for one in connectors if isinstance(one, paced)]
     rates.append((_MATTERMOST, limits.rate("mattermost_per_second", 5.0)))
     retention = top.part("retention").only("text", "metadata")
     return Settings(
@@ -266,13 +254,15 @@ def _connector(section: Section, state: Path, vault: Vault, public_url: str | No
     if kind == "whatsapp-web":
         return _web(section, state)
     section.expect("phone_number_id")
+    per_second, per_client_gap = paces.read(section, paces.CLOUD)
     return WhatsAppCloudSettings(
         name=name,
         phone_number_id=section.matching("phone_number_id", _DIGITS, "the number's id at Meta, digits only") or "",
         api_url=section.url("api_url") or _API_URL,
         api_version=section.matching("api_version", _VERSION, "a version such as v23.0") or _API_VERSION,
-        rate_per_second=section.rate("rate_per_second", _CLOUD_PER_SECOND),
-        read_receipts=section.switch("read_receipts", default=False),
+        per_second=per_second,
+        per_client_gap=per_client_gap,
+        read_receipts=section.switch(_READ, default=False),
         template=approved_templates.read(section),
         access_token=vault.take(_secret(name, "access_token")),
         app_secret=vault.take(_secret(name, "app_secret")),
@@ -282,38 +272,32 @@ def _connector(section: Section, state: Path, vault: Vault, public_url: str | No
 
 def _twilio(section: Section, vault: Vault, public_url: str | None) -> TwilioSettings:
     section.expect("account_sid", "from")
+    if section.has(_READ):
+        section.key_fault(_READ, VALUE, "Twilio shows neither blue ticks nor typing: take read_receipts out")
+    per_second, per_client_gap = paces.read(section, paces.TWILIO)
     return TwilioSettings(
         name=section.name,
         account_sid=section.matching("account_sid", _ACCOUNT_SID, "AC and 32 hexadecimal digits") or "",
         sender=section.matching("from", _SENDER, "our WhatsApp sender, e.g. whatsapp:+14155238886") or "",
         api_url=section.url("api_url") or _TWILIO_URL,
         webhook_url=f"{public_url}/webhooks/{section.name}",
-        rate_per_second=section.rate("rate_per_second", _TWILIO_PER_SECOND),
-        template=_twilio_template(section.part("template")) if section.has("template") else None,
+        per_second=per_second,
+        per_client_gap=per_client_gap,
+        template=approved_templates.read_twilio(section),
         backfill_every=section.span("backfill_every", _BACKFILL_EVERY),
         auth_token=vault.take(_secret(section.name, "auth_token")),
     )
 
 
-def _twilio_template(section: Section) -> TwilioTemplateSettings:
-    section.only("content_sid", "variables").expect("content_sid")
-    gaps = section.part("variables")
-    variables = tuple((name, gaps.text(name) or "") for name in gaps.entries)
-    for name, text in variables:
-        for gap in _GAP.findall(text):
-            if gap not in TEMPLATE_GAPS:
-                gaps.fault(name, VALUE, f"nothing fills {{{{{gap}}}}} in a variable", suggest(gap, TEMPLATE_GAPS))
-    content_sid = section.matching("content_sid", _CONTENT_SID, "HX and 32 hexadecimal digits") or ""
-    return TwilioTemplateSettings(content_sid, variables)
-
-
 def _web(section: Section, state: Path) -> WhatsAppWebSettings:
     wanted = "the name of a folder within the state folder: small letters, digits, - and _"
+    per_second, per_client_gap = paces.read(section, paces.WEB)
     return WhatsAppWebSettings(
         name=section.name,
+        read_receipts=section.switch(_READ, default=False),
         session=state / (section.matching("session", _SESSION, wanted) or f"whatsapp-{section.name}"),
-        per_second=section.rate("per_second", _WEB_PER_SECOND),
-        per_client_gap=section.span("per_client_gap", _WEB_CLIENT_GAP),
+        per_second=per_second,
+        per_client_gap=per_client_gap,
     )
 
 

@@ -66,7 +66,9 @@ class WhatsAppCloudSettings:
     api_url: str
     # "v23.0"
     api_version: str
-    rate_per_second: float
+    # How many messages may leave in a second, and how long one client is left alone after each.
+    per_second: float
+    per_client_gap: timedelta
     # Whether the client sees a message read and an answer being typed.
     read_receipts: bool
     # None: a client who was silent for a day gets no acknowledgement.
@@ -97,7 +99,9 @@ class TwilioSettings:
     api_url: str
     # Where Twilio posts to.
     webhook_url: str
-    rate_per_second: float
+    # As for the Cloud API.
+    per_second: float
+    per_client_gap: timedelta
     # None: a client who wrote too long ago is answered by hand.
     template: TwilioTemplateSettings | None
     # The pause between two looks for messages that no webhook brought; zero: none.
@@ -125,6 +129,8 @@ class WhatsAppWebSettings:
     # How many messages may leave in a second, and how long one client is left alone after each.
     per_second: float
     per_client_gap: timedelta
+    # Whether the client sees a message read and an answer being typed.
+    read_receipts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

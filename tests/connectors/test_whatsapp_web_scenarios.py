@@ -50,12 +50,15 @@ async def _until(condition: Callable[[], bool], patience_s: float = 15.0) -> Non
 class _Line:
     """A connector with its gateway, and what was accepted of it."""
 
-    def __init__(self, service: Service, folder: Path, patience: Patience | None = None) -> None:
+    def __init__(
+        self, service: Service, folder: Path, patience: Patience | None = None, *, read_receipts: bool = False
+    ) -> None:
         self.connector = WhatsAppWeb(
             "main",
             launch=Launch(folder, environ=service.environ),
             per_second=10_000,
             per_client_gap=timedelta(0),
+            read_receipts=read_receipts,
             clock=_Clock(),
             chance=lambda: 0.0,
             patience=patience or replace(Patience(), close_s=8),
@@ -139,6 +142,10 @@ async def line(service: Service, tmp_path: Path) -> AsyncIterator[_Line]:
         await line.close()
 
 
+def _probing(after_s: float, within_s: float) -> Patience:
+    return replace(Patience(), close_s=8, drain_s=2, probe_after_s=after_s, probe_within_s=within_s)
+
+
 def _ack(peer: str, text: str = "We look into it.", number: int = 1) -> Claimed:
     return claim(Acknowledgement(peer, text, "A1"), number=number)
 
@@ -163,7 +170,8 @@ async def test_a_message_is_taken_and_answered(service: Service, ana: Person, li
     await ana.receipt(reply.message_id, "read")
     await _until(lambda: any(received.receipts for received in line.accepted))
     (receipt,) = (receipt for received in line.accepted for receipt in received.receipts)
-    assert (receipt.key, receipt.status) == (_ack("").id, "read")
+    assert (receipt.provider_id, receipt.status) == (reply.message_id, "read")
+    assert f"wa-{_PHONE}" in receipt.aliases
 
 
 async def test_while_the_journal_is_away_whatsapp_keeps_the_rest(service: Service, ana: Person, line: _Line) -> None:
@@ -329,8 +337,8 @@ async def test_refusals_of_whatsapp(service: Service, ana: Person, line: _Line, 
     assert (outcome.fault, outcome.code) == (fault, str(code))
 
 
-async def test_a_lost_answer_is_found_by_the_clients_receipt(service: Service, ana: Person, line: _Line) -> None:
-    """A send whose acknowledgement never comes dies with its gateway and is settled by the receipt that follows."""
+async def test_the_receipt_of_a_lost_answer_arrives(service: Service, ana: Person, line: _Line) -> None:
+    """A send whose acknowledgement never comes dies with its gateway; the client's receipt comes to the next one."""
     await ana.write("hello")
     await line.takes("hello")
     service.acknowledging.when = "lost"
@@ -342,11 +350,9 @@ async def test_a_lost_answer_is_found_by_the_clients_receipt(service: Service, a
     await service.online(2)
     await line.reaches(State.ONLINE)
     await ana.receipt(reply.message_id)
-    claimed = replace(_ack(f"{_PHONE}@s.whatsapp.net"), doubtful=True)
-    async with asyncio.timeout(20):
-        while (found := await line.connector.reconcile(claimed)) != Sent(reply.message_id):
-            await asyncio.sleep(0.05)
-    assert found == Sent(reply.message_id)
+    await _until(lambda: any(received.receipts for received in line.accepted))
+    (receipt,) = (receipt for received in line.accepted for receipt in received.receipts)
+    assert (receipt.key, receipt.provider_id, receipt.status) == ("", reply.message_id, "delivered")
 
 
 async def test_a_drop_is_mended_by_the_library(service: Service, ana: Person, line: _Line) -> None:
@@ -358,6 +364,75 @@ async def test_a_drop_is_mended_by_the_library(service: Service, ana: Person, li
     await line.takes("while you were away")
     await line.reaches(State.ONLINE)
     assert line.pid == pid
+
+
+async def test_a_dead_link_is_found_and_replaced(service: Service, ana: Person, tmp_path: Path) -> None:
+    """A link that is open and carries nothing is asked, told and given up, long before the library does so."""
+    line = _Line(service, tmp_path / "session", _probing(0.5, 1.0))
+    await line.start()
+    try:
+        await service.online()
+        await line.reaches(State.ONLINE)
+        pid = line.pid
+        service.fall_silent()
+        await line.reaches(State.DEGRADED)
+        assert line.connector.health().problem.startswith("WhatsApp does not answer on the open connection")
+        await ana.write("is anybody there?")
+        await line.takes("is anybody there?")
+        await line.reaches(State.ONLINE)
+        assert line.pid != pid
+    finally:
+        await line.close()
+
+
+async def test_a_link_that_carries_something_is_kept(service: Service, ana: Person, tmp_path: Path) -> None:
+    """Where WhatsApp does not answer the question but brings a message, the link is well again."""
+    line = _Line(service, tmp_path / "session", _probing(0.5, 5.0))
+    await line.start()
+    try:
+        await service.online()
+        await line.reaches(State.ONLINE)
+        pid = line.pid
+        service.silent.add("usync")
+        await line.reaches(State.DEGRADED)
+        await ana.write("hello")
+        await line.takes("hello")
+        await line.reaches(State.ONLINE)
+        assert line.pid == pid
+    finally:
+        await line.close()
+
+
+async def test_a_quiet_link_is_asked_and_stays(service: Service, tmp_path: Path) -> None:
+    """As long as WhatsApp answers, again and again, nothing changes."""
+    line = _Line(service, tmp_path / "session", _probing(0.2, 5.0))
+    await line.start()
+    try:
+        await line.reaches(State.ONLINE)
+
+        def asked() -> int:
+            return sum(f"+{PHONE}" in repr(node) for node in service.stanzas)
+
+        await service.until(lambda: asked() >= 3, "three questions")
+        assert line.connector.health().ready
+    finally:
+        await line.close()
+
+
+async def test_the_client_sees_that_somebody_is_there(service: Service, ana: Person, tmp_path: Path) -> None:
+    """With `read_receipts` the message is read and an answer typed; the answer comes whether or not WhatsApp cares."""
+    line = _Line(service, tmp_path / "session", read_receipts=True)
+    await line.start()
+    try:
+        await line.reaches(State.ONLINE)
+        written = await ana.write("the line is down")
+        await line.takes("the line is down")
+        body = Acknowledgement(f"{_PHONE}@s.whatsapp.net", "We look into it.", written)
+        assert isinstance(await line.connector.send(claim(body)), Sent)
+        assert (await ana.reply()).text == "We look into it."
+        await service.until(lambda: written in service.read() and service.typed(ana), "blue ticks and typing")
+    finally:
+        await line.close()
 
 
 async def test_a_killed_gateway_is_replaced(service: Service, ana: Person, line: _Line) -> None:

@@ -45,7 +45,7 @@ connectors:
     phone_number_id: "106540352242922"
     api_url: http://127.0.0.1:9999/
     api_version: v24.0
-    rate_per_second: 20.5
+    per_second: 20.5
     read_receipts: on
     template:
       name: answer_later
@@ -168,7 +168,8 @@ def test_a_cloud_connector_has_defaults_too(load: Load) -> None:
     """Meta's address, version and limit are known."""
     (cloud,) = load('connectors: {cloud: {type: whatsapp-cloud, phone_number_id: "1"}}\n').connectors
     assert isinstance(cloud, WhatsAppCloudSettings)
-    assert (cloud.api_url, cloud.api_version, cloud.rate_per_second) == ("https://graph.facebook.com", "v23.0", 80)
+    assert (cloud.api_url, cloud.api_version, cloud.per_second) == ("https://graph.facebook.com", "v23.0", 80)
+    assert cloud.per_client_gap == timedelta(seconds=6)
     assert (cloud.read_receipts, cloud.template) == (False, None)
     text = 'connectors: {cloud: {type: whatsapp-cloud, phone_number_id: "1", template: {name: later, language: sw}}}\n'
     (cloud,) = load(text).connectors
@@ -275,11 +276,12 @@ def test_a_linked_number_has_a_session_and_a_pace(load: Load) -> None:
     """Its folder lies in the state folder under the connector's name, and it writes no faster than a person could."""
     plain, own = load(
         "state: /var/lib/engine\nconnectors:\n  main: {type: whatsapp-web}\n"
-        "  other: {type: whatsapp-web, session: spare, per_second: 2, per_client_gap: 1m}\n"
+        "  other: {type: whatsapp-web, session: spare, per_second: 2, per_client_gap: 1m, read_receipts: on}\n"
     ).connectors
     gap = timedelta(seconds=5)
     assert plain == WhatsAppWebSettings("main", Path("/var/lib/engine/whatsapp-main"), 0.5, gap)
-    assert own == WhatsAppWebSettings("other", Path("/var/lib/engine/spare"), 2.0, timedelta(minutes=1))
+    spare = Path("/var/lib/engine/spare")
+    assert own == WhatsAppWebSettings("other", spare, 2.0, timedelta(minutes=1), read_receipts=True)
 
 
 def test_a_linked_number_bounds_the_relay_too(load: Load) -> None:
@@ -367,8 +369,8 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
             id="odd version",
         ),
         pytest.param(
-            f"connectors: {{{CLOUD}, rate_per_second: 0}}}}\n",
-            '1:83  error  E904  "rate_per_second" is a number above 0',
+            f"connectors: {{{CLOUD}, per_second: 0}}}}\n",
+            'E904  "per_second" is a number above 0',
             id="no rate",
         ),
         pytest.param(

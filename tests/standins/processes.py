@@ -44,7 +44,7 @@ connectors:
     phone_number_id: "{number}"
     api_url: {graph}
     api_version: v23.0
-    rate_per_second: 1000
+    per_second: 1000
 mattermost: {{url: "{mattermost}", team: support}}
 oncall: {{source: static, mention: "@oncall"}}
 limits: {{mattermost_per_second: 1000}}

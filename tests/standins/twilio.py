@@ -70,6 +70,8 @@ class Twilio(Network):
         self.notified: list[int] = []
         # Clients who wrote too long ago: text is refused.
         self.shut: set[str] = set()
+        # Whether the list names the template of a message; the documented one does not.
+        self.names_templates = False
         # Whether our messages wait at Twilio, for a while without a `date_sent`.
         self.waiting = False
         self._http = httpx.AsyncClient(trust_env=False, timeout=15, limits=httpx.Limits(max_connections=20))
@@ -113,6 +115,8 @@ class Twilio(Network):
             return Answer(**twilio_error(code))
         text = form.get("Body") or f"{form['ContentSid']} {form.get('ContentVariables', '')}"
         message = self._add(form["To"], SENDER, text, "outbound-api", "queued" if self.waiting else "sent")
+        if self.names_templates and "ContentSid" in form:
+            message["content_sid"] = form["ContentSid"]
         callback = form.get("StatusCallback", "")
         peer = form["To"].removeprefix("whatsapp:+")
         self.sent.append({"id": message["sid"], "peer": peer, "text": text, "callback": callback, "form": form})

@@ -56,6 +56,10 @@ class Patience:
     drain_s: float = 8.0
     close_s: float = 3.0
     logout_s: float = 30.0
+    # WhatsApp is asked when nothing was heard for so long, and has so long to answer; the second time in a row that it
+    # does not, the gateway is replaced.
+    probe_after_s: float = 60.0
+    probe_within_s: float = 20.0
 
 
 class Supervision:
@@ -141,7 +145,8 @@ class Supervision:
         self.child = child
         code = 0
         try:
-            child.send({"do": "connect"})
+            spans = {"probe_after_s": self._patience.probe_after_s, "probe_within_s": self._patience.probe_within_s}
+            child.send({"do": "connect", **spans})
             async for frame in child.frames():
                 if frame.get("is") == "state":
                     self._hear_state(child, frame)
