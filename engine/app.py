@@ -74,7 +74,7 @@ class Engine:
         self._journal: Journal = StoredJournal(
             adapters.store(settings, self._clock), max_open_deliveries=settings.limits.open_deliveries
         )
-        self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics)
+        self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics, self._clock.now)
         self._publisher = Publisher(
             self._journal, self._reloader, self._clock, self._node, shared=shared, tell=self._tell_reload
         )
@@ -82,7 +82,7 @@ class Engine:
         made = adapters.connectors(settings, show, self._clock)
         self._connectors, self._webhooks, self._events = made.destinations, made.webhooks, made.events
         self._linked = made.linked
-        self._oncall = adapters.on_call(settings, self._clock, lambda: None)
+        self._oncall = adapters.on_call(settings, self._clock, lambda: self._reloader.current().roster)
         self._duty = self._oncall.duty
         incidents = Incidents(
             lambda: self._journal.open_posts(ESCALATE_TO), lambda root: self._journal.is_root(ESCALATE_TO, root)

@@ -387,7 +387,8 @@ async def test_a_silent_socket_is_a_bad_token() -> None:
     [
         (
             {"status": 401},
-            "Mattermost refuses the bot's token: make a new one for the bot and set mattermost_token",
+            "Mattermost refuses the bot's token: enable the bot account if it is disabled, else make it a new token and set "
+            "mattermost_token",
         ),
         (
             {"status": 502, "body": "<html>"},
