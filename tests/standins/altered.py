@@ -1,7 +1,9 @@
-"""`engine run` on a clock that a test sets, or with a shorter lease: `python -m standins.altered run --config …`.
+"""`engine run` on a clock that a test sets, or with less patience: `python -m standins.altered run --config …`.
 
 Everything else is the daemon as it is. The clock is the machine's and the seconds that stand in the file CLOCK_AHEAD
-names, which may change at any time; LEASE_S is how long a claim holds among nodes.
+names, which may change at any time; LEASE_S is how long a claim holds among nodes; PING_S how often the server that
+engineers are heard from is asked whether it is there, and how long it may think about that; AWAY_S how long nothing may
+be heard from it until nobody waits for that any more.
 """
 
 import os
@@ -12,6 +14,8 @@ from pathlib import Path
 
 from engine import app, cli
 from engine.clocks import SystemClock
+from engine.connectors.mattermost import watcher
+from engine.connectors.mattermost.streams import Patience
 
 _MACHINE = SystemClock()
 
@@ -37,6 +41,12 @@ def alter(environ: Mapping[str, str]) -> None:
         vars(app).update(SystemClock=lambda: clock)
     if "LEASE_S" in environ:
         vars(app).update(LEASE_AMONG_NODES=timedelta(seconds=float(environ["LEASE_S"])))
+    if "PING_S" in environ:
+        ping_s = float(environ["PING_S"])
+        patience = Patience(ping_every_s=ping_s, pong_within_s=ping_s)
+        vars(watcher).update(Patience=lambda: patience)
+    if "AWAY_S" in environ:
+        vars(watcher).update(_AWAY=timedelta(seconds=float(environ["AWAY_S"])))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import httpx
 from standins.graph import Graph, signature
 from standins.loopback import Answer, Loopback, Network, Request, Upgrading
 from standins.mattermost import Mattermost
+from standins.pagerduty import PagerDuty
 from standins.twilio import Twilio
 
 # The channels of the starter rules that the stand-in does not have by itself.
@@ -99,6 +100,8 @@ def make(name: str) -> Network:
         return PatientGraph()
     if name == "twilio":
         return Twilio()
+    if name == "pagerduty":
+        return PagerDuty()
     mattermost = Mattermost()
     for channel in CHANNELS:
         mattermost.add_channel(channel)
@@ -123,7 +126,7 @@ async def serve(loopback: Loopback) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("network", choices=("graph", "mattermost", "twilio"))
+    parser.add_argument("network", choices=("graph", "mattermost", "pagerduty", "twilio"))
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args()
     with suppress(KeyboardInterrupt):

@@ -145,8 +145,8 @@ class Mattermost(Network):
 
     async def control(self, order: Mapping[str, Any]) -> Any:
         """`{"set": {switch: value}}`, `{"channel": {"name": …, "member": false}}`; of people
-        `{"person": {name: [channel]}}`, `react`, `unreact` (post, user, emoji), `say` (root, user, message), `leave`
-        (channel, user); of the WebSocket `{"sockets": what}`: cut, grow_deaf, skip.
+        `{"person": {name: [channel]}}`, `{"bot": name}`, `react`, `unreact` (post, user, emoji), `say` (root, user,
+        message), `leave` (channel, user); of the WebSocket `{"sockets": what}`: cut, grow_deaf, skip.
         """
         for switch, value in order.get("set", {}).items():
             setattr(self.switches, switch, value)
@@ -154,6 +154,8 @@ class Mattermost(Network):
             self.add_channel(**order["channel"])
         for name, places in order.get("person", {}).items():
             self.place(name, places)
+        if "bot" in order:
+            self.chatters.add(_identity("b", len(self.chatters.accounts)), order["bot"], is_bot=True)
         for what in ("react", "unreact", "say", "leave"):
             if what in order:
                 getattr(self, what)(**order[what])
