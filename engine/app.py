@@ -85,7 +85,9 @@ class Engine:
         self._oncall = adapters.on_call(settings, self._clock, lambda: self._reloader.current().roster)
         self._duty = self._oncall.duty
         incidents = Incidents(
-            lambda: self._journal.open_posts(ESCALATE_TO), lambda root: self._journal.is_root(ESCALATE_TO, root)
+            lambda: self._journal.open_posts(ESCALATE_TO),
+            lambda root: self._journal.is_root(ESCALATE_TO, root),
+            lambda: self._journal.in_doubt_since(ESCALATE_TO, self._clock.now()),
         )
         self._watcher = watcher = adapters.watcher(settings, made, incidents, self._clock)
         # Everything that has a way to somewhere, with how it fares.

@@ -175,6 +175,12 @@ class Journal(Protocol):
         """The posts that were sent there of the incidents that are not closed, the oldest first."""
         ...
 
+    async def in_doubt_since(self, destination: str, now: datetime) -> datetime | None:
+        """Since when the oldest post may stand there whose id is not known yet, its answer being late or lost; None
+        where there is no such post.
+        """
+        ...
+
     async def is_root(self, destination: str, receipt: str) -> bool:
         """Whether a post that was sent there is an incident's, closed or not; cheap enough for every reaction."""
         ...

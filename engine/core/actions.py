@@ -55,7 +55,7 @@ class OpenPost:
     """The post of an incident that is not closed, as whoever has lost sight of the chat must know it."""
 
     ticket_id: str
-    # Its network id, and when it was sent.
+    # Its network id, and when it can have been posted first.
     root: str
     posted_at: datetime
     channel: str

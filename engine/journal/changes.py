@@ -5,7 +5,7 @@ every action and every timer counts once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from engine.core import contracts, outages, workflow
 from engine.core.actions import Action, OpenPost
@@ -18,6 +18,8 @@ from engine.journal.lanes import Bound, Cause
 from engine.journal.rows import instant, micros, storable
 from engine.journal.statements import Database
 
+# A post that has been under way for so long may be seen before its answer comes: no person reacts sooner.
+_SEEN_AFTER = timedelta(milliseconds=500)
 # What follows from a timer, by its name.
 _DUE: Mapping[str, Callable[[Standing, Practice, datetime], Change]] = {CALL: workflow.climb, LAPSE: workflow.lapse}
 
@@ -128,10 +130,16 @@ def open_posts(database: Database, destination: str) -> tuple[OpenPost, ...]:
     """The posts of the incidents that are not closed, the oldest first."""
     found = database.rows("open_posts", destination, destination)
     return tuple(
-        OpenPost(ticket_id, root, instant(sent_at), *rest)
-        for ticket_id, root, sent_at, *rest in found
-        if root and sent_at is not None
+        OpenPost(ticket_id, root, instant(posted_at), *rest)
+        for ticket_id, root, posted_at, *rest in found
+        if root and posted_at is not None
     )
+
+
+def in_doubt_since(database: Database, destination: str, now: datetime) -> datetime | None:
+    """Since when the oldest post may stand in the chat whose id is not known yet; None: there is none."""
+    ((since,),) = database.rows("posts_in_doubt", destination, micros(now - _SEEN_AFTER))
+    return rows.instant_or_none(since)
 
 
 def is_root(database: Database, destination: str, receipt: str) -> bool:

@@ -270,6 +270,10 @@ class StoredJournal:
         """See `ports.Journal.open_posts`."""
         return await self._read(lambda database: changes.open_posts(database, destination))
 
+    async def in_doubt_since(self, destination: str, now: datetime) -> datetime | None:
+        """See `ports.Journal.in_doubt_since`."""
+        return await self._read(lambda database: changes.in_doubt_since(database, destination, now))
+
     async def is_root(self, destination: str, receipt: str) -> bool:
         """See `ports.Journal.is_root`."""
         return await self._read(lambda database: changes.is_root(database, destination, receipt))

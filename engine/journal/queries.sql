@@ -507,7 +507,7 @@ ORDER BY created_at, seq
 SELECT count(*) FROM incidents WHERE outage = ? AND outage IS NOT NULL AND status IN ('open', 'claimed')
 
 -- name: open_posts
--- Of incidents that are not closed, the oldest first.
+-- Of incidents that are not closed, the oldest first. What was in doubt may have been posted at its first attempt.
 SELECT
     incidents.ticket_id,
     (
@@ -517,13 +517,19 @@ SELECT
         ORDER BY root.seq LIMIT 1
     ),
     (
-        SELECT root.sent_at FROM deliveries AS root
+        SELECT coalesce(root.first_attempt_at, root.sent_at) FROM deliveries AS root
         WHERE root.ticket_id = incidents.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'
             AND root.destination = ?
         ORDER BY root.seq LIMIT 1
     ),
     incidents.mattermost_channel, incidents.mattermost_team, incidents.claimed_by, incidents.claim_id
 FROM incidents WHERE incidents.status IN ('open', 'claimed') ORDER BY incidents.seq
+
+-- name: posts_in_doubt
+-- Since when a post may stand in the chat under an id that nobody has told yet.
+SELECT min(first_attempt_at) FROM deliveries
+WHERE head = 1 AND destination = ? AND kind = 'escalation' AND first_attempt_at <= ?
+    AND (state = 'sending' OR doubtful = 1)
 
 -- name: own
 INSERT INTO owners (name, node, owned_until) VALUES (?, ?, ?)

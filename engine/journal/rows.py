@@ -43,7 +43,8 @@ def year(now: datetime) -> int:
     return now.astimezone(UTC).year
 
 
-def _instant_or_none(written: int | None) -> datetime | None:
+def instant_or_none(written: int | None) -> datetime | None:
+    """`instant` for one that may be absent."""
     return None if written is None else instant(written)
 
 
@@ -169,16 +170,16 @@ def incident(row: Row) -> Incident:
         escalated=bool(escalated),
         created_at=instant(created_at),
         last_message_at=instant(last_message_at),
-        acknowledged_at=_instant_or_none(acknowledged_at),
+        acknowledged_at=instant_or_none(acknowledged_at),
         follow_up=FollowUpPolicy(_span(within), bool(new), _span(ack_again_after)),
         claimed_by=claimed_by,
-        claimed_at=_instant_or_none(claimed_at),
+        claimed_at=instant_or_none(claimed_at),
         claim_id=claim_id,
-        answered_at=_instant_or_none(answered_at),
-        replied_at=_instant_or_none(replied_at),
+        answered_at=instant_or_none(answered_at),
+        replied_at=instant_or_none(replied_at),
         resolved_by=resolved_by,
-        resolved_at=_instant_or_none(resolved_at),
-        snoozed_until=_instant_or_none(snoozed_until),
+        resolved_at=instant_or_none(resolved_at),
+        snoozed_until=instant_or_none(snoozed_until),
         rung=rung,
         paged=tuple(json.loads(paged)),
         outage=outage,
@@ -194,8 +195,8 @@ def unrouted(row: Row, outages: Mapping[str, str]) -> Unrouted:
         accepted_at=instant(accepted_at),
         incident=None if columns[0] is None else incident(tuple(columns)),
         post=None if post_body is None else post(DeliveryKind(post_kind), post_body),
-        held_until=_instant_or_none(held_until),
-        muted_until=_instant_or_none(muted_until),
+        held_until=instant_or_none(held_until),
+        muted_until=instant_or_none(muted_until),
         outages=outages,
     )
 
@@ -266,7 +267,7 @@ def delivery_view(row: Row) -> DeliveryView:
         attempts=attempts,
         created_at=instant(created_at),
         due_at=instant(due_at) if state == DeliveryState.QUEUED else None,
-        sent_at=_instant_or_none(sent_at),
+        sent_at=instant_or_none(sent_at),
         error=error,
     )
 

@@ -51,7 +51,11 @@ async def _kept(tmp_path: Path) -> AsyncIterator[_Kept]:
     async def accept(received: Received) -> None:
         await kept[0].accept(received)
 
-    incidents = Incidents(lambda: journal.open_posts("mattermost"), lambda root: journal.is_root("mattermost", root))
+    incidents = Incidents(
+        lambda: journal.open_posts("mattermost"),
+        lambda root: journal.is_root("mattermost", root),
+        lambda: journal.in_doubt_since("mattermost", NOW),
+    )
     async with scene(incidents=incidents, accept=accept) as here:
         here.server.add_channel("support")
         await here.greeted("hello")

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from loguru import logger
@@ -490,7 +491,7 @@ async def test_other_nodes_are_not_told_of() -> None:
 
 
 async def test_looks_again_from_time_to_time() -> None:
-    """What the journal could not place when it was heard, because the post's delivery was in doubt, is found later."""
+    """What nobody told of is found all the same."""
     clock = SetClock()
     server = Mattermost(now=clock.now)
     async with scene(server=server, rhythm=Rhythm(look_every_s=0.05, quiet_s=0.05)) as here:
@@ -502,6 +503,70 @@ async def test_looks_again_from_time_to_time() -> None:
         here.clock.advance(seconds=1)
         here.ledger.open_posts.append(open_post(root, here.clock.now()))
         await until(lambda: ("claim", "otieno") in here.kinds())
+
+
+def _looked(here: Scene, looks: int) -> bool:
+    return here.ledger.looks > looks
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["heard", "while nobody listened"])
+async def test_what_is_done_about_a_post_in_doubt_is_found_once_it_is_known(*, heard: bool) -> None:
+    """Its answer was lost, so engineers see a post whose id the journal does not know yet: neither a reaction nor a
+    word is lost, however long that lasts.
+    """
+    clock = SetClock()
+    server = Mattermost(now=clock.now)
+    roots: list[str] = []
+
+    def act() -> None:
+        server.react(roots[0], "otieno", "eyes")
+        server.say(roots[0], "otieno", "priority urgent")
+
+    def before(here: Scene) -> None:
+        here.ledger.in_doubt = here.clock.now()
+        here.clock.advance(seconds=1)
+        roots.append(here.plain_post())
+        if not heard:
+            act()
+            here.clock.advance(minutes=30)
+
+    async with scene(server=server, prepare=before) as here:
+        await here.greeted("hello")
+        if heard:
+            act()
+            await until(lambda: here.ledger.asked == 2)
+        for _ in range(3):
+            looks = here.ledger.looks
+            here.clock.advance(seconds=5)
+            await until(partial(_looked, here, looks))
+        here.ledger.in_doubt = None
+        here.know(roots[0])
+        here.clock.advance(seconds=5)
+        await here.heard(2)
+        assert sorted(here.kinds()) == [("claim", "otieno"), ("priority", "otieno")]
+        looks = here.ledger.looks
+        here.clock.advance(seconds=60)
+        server.react(here.post(), "amina", "eyes")
+        await here.heard(3)
+        assert here.ledger.looks == looks
+
+
+async def test_a_post_that_is_under_way_for_long_is_looked_at_soon() -> None:
+    """What is heard about a post that nobody knows, while one of ours has no answer yet, may be about that one."""
+    clock = SetClock()
+    server = Mattermost(now=clock.now)
+    async with scene(server=server) as here:
+        await here.greeted("hello")
+        here.clock.advance(minutes=1)
+        here.ledger.in_doubt = here.clock.now()
+        root = here.plain_post()
+        here.server.say(root, "otieno", "take")
+        await until(lambda: here.ledger.looks == 2)
+        here.ledger.in_doubt = None
+        here.know(root)
+        here.clock.advance(seconds=5)
+        await here.heard(1)
+        assert here.kinds() == [("claim", "otieno")]
 
 
 async def test_logs_nothing_of_anybody() -> None:

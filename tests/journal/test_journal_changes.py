@@ -178,6 +178,25 @@ async def test_the_posts_of_open_incidents_are_known(journal: Journal) -> None:
     assert not await journal.is_root("elsewhere", "provider-1")
 
 
+async def test_a_post_is_in_doubt_until_its_answer_is_known(journal: Journal) -> None:
+    """From half a second after its first attempt on, across a restart, until the network has told its id."""
+    await opened(journal, escalation())
+    assert await journal.in_doubt_since("mattermost", later(60)) is None
+    (claimed,) = await claim(journal, "mattermost", now=later(60))
+    assert await journal.in_doubt_since("mattermost", later(60.4)) is None
+    assert await journal.in_doubt_since("mattermost", later(60.5)) == later(60)
+    assert await journal.in_doubt_since("elsewhere", later(61)) is None
+    unknown = Settlement(DeliveryState.QUEUED, due_at=later(90), doubtful=True)
+    await finish(journal, claimed, unknown, now=later(61))
+    assert await journal.in_doubt_since("mattermost", later(62)) == later(60)
+    (claimed,) = await claim(journal, "mattermost", now=later(90))
+    assert await journal.in_doubt_since("mattermost", later(90)) == later(60)
+    await finish(journal, claimed, Settlement(DeliveryState.SENT, receipt="provider-1"), now=later(95))
+    assert await journal.in_doubt_since("mattermost", later(96)) is None
+    (post,) = await journal.open_posts("mattermost")
+    assert post.posted_at == later(60)
+
+
 async def test_a_timer_of_what_is_closed_goes_without_a_word(journal: Journal) -> None:
     """A restart between two versions of the engine may leave one behind."""
     await posted(journal)

@@ -32,20 +32,27 @@ class Ledger:
     open_posts: list[OpenPost] = field(default_factory=list)
     # Roots of incidents, closed ones included.
     roots: set[str] = field(default_factory=set)
+    # Since when a post is in doubt.
+    in_doubt: datetime | None = None
     accepted: list[Action] = field(default_factory=list)
-    # How often it was asked for a root.
+    # How often it was asked for a root, and for all posts.
     asked: int = 0
+    looks: int = 0
     # Raised by the next calls instead of an answer.
     failures: list[JournalUnavailable] = field(default_factory=list)
 
     async def list_posts(self) -> Sequence[OpenPost]:
         self._fail()
+        self.looks += 1
         return self.open_posts
 
     async def is_root(self, post_id: str) -> bool:
         self.asked += 1
         self._fail()
         return post_id in self.roots
+
+    async def in_doubt_since(self) -> datetime | None:
+        return self.in_doubt
 
     async def accept(self, received: Received) -> None:
         self._fail()
@@ -130,7 +137,7 @@ async def scene(
             "mattermost",
             server=Server(session, standin.TEAM, clock),
             door=Door(loopback.url, token),
-            incidents=incidents or Incidents(ledger.list_posts, ledger.is_root),
+            incidents=incidents or Incidents(ledger.list_posts, ledger.is_root, ledger.in_doubt_since),
             clock=clock,
             chance=lambda: 0,
             patience=patience,

@@ -150,6 +150,23 @@ def test_a_claim_while_the_daemon_is_down_is_found_before_anybody_is_called(on_s
     assert [shift.kinds(shift.ticket(root)) for root in roots] == [["called"] * found + ["claimed"] for found in before]
 
 
+@pytest.mark.parametrize("by", ["reaction", "word"])
+def test_a_claim_of_a_post_whose_answer_was_lost_is_found(on_shift: Callable[..., Shift], by: str) -> None:
+    """The daemon dies after Mattermost took a post and before it said so; what engineers do about it counts."""
+    shift = on_shift(first=NOT_NOW, second=NOT_NOW)
+    shift.site.mattermost.order(kill={"on": "POST /api/v4/posts", "when": "after", "pid": shift.site.pid})
+    shift.write(JACKSON)
+    root = shift.root(JACKSON)
+    assert shift.site.wait() == -signal.SIGKILL
+    if by == "reaction":
+        shift.react(root, "amina", "eyes")
+    else:
+        shift.say(root, "amina", "take")
+    shift.site.start()
+    shift.waits_for("Status: claimed by `amina`", root)
+    assert shift.kinds(shift.ticket(root)) == ["claimed"]
+
+
 def test_what_happens_while_the_stream_is_broken_counts_once(on_shift: Callable[..., Shift]) -> None:
     """A socket that is cut is taken up again; of one that went deaf everything is looked up."""
     shift = on_shift(program="standins.altered", environ={"PING_S": "1"}, first=NOT_NOW, second=NOT_NOW)

@@ -39,20 +39,23 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class Incidents:
-    """What the journal tells about our posts; both raise JournalUnavailable."""
+    """What the journal tells about our posts; all raise JournalUnavailable."""
 
     # Those of the incidents that are not closed.
     open_posts: Callable[[], Awaitable[Sequence[OpenPost]]]
     # Whether a post is the root of an incident, closed ones included.
     is_root: Callable[[str], Awaitable[bool]]
+    # Since when the oldest post may stand in the chat whose id is not known yet; None: there is none.
+    in_doubt_since: Callable[[], Awaitable[datetime | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
     """How often things are done, in seconds."""
 
-    # A reaction to a post whose delivery was in doubt is found so late, and not before.
     look_every_s: float = 120.0
+    # While a post is in doubt: what engineers do about it is found so late.
+    look_in_doubt_every_s: float = 5.0
     # A stream that was taken up has told what was missed once it is silent for so long.
     quiet_s: float = 1.0
 
@@ -90,6 +93,8 @@ class Watcher:
         # When the last look began that went well, by our clock and by the one that only runs.
         self._looked_at: datetime | None = None
         self._looked = timedelta(0)
+        # A post may stand in the chat whose id the journal does not know yet.
+        self._in_doubt = False
         # Since when we do not hear, and why; None while we do, and where another node listens.
         self._away: tuple[timedelta, Rejected] | None = None
         self._failures = 0
@@ -160,17 +165,27 @@ class Watcher:
 
     def _look_in_s(self) -> float:
         since = self._clock.elapsed() - self._looked
-        return max(0.0, self._rhythm.look_every_s - since.total_seconds())
+        every_s = self._rhythm.look_in_doubt_every_s if self._in_doubt else self._rhythm.look_every_s
+        return max(0.0, every_s - since.total_seconds())
 
     async def _look(self, accept: Accept) -> None:
         """Tell everything that may have been missed."""
         began, looked = self._clock.now(), self._clock.elapsed()
+        # Asked first: a post that is settled in between is among the others, and looked at once more.
+        doubt = await self._patiently(self._incidents.in_doubt_since)
         posts = await self._patiently(self._incidents.open_posts)
         actions = await missed(self._ground, posts, self._looked_at, began)
         for start in range(0, len(actions), _BATCH):
             await self._offer(actions[start : start + _BATCH], accept)
-        # The look after this one begins where it began, so that what the journal could not place gets another chance.
+        # The look after this one begins where it began, or with the oldest post in doubt, so that what the journal
+        # could not place gets another chance.
         self._looked_at, self._looked = began, looked
+        self._doubt(doubt)
+
+    def _doubt(self, since: datetime | None) -> None:
+        self._in_doubt = since is not None
+        if since is not None and self._looked_at is not None:
+            self._looked_at = min(self._looked_at, since)
 
     async def _take(self, event: Event, accept: Accept) -> None:
         action = await self._action(event)
@@ -221,7 +236,13 @@ class Watcher:
         bot = await self._ground.server.bot()
         if isinstance(bot, Rejected):
             raise NotHeard(bot)
-        return user_id != bot.id and await self._patiently(lambda: self._incidents.is_root(root))
+        if user_id == bot.id:
+            return False
+        if await self._patiently(lambda: self._incidents.is_root(root)):
+            return True
+        if not self._in_doubt:
+            self._doubt(await self._patiently(self._incidents.in_doubt_since))
+        return False
 
     async def _offer(self, actions: Sequence[Action], accept: Accept) -> None:
         await self._patiently(lambda: accept(Received(actions=tuple(actions))))
