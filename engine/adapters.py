@@ -278,6 +278,7 @@ def destination(connector: Connector, settings: Settings, is_open: Callable[[], 
     policy = Policy(base=retry.base, cap=retry.cap, in_doubt=retry.in_doubt, in_doubt_wait=retry.in_doubt_wait)
     policies = {
         DeliveryKind.ACKNOWLEDGEMENT: replace(policy, give_up_after=_ACKNOWLEDGE_WITHIN),
+        DeliveryKind.RELAYED: replace(policy, give_up_after=_ACKNOWLEDGE_WITHIN),
         DeliveryKind.MEDIA: replace(policy, give_up_after=_ATTACH_WITHIN),
     }
     if connector.name == FALLBACK:

@@ -50,7 +50,7 @@ class Intake:
         # What a person said before the client wrote again must be known when that is decided.
         if received.signals:
             now = self._clock.now()
-            waited = await self._journal.note_signals(received.signals, now, hold=self._hold, escalate_to=escalate_to)
+            waited = await self._journal.note_signals(received.signals, self._practice(), now, hold=self._hold)
             for span in waited:
                 self._metrics.observe_answered(span)
             self._wake()

@@ -143,7 +143,7 @@ class Journal(Protocol):
         ...
 
     async def note_signals(
-        self, signals: Sequence[Signal], now: datetime, *, hold: timedelta, escalate_to: str
+        self, signals: Sequence[Signal], practice: Practice, now: datetime, *, hold: timedelta
     ) -> tuple[timedelta, ...]:
         """Keep what happened in conversations, each once, with what follows (see `core.signals`), and learn further
         names of clients who wrote to us. A reply by hand that is an acknowledgement of ours is ignored. How long each

@@ -26,9 +26,9 @@ from engine.core.deliveries import (
     Settlement,
     Unknown,
     kind_of,
+    note_of_end,
     settle,
     settle_reconciled,
-    undelivered_note,
 )
 from engine.core.errors import JournalUnavailable
 from engine.core.throttle import Throttle
@@ -48,6 +48,8 @@ _STEP = timedelta(seconds=1)
 # Bounds on the pause between two looks at the journal.
 _SHORTEST_S = 0.02
 _LONGEST_S = 1.0
+# What the kill switch holds.
+_TO_CLIENTS = frozenset({DeliveryKind.ACKNOWLEDGEMENT, DeliveryKind.RELAYED})
 # The pause after the journal refused to write.
 _RETRY_S = 1.0
 
@@ -186,7 +188,7 @@ class Relay:
         if not limit:
             opens_at = throttle.opens_at(state, now)
             return (), _pause(opens_at, now) if opens_at > now else _LONGEST_S
-        kinds = [kind for kind in DeliveryKind if not (self._paused() and kind is DeliveryKind.ACKNOWLEDGEMENT)]
+        kinds = [kind for kind in DeliveryKind if not (self._paused() and kind in _TO_CLIENTS)]
         claimed = await self._journal.claim(name, kinds, limit, self._lease, now)
         if len(claimed) == limit:
             return claimed, 0.0
@@ -209,7 +211,7 @@ class Relay:
 
     async def _finish(self, claimed: Claimed, settlement: Settlement, name: str, outcome: str) -> None:
         now, origin = self._clock.now(), self._origin
-        note = undelivered_note(
+        note = note_of_end(
             claimed.id,
             claimed.lane,
             claimed.ticket_id,

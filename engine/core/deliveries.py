@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from engine.core.decisions import Priority
-from engine.core.quotes import fill_ticket
+from engine.core.quotes import fill_ticket, quote
 
 # How the lane of a test post begins, which an operator ordered: what becomes of it says nothing about what waits.
 TEST_LANE = "test:"
@@ -178,6 +178,8 @@ class Relayed:
     ticket_id: str
 
 
+# What is said to a client.
+ToClient = Acknowledgement | Relayed
 Body = Acknowledgement | Escalation | FollowUp | Revision | Copy | Media | Page | Relayed
 
 
@@ -391,7 +393,7 @@ def _is_too_old(claimed: Claimed, at: datetime, policy: Policy) -> bool:
     return policy.give_up_after is not None and at > claimed.accepted_at + policy.give_up_after
 
 
-def undelivered_note(
+def note_of_end(
     delivery_id: str,
     lane: str,
     ticket_id: str | None,
@@ -401,12 +403,19 @@ def undelivered_note(
     destination: str,
     now: datetime,
 ) -> NewDelivery | None:
-    """The word to the engineers that a client was not acknowledged after all; None for every other end."""
-    ended = settlement.state in {DeliveryState.DEAD, DeliveryState.HELD}
-    if not ended or not isinstance(body, Acknowledgement):
+    """The word to the engineers that a client was not acknowledged after all, or what became of their own words; None
+    for every other end.
+    """
+    if settlement.state is DeliveryState.QUEUED or not isinstance(body, Acknowledgement | Relayed):
         return None
-    doubt = "may not have arrived" if settlement.state is DeliveryState.HELD else "could not be delivered"
-    note = f"Note: the acknowledgement {doubt} ({settlement.error}): answer by hand."
+    if settlement.state is DeliveryState.SENT:
+        note = f"Sent to the client: what {quote(body.by)} wrote." if isinstance(body, Relayed) else ""
+    else:
+        what = f"what {quote(body.by)} wrote" if isinstance(body, Relayed) else "the acknowledgement"
+        doubt = "may not have arrived" if settlement.state is DeliveryState.HELD else "could not be delivered"
+        note = f"Note: {what} {doubt} ({settlement.error}): answer by hand."
+    if not note:
+        return None
     reply = FollowUp(body.channel, body.team, note, ticket_id or "")
     return NewDelivery(f"{delivery_id}-note", lane.replace("acknowledge:", "escalate:", 1), destination, reply, now)
 

@@ -238,11 +238,11 @@ class StoredJournal:
         )
 
     async def note_signals(
-        self, signals_: Sequence[Signal], now: datetime, *, hold: timedelta, escalate_to: str
+        self, signals_: Sequence[Signal], practice: Practice, now: datetime, *, hold: timedelta
     ) -> tuple[timedelta, ...]:
         """See `ports.Journal.note_signals`."""
         salt, bound = self._alive().salt, self._bound
-        return await self._write(lambda database: signals.note(database, signals_, now, hold, escalate_to, bound, salt))
+        return await self._write(lambda database: signals.note(database, signals_, practice, now, hold, bound, salt))
 
     async def own(self, name: str, lease: timedelta, now: datetime) -> bool:
         """See `ports.Journal.own`."""

@@ -198,10 +198,6 @@ SELECT
     outage
 FROM incidents WHERE connector = ? AND conversation_id = ? AND status IN ('open', 'claimed')
 
--- name: claim_incident
-UPDATE incidents SET version = version + 1, status = ?, claimed_by = ?, claimed_at = ?, answered_at = ?
-WHERE ticket_id = ?
-
 -- name: close_incident
 UPDATE incidents SET version = version + 1, status = ?
 WHERE ticket_id = ? AND status IN ('open', 'claimed')

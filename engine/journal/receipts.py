@@ -25,7 +25,7 @@ from engine.core.deliveries import (
     Relayed,
     Settlement,
     as_template,
-    undelivered_note,
+    note_of_end,
 )
 from engine.core.events import Receipt
 from engine.core.identities import answers
@@ -142,7 +142,7 @@ def _note_one(database: Database, receipt: Receipt, now: datetime, escalate_to: 
     lanes.settle(database, key, stored, settlement, now, under_way=stored.owner is not None)
     if body is not None:
         # The word that a client was not acknowledged after all, as the relay gives it when a network refuses at once.
-        note = undelivered_note(key, stored.lane, stored.ticket_id, body, settlement, destination=escalate_to, now=now)
+        note = note_of_end(key, stored.lane, stored.ticket_id, body, settlement, destination=escalate_to, now=now)
         if note is not None:
             lanes.add(database, note, stored.cause, now, bound)
     return True

@@ -13,7 +13,7 @@ import pytest
 from loguru import logger
 from standins import gateway, graph, jsm, pagerduty, twilio
 from standins import mattermost as chat
-from standins.claims import ACKNOWLEDGEMENT, PHONE, claim, escalation, follow_up, media, page, revision
+from standins.claims import ACKNOWLEDGEMENT, PHONE, claim, escalation, follow_up, media, page, relayed, revision
 from standins.loopback import Answer, Loopback, Network, Request, serving
 from standins.parts import START, SetClock
 
@@ -34,6 +34,7 @@ _BODIES: dict[str, Body] = {
     "revision": revision(),
     "media": media("document", name="Jackson and the 3CX.pdf"),
     "page": page(),
+    "relayed": relayed(),
 }
 # What must stand in no log line and no reason: the client's number, name and words, the network's id, our secrets.
 _PLANTED = (
@@ -235,7 +236,7 @@ async def test_ends_in_an_outcome_whatever_the_network_does(kind: str, fault: di
 
 async def test_delivers_when_the_network_is_well(kind: str) -> None:
     """What a connector is for arrives, and what it cannot carry is refused for good."""
-    client = {"acknowledgement"}
+    client = {"acknowledgement", "relayed"}
     carried = dict.fromkeys((*_CLOUDS, "twilio", "whatsapp-web"), client)
     carried |= {"mattermost": set(_BODIES) - client - {"media", "page"}, "files": {"media"}}
     carried |= {"pagerduty": {"page"}, "jsm": {"page"}}

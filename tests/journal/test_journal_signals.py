@@ -6,6 +6,7 @@ import pytest
 from journal.samples import (
     DECISION,
     NOW,
+    PRACTICE,
     Restart,
     accepted,
     claim,
@@ -31,7 +32,7 @@ def reply(number: int = 1, conversation: str = "wa-1", seconds: float = 60) -> S
 
 
 async def note(journal: Journal, *signals: Signal, seconds: float = 60) -> tuple[timedelta, ...]:
-    return await journal.note_signals(signals, later(seconds), hold=HOLD, escalate_to="mattermost")
+    return await journal.note_signals(signals, PRACTICE, later(seconds), hold=HOLD)
 
 
 async def test_a_reply_by_hand_claims_the_incident_once(journal: Journal) -> None:
@@ -45,7 +46,7 @@ async def test_a_reply_by_hand_claims_the_incident_once(journal: Journal) -> Non
     assert (claimed.status, claimed.claimed_by, claimed.claimed_at) == (IncidentStatus.CLAIMED, "whatsapp", later(60))
     assert (claimed.answered_at, claimed.version) == (later(60), 2)
     assert [row.kind for row in view.audit] == ["received", "decided", "answered"]
-    assert [delivery.kind for delivery in view.deliveries] == ["escalation", "follow_up"]
+    assert [delivery.kind for delivery in view.deliveries] == ["escalation", "follow_up", "revision"]
     (post,) = await claim(journal, now=later(61))
     assert not isinstance(post.body, FollowUp)
 

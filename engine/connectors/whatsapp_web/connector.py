@@ -26,7 +26,6 @@ from engine.connectors.whatsapp_web.refusals import refusal
 from engine.connectors.whatsapp_web.states import OPEN, State, pause, problem
 from engine.connectors.whatsapp_web.supervision import Patience, Supervision
 from engine.core.deliveries import (
-    Acknowledgement,
     Claimed,
     Fault,
     Found,
@@ -34,6 +33,7 @@ from engine.core.deliveries import (
     Reconciled,
     Rejected,
     Sent,
+    ToClient,
     Unknown,
 )
 from engine.core.errors import JournalUnavailable, UsageError
@@ -197,9 +197,9 @@ class WhatsAppWeb:
     # What goes out.
 
     async def send(self, claimed: Claimed) -> Outcome:
-        """Send an acknowledgement as a text message; any other kind is refused."""
+        """Send what is for the client as a text message; any other kind is refused."""
         body = claimed.body
-        if not isinstance(body, Acknowledgement):
+        if not isinstance(body, ToClient):
             return Rejected(Fault.PERMANENT, "kind", "WhatsApp cannot carry a post for engineers")
         address = address_of_peer(body.peer)
         if address is None:
