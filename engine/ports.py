@@ -31,7 +31,19 @@ from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
 from engine.core.practices import Change, Practice
 from engine.core.publications import NodeReport, Publication, Published
-from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
+from engine.core.records import (
+    Accepted,
+    Backlog,
+    Decided,
+    DeliveryHistory,
+    DeliveryView,
+    IncidentView,
+    OpenCount,
+    Swept,
+    Unrouted,
+)
+from engine.core.reports import Measured
+from engine.core.signals import Answered
 
 
 class Clock(Protocol):
@@ -141,9 +153,9 @@ class Journal(Protocol):
 
     async def note_signals(
         self, signals: Sequence[Signal], now: datetime, *, hold: timedelta, escalate_to: str
-    ) -> tuple[timedelta, ...]:
-        """Keep what happened in conversations, each once, with what follows (see `core.signals`). How long each client
-        waited whom a person answered for the first time.
+    ) -> tuple[Answered, ...]:
+        """Keep what happened in conversations, each once, with what follows (see `core.signals`). The clients whom
+        a person answered for the first time.
         """
         ...
 
@@ -252,6 +264,16 @@ class Journal(Protocol):
         """A page of the messages that were accepted since then and are decided, the newest first: at most `limit`, from
         the newest or from below the id `before`. The last page is empty. Cost: that of the page.
         """
+        ...
+
+    async def measured(self, since: datetime, before: int | None, limit: int) -> tuple[Measured, ...]:
+        """A page of the incidents that were opened since then, the newest first, without anything of their clients': at
+        most `limit`, from the newest or from below the number `before`. The last page is empty. Cost: that of the page.
+        """
+        ...
+
+    async def open_incidents(self) -> tuple[OpenCount, ...]:
+        """How many incidents are open or claimed, in groups, and the oldest of each. Cost: that of what is open."""
         ...
 
     async def drop(self, delivery_id: str, reason: str, now: datetime) -> DeliveryState | None:

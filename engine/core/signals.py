@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.core import durations
+from engine.core.decisions import Priority
 from engine.core.deliveries import FollowUp, NewDelivery
 from engine.core.events import Signal
 from engine.core.incidents import Incident, IncidentStatus
@@ -35,6 +36,17 @@ class Consequence:
     held_until: datetime | None = None
     deliveries: Sequence[NewDelivery] = ()
     audit: Sequence[AuditEntry] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A client whom a person answered for the first time in an incident."""
+
+    priority: Priority
+    # How long the client waited.
+    waited: timedelta
+    # How long nobody had the incident, which this answer claims; None: somebody had it.
+    unclaimed: timedelta | None
 
 
 def consequence(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from engine.core import signals
 from engine.core.events import Signal
 from engine.core.incidents import Incident, IncidentStatus
+from engine.core.signals import Answered
 from engine.journal import audits, lanes, rows
 from engine.journal.audits import About
 from engine.journal.lanes import Bound, Cause
@@ -24,10 +25,10 @@ def note(  # noqa: PLR0917 - everything that follows is made of
     escalate_to: str,
     bound: Bound,
     salt: bytes,
-) -> tuple[timedelta, ...]:
-    """Keep each signal once and write what follows; how long each client waited that a person answered now."""
-    waited = (_note_one(database, signal, now, hold, escalate_to, bound, salt) for signal in given)
-    return tuple(span for span in waited if span is not None)
+) -> tuple[Answered, ...]:
+    """Keep each signal once and write what follows; the clients whom a person answered now."""
+    answered = (_note_one(database, signal, now, hold, escalate_to, bound, salt) for signal in given)
+    return tuple(one for one in answered if one is not None)
 
 
 def _note_one(  # noqa: PLR0917 - as above
@@ -38,7 +39,7 @@ def _note_one(  # noqa: PLR0917 - as above
     escalate_to: str,
     bound: Bound,
     salt: bytes,
-) -> timedelta | None:
+) -> Answered | None:
     conversation = (signal.connector, storable(signal.conversation_id))
     kept = database.rows("add_signal", *conversation, storable(signal.id), signal.kind, micros(signal.at), micros(now))
     if not kept:
@@ -57,7 +58,10 @@ def _note_one(  # noqa: PLR0917 - as above
         lanes.add(database, delivery, Cause(incident.ticket_id, subject, incident.priority, now), now, bound)
     for entry in follows.audit:
         audits.add(database, entry, About(incident.ticket_id, subject), now)
-    return signal.at - incident.created_at if follows.answers else None
+    if not follows.answers:
+        return None
+    unclaimed = now - incident.created_at if follows.claims else None
+    return Answered(incident.priority, signal.at - incident.created_at, unclaimed)
 
 
 def _claim(

@@ -1,12 +1,16 @@
 """The metrics page: every family by its documented name, moved by its own report and nothing else."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.core.decisions import Priority
+from engine.core.incidents import IncidentStatus
+from engine.core.records import OpenCount
+from engine.core.reports import Step
 from engine.metrics import Metrics
 
 
@@ -70,7 +74,50 @@ CASES: dict[str, tuple[Report, str, dict[str, str], float]] = {
         {"kind": "acknowledgement"},
         0.008,
     ),
-    "unrouted": (lambda metrics: metrics.set_backlog(4, {}), "engine_backlog_unrouted", {}, 4),
+    "acknowledged": (
+        lambda metrics: metrics.observe_step(Step.ACKNOWLEDGED, Priority.HIGH, timedelta(milliseconds=8)),
+        "engine_acknowledgement_seconds_sum",
+        {"priority": "high"},
+        0.008,
+    ),
+    "claimed": (
+        lambda metrics: metrics.observe_step(Step.CLAIMED, Priority.URGENT, timedelta(minutes=4)),
+        "engine_claim_seconds_bucket",
+        {"priority": "urgent", "le": "300.0"},
+        1,
+    ),
+    "answered before it came": (
+        lambda metrics: metrics.observe_step(Step.ANSWERED, Priority.LOW, timedelta(seconds=-5)),
+        "engine_first_answer_seconds_bucket",
+        {"priority": "low", "le": "30.0"},
+        1,
+    ),
+    "resolved": (
+        lambda metrics: metrics.observe_step(Step.RESOLVED, Priority.HIGH, timedelta(hours=1)),
+        "engine_resolution_seconds_count",
+        {"priority": "high"},
+        1,
+    ),
+    "changes": (
+        lambda metrics: metrics.count_change("claimed", "reaction"),
+        "engine_incident_changes_total",
+        {"kind": "claimed", "way": "reaction"},
+        1,
+    ),
+    "calls": (lambda metrics: metrics.count_calls("page", 2), "engine_calls_total", {"kind": "page"}, 2),
+    "journal": (
+        lambda metrics: metrics.observe_journal("write", timedelta(milliseconds=4)),
+        "engine_journal_seconds_bucket",
+        {"operation": "write", "le": "0.005"},
+        1,
+    ),
+    "refusals of the journal": (
+        lambda metrics: metrics.count_journal_refusal("read"),
+        "engine_journal_refusals_total",
+        {"operation": "read"},
+        1,
+    ),
+    "unrouted": (lambda metrics: metrics.set_backlog(4, {}, {}), "engine_backlog_unrouted", {}, 4),
     "reload": (lambda metrics: metrics.set_reload_ok(ok=True), "engine_rules_reload_ok", {}, 1),
     "paused": (lambda metrics: metrics.set_paused(paused=True), "engine_paused", {}, 1),
     "ready": (lambda metrics: metrics.set_ready(ready=True), "engine_ready", {}, 1),
@@ -90,11 +137,31 @@ def test_each_report_moves_its_own_sample(report: Report, sample: str, labels: d
 def test_work_that_is_done_leaves_the_backlog_at_zero() -> None:
     """A destination without open work reads 0 and not its last figure."""
     metrics = Metrics()
-    metrics.set_backlog(1, {("mattermost", "queued"): 7, ("cloud", "dead"): 1})
-    metrics.set_backlog(0, {("cloud", "dead"): 2})
+    metrics.set_backlog(1, {("mattermost", "queued"): 7, ("cloud", "dead"): 1}, {"mattermost": timedelta(minutes=2)})
+    assert value(metrics, "engine_backlog_oldest_seconds", destination="mattermost") == 120
+    metrics.set_backlog(0, {("cloud", "dead"): 2}, {})
+    assert value(metrics, "engine_backlog_oldest_seconds", destination="mattermost") == 0
     assert value(metrics, "engine_backlog_deliveries", destination="mattermost", state="queued") == 0
     assert value(metrics, "engine_backlog_deliveries", destination="cloud", state="dead") == 2
     assert value(metrics, "engine_backlog_unrouted") == 0
+
+
+def test_what_is_open_is_told_by_status_and_priority() -> None:
+    """With the age of the oldest; outages are told apart, and what is closed reads 0."""
+    metrics, now = Metrics(), datetime(2026, 2, 12, 10, tzinfo=UTC)
+    oldest = now - timedelta(minutes=20)
+    urgent = OpenCount(IncidentStatus.OPEN, Priority.URGENT, outages=False, count=3, oldest_at=oldest)
+    outage = OpenCount(IncidentStatus.CLAIMED, Priority.URGENT, outages=True, count=1, oldest_at=oldest)
+    labels = {"status": "open", "priority": "urgent"}
+    metrics.set_incidents((urgent, outage), now)
+    assert value(metrics, "engine_incidents_open", **labels) == 3
+    assert value(metrics, "engine_incidents_open", status="claimed", priority="urgent") is None
+    assert value(metrics, "engine_incidents_oldest_seconds", **labels) == 1200
+    assert value(metrics, "engine_outages_open") == 1
+    metrics.set_incidents((), now)
+    assert value(metrics, "engine_incidents_open", **labels) == 0
+    assert value(metrics, "engine_incidents_oldest_seconds", **labels) == 0
+    assert value(metrics, "engine_outages_open") == 0
 
 
 def test_one_rule_set_is_in_force_at_a_time() -> None:

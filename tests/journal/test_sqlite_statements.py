@@ -78,6 +78,7 @@ _CLAIMABLE = "SEARCH deliveries USING INDEX deliveries_claimable"
         ("claimable_deliveries", f"{_CLAIMABLE} (destination=? AND priority=? AND <expr>=? AND due_at<?)"),
         ("earliest_delivery", "SEARCH deliveries USING INDEX deliveries_due (destination=?)"),
         ("unrouted_messages", "SCAN inbox USING INDEX inbox_heads"),
+        ("measured_incidents", "SEARCH incidents USING INTEGER PRIMARY KEY (rowid<?)"),
     ],
 )
 async def test_the_hot_statements_are_served_in_order(journal: StoredJournal, statement: str, expected: str) -> None:
