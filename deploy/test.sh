@@ -88,6 +88,7 @@ readonly -A PROGRAMS=(
   [caddy]=caddy
   [nginx]=nginx
   [openssl]=openssl
+  [promtool]=prometheus
   [shellcheck]=shellcheck
   [systemd-analyze]=systemd
 )
