@@ -11,21 +11,36 @@ from typing import assert_never
 
 from engine.connectors import twilio
 from engine.connectors.console import Console
+from engine.connectors.exchanges import Session
 from engine.connectors.http import HttpConnector
-from engine.connectors.mattermost import Files, Mattermost
+from engine.connectors.inquiries import Inquiry
+from engine.connectors.jsm import jsm
+from engine.connectors.mattermost import Door, FallbackWebhook, Files, Incidents, Mattermost, Watcher
+from engine.connectors.pagerduty import pagerduty
 from engine.connectors.twilio import Account, Timing, Twilio, TwilioMedia
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
 from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
 from engine.core import media
-from engine.core.deliveries import Claimed, DeliveryKind, Policy
+from engine.core.deliveries import Claimed, DeliveryKind, InDoubt, Policy
+from engine.core.fallbacks import Fallback
+from engine.core.ladders import Duty
 from engine.journal.journals import Store
 from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
-from engine.ports import Clock, Connector, Linked, Listener, MediaSource, Webhook
+from engine.oncall import jsm as jsm_schedules
+from engine.oncall import pagerduty as pagerduty_schedules
+from engine.oncall.duty import Roster, SourcedDuty
+from engine.oncall.sources import Service, Source
+from engine.oncall.static import StaticOnCall
+from engine.ports import Clock, Connector, Health, Linked, Listener, MediaSource, Placed, Webhook
 from engine.relay import Destination
 from engine.settings import (
     ConsoleSettings,
     HttpConnectorSettings,
+    OnCallSource,
+    PatienceSettings,
+    ServiceKind,
+    ServiceSettings,
     Settings,
     TwilioSettings,
     WhatsAppCloudSettings,
@@ -37,11 +52,16 @@ from engine.settings import (
 ESCALATE_TO = "mattermost"
 # WhatsApp takes free text for 24 hours after the client's last message; later an acknowledgement is of no use.
 _ACKNOWLEDGE_WITHIN = timedelta(hours=24)
+# Where the daemon speaks of itself while Mattermost is not configured and posts are printed.
+_PRINTED_OPERATIONS = "operations"
 # How many deliveries may be under way to one destination.
 _AT_ONCE = 16
 # The clients' files. Each under way is in memory, and costs several requests to a server that counts them.
 FILES = media.carrier(ESCALATE_TO)
 _FILES_AT_ONCE = 2
+# Posts that were not taken in time, by another way; a day later nobody needs to be called by it.
+FALLBACK = f"{ESCALATE_TO}.fallback"
+_FALL_BACK_WITHIN = timedelta(hours=24)
 _REQUESTS_OF_A_FILE = 4
 # A file whose post never came about is given up after so long.
 _ATTACH_WITHIN = timedelta(hours=24)
@@ -59,8 +79,21 @@ class Connectors:
     listeners: dict[str, Listener] = field(default_factory=dict)
     # Those that speak as a device which a person has linked.
     linked: dict[str, Linked] = field(default_factory=dict)
+    # Those that tell which of their channels refuse posts.
+    placed: list[Placed] = field(default_factory=list)
     # Where the files of clients are, by the connector that they came by; empty unless they are to be fetched.
     media: dict[str, MediaSource] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """Everything that is known of who is called."""
+
+    duty: Duty
+    # Whether anybody can tell who is on call.
+    health: Callable[[], Health]
+    # The services that are asked in the background.
+    sources: tuple[Source, ...] = ()
 
 
 def store(settings: Settings, clock: Clock) -> Store:
@@ -88,6 +121,7 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
                     launch=Launch(chosen.session),
                     per_second=chosen.per_second,
                     per_client_gap=chosen.per_client_gap,
+                    read_receipts=chosen.read_receipts,
                     clock=clock,
                     chance=random.random,
                 )
@@ -98,17 +132,77 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
                 made.destinations[chosen.name] = Console(chosen.name, show)
             case _:
                 assert_never(chosen)
+    made.destinations.update((chosen.name, _service(chosen)) for chosen in settings.services)
     if settings.media.fetch:
         made.media.update(_sources(settings, made.destinations))
     if (chat := settings.mattermost) is None:
         made.destinations[ESCALATE_TO], made.destinations[FILES] = Console(ESCALATE_TO, show), Console(FILES, show)
     else:
         token = chat.token.reveal()
-        posts = Mattermost(ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock)
+        late_after = None if chat.fallback_url is None else chat.fallback_after
+        posts = Mattermost(ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock, late_after=late_after)
+        if chat.fallback_url is not None:
+            made.destinations[FALLBACK] = FallbackWebhook(FALLBACK, url=chat.fallback_url.reveal())
         made.destinations[ESCALATE_TO] = posts
+        made.placed.append(posts)
         # Also while files are not fetched: what was ordered before is answered in its thread.
         made.destinations[FILES] = Files(posts, made.media, max_bytes=settings.media.max_bytes, clock=clock)
     return made
+
+
+def watcher(settings: Settings, made: Connectors, incidents: Incidents, clock: Clock) -> Watcher | None:
+    """Who hears what engineers do about the posts; None while Mattermost is not configured."""
+    chat, posts = settings.mattermost, made.destinations[ESCALATE_TO]
+    if chat is None or not isinstance(posts, Mattermost):
+        return None
+    door = Door(chat.url, chat.token.reveal())
+    return Watcher(ESCALATE_TO, server=posts.server, door=door, incidents=incidents, clock=clock, chance=random.random)
+
+
+def _service(chosen: ServiceSettings) -> Connector:
+    key, secret = chosen.key.reveal(), chosen.key.name
+    match chosen.kind:
+        case ServiceKind.PAGERDUTY:
+            return pagerduty(chosen.name, url=chosen.url, routing_key=key, secret_name=secret)
+        case ServiceKind.JSM:
+            return jsm(chosen.name, url=chosen.url, api_key=key, secret_name=secret)
+        case ServiceKind.OPSGENIE:
+            return jsm(chosen.name, url=chosen.url, api_key=key, secret_name=secret, network="Opsgenie")
+        case _:
+            assert_never(chosen.kind)
+
+
+def on_call(settings: Settings, clock: Clock, roster: Callable[[], Roster | None]) -> OnCall:
+    """Who is called; `roster` gives the on-call files of the rules that are in use. Nobody is asked yet."""
+    chosen = settings.oncall
+    if chosen.source is OnCallSource.STATIC:
+        return OnCall(StaticOnCall(chosen.mention), lambda: Health(ready=True))
+    made: dict[str, Source] = {}
+    if (account := chosen.pagerduty) is not None:
+        session = Session(
+            "PagerDuty",
+            account.url,
+            account.token.reveal(),
+            account.patience.budget.total_seconds(),
+            shown_as=pagerduty_schedules.SHOWN_AS,
+            accept=pagerduty_schedules.ACCEPT,
+        )
+        service = pagerduty_schedules.PagerDuty(Inquiry("PagerDuty", session))
+        made["pagerduty"] = _source_of(service, account.schedules, account.patience, clock)
+    if (site := chosen.jsm) is not None:
+        network, budget_s = "Jira Service Management", site.patience.budget.total_seconds()
+        session = Session(network, site.url, site.token.reveal(), budget_s, user=site.user)
+        schedules = jsm_schedules.Jsm(Inquiry(network, session), site.cloud_id, dict(site.people))
+        made["jsm"] = _source_of(schedules, site.schedules, site.patience, clock)
+    # The on-call files are no service: None in their place.
+    duty = SourcedDuty(chosen.mention, [made.get(name) for name in chosen.order], roster, clock)
+    return OnCall(duty, duty.health, tuple(made[name] for name in chosen.order if name in made))
+
+
+def _source_of(
+    service: Service, schedules: tuple[tuple[str, str], ...], patience: PatienceSettings, clock: Clock
+) -> Source:
+    return Source(service, dict(schedules), clock, refresh=patience.refresh, max_age=patience.max_age)
 
 
 def _sources(settings: Settings, made: Mapping[str, Connector]) -> Iterator[tuple[str, MediaSource]]:
@@ -136,6 +230,8 @@ def _number(chosen: WhatsAppCloudSettings) -> Number:
         verify_token=chosen.verify_token.reveal(),
         template=None if chosen.template is None else Template(**asdict(chosen.template)),
         read_receipts=chosen.read_receipts,
+        per_second=chosen.per_second,
+        per_client_gap=chosen.per_client_gap,
     )
 
 
@@ -143,13 +239,21 @@ def _twilio(chosen: TwilioSettings, clock: Clock) -> Twilio:
     template = chosen.template
     return Twilio(
         chosen.name,
-        Account(chosen.account_sid, chosen.sender, chosen.api_url),
+        Account(chosen.account_sid, chosen.sender, chosen.api_url, chosen.per_second, chosen.per_client_gap),
         auth_token=chosen.auth_token.reveal(),
         webhook_url=chosen.webhook_url,
         clock=clock,
         template=twilio.Template(template.content_sid, template.variables) if template else None,
         timing=Timing(backfill_every=chosen.backfill_every),
     )
+
+
+def fallback(settings: Settings) -> Fallback | None:
+    """The second way of posts that are not taken in time, where engine.yaml has one."""
+    chat = settings.mattermost
+    if chat is None or chat.fallback_url is None:
+        return None
+    return Fallback(FALLBACK, chat.fallback_after)
 
 
 def destination(connector: Connector, settings: Settings, is_open: Callable[[], bool] = lambda: True) -> Destination:
@@ -160,6 +264,9 @@ def destination(connector: Connector, settings: Settings, is_open: Callable[[], 
         DeliveryKind.ACKNOWLEDGEMENT: replace(policy, give_up_after=_ACKNOWLEDGE_WITHIN),
         DeliveryKind.MEDIA: replace(policy, give_up_after=_ATTACH_WITHIN),
     }
+    if connector.name == FALLBACK:
+        # Nobody can be asked whether it was said, and the post itself is still to come: it is not said twice.
+        policies[DeliveryKind.COPY] = replace(policy, in_doubt=InDoubt.HOLD, give_up_after=_FALL_BACK_WITHIN)
     files = connector.name == FILES
     rate = settings.limits.per_second(ESCALATE_TO) / _REQUESTS_OF_A_FILE if files else None
     return Destination(
@@ -170,3 +277,11 @@ def destination(connector: Connector, settings: Settings, is_open: Callable[[], 
         default_policy=policy,
         is_open=is_open,
     )
+
+
+def operations_channel(settings: Settings) -> str | None:
+    """Where the daemon speaks of itself; None: nowhere."""
+    chat = settings.mattermost
+    if chat is None:
+        return _PRINTED_OPERATIONS
+    return chat.operations_channel and (chat.channel_override or chat.operations_channel)

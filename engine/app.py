@@ -18,7 +18,8 @@ from engine import __version__, adapters, control, server, systemd
 from engine.adapters import ESCALATE_TO
 from engine.announcer import Announcer
 from engine.clocks import SystemClock
-from engine.core import notices
+from engine.connections import Connections
+from engine.connectors.mattermost import Incidents
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed
 from engine.core.diagnostics import render
@@ -31,20 +32,18 @@ from engine.intake import Intake
 from engine.journal.journals import StoredJournal
 from engine.journal.stopwatch import Stopwatch
 from engine.metrics import Metrics
-from engine.oncall.static import StaticOnCall
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
-from engine.ports import Connector, Journal, Received
+from engine.places import Places
+from engine.ports import Connector, Healthy, Journal, Listener, Received
 from engine.publisher import Publisher
 from engine.reception import Reception
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
 from engine.reloader import Reloader
 from engine.retention import Retention
-from engine.settings import (
-    Settings,
-    control_socket,
-)
+from engine.settings import Settings, control_socket
 from engine.timekeeper import Timekeeper
+from engine.tryouts import Tryout
 
 # The time that what is in flight gets at SIGTERM; TimeoutStopSec of the unit is longer.
 _DRAIN_S = 10.0
@@ -55,10 +54,6 @@ _NODE = "main"
 # How often the kill switch is looked at where another node may have turned it.
 _FOLLOW_S = 2.0
 _NOTE_AUDIT_S = 3600.0
-# How often the states of connections are looked at; it costs nothing.
-_WATCH_S = 0.5
-# Where the daemon speaks of itself while Mattermost is not configured and posts are printed.
-_PRINTED_OPERATIONS = "operations"
 
 
 class Engine:
@@ -90,12 +85,19 @@ class Engine:
         made = adapters.connectors(settings, show, self._clock)
         self._connectors, self._webhooks, self._events = made.destinations, made.webhooks, made.events
         self._linked = made.linked
-        self._duty = StaticOnCall(settings.oncall.mention)
+        self._oncall = adapters.on_call(settings, self._clock, lambda: None)
+        self._duty = self._oncall.duty
+        incidents = Incidents(
+            lambda: self._journal.open_posts(ESCALATE_TO), lambda root: self._journal.is_root(ESCALATE_TO, root)
+        )
+        self._watcher = watcher = adapters.watcher(settings, made, incidents, self._clock)
+        # Everything that has a way to somewhere, with how it fares.
+        self._ways: dict[str, Healthy] = {**self._connectors, **({watcher.name: watcher} if watcher else {})}
+        listeners: dict[str, Listener] = {**made.listeners, **({watcher.name: watcher} if watcher else {})}
         self._receptions = {
             name: Reception(listener, self._accept, self._journal, self._clock, exclusive=shared and listener.exclusive)
-            for name, listener in made.listeners.items()
+            for name, listener in listeners.items()
         }
-        self._states = dict.fromkeys(self._connectors, "")
         self._relay = Relay(
             self._journal,
             {name: self._destination(connector) for name, connector in self._connectors.items()},
@@ -106,16 +108,14 @@ class Engine:
             escalate_to=ESCALATE_TO,
             lease=LEASE_AMONG_NODES if shared else LEASE,
         )
+        told = adapters.operations_channel(settings)
         self._announcer = Announcer(
-            self._journal,
-            self._clock,
-            channel=_operations_channel(settings),
-            through=ESCALATE_TO,
-            wake=self._relay.wake,
+            self._journal, self._clock, channel=told, through=ESCALATE_TO, wake=self._relay.wake
         )
+        self._places = Places(made.placed, self._announcer.announce, operations=told)
         override = settings.mattermost.channel_override if settings.mattermost else None
         keeping = frozenset({*made.webhooks, *made.listeners})
-        routing = Routing(self._practice, override, settings.manners, made.media, keeping)
+        routing = Routing(self._practice, override, settings.manners, made.media, keeping, adapters.fallback(settings))
         self._pipeline = Pipeline(
             self._journal,
             self._reloader.current,
@@ -135,14 +135,15 @@ class Engine:
             wake=self._relay.wake,
         )
         self._timekeeper = Timekeeper(
-            self._journal, self._clock, self._practice, may_call=lambda: True, changed=self._note_change
+            self._journal, self._clock, self._practice, may_call=self._knows_engineers, changed=self._note_change
         )
         keep = settings.retention
         self._retention = Retention(self._journal, self._clock, text=keep.text, metadata=keep.metadata)
+        self._tryout = Tryout(self._journal, self._clock, through=ESCALATE_TO, override=override, wake=self._relay.wake)
         self._operations = Operations(
             self._journal,
             self._switch,
-            self._connectors,
+            self._ways,
             self._clock,
             reload_rules=self.reload,
             describe=self._describe,
@@ -165,6 +166,7 @@ class Engine:
             for connector in self._connectors.values():
                 await connector.start()
                 parts.push_async_callback(connector.close)
+            connections = Connections(self._connectors, self._is_here, self._metrics, self._announcer.announce)
             async with asyncio.TaskGroup() as group:
                 work = [
                     group.create_task(self._pipeline.run(), name="pipeline"),
@@ -180,7 +182,9 @@ class Engine:
                     group.create_task(reception.run(), name=f"reception {name}")
                     for name, reception in self._receptions.items()
                 ]
-                attendants.append(group.create_task(self._watch_connections(), name="connections"))
+                attendants += [group.create_task(one.run(), name=f"on call {one.name}") for one in self._oncall.sources]
+                attendants.append(group.create_task(connections.watch(), name="connections"))
+                attendants.append(group.create_task(self._places.watch(), name="places"))
                 if self._shared:
                     # Apart, because the switch never waits for rules that are being loaded.
                     attendants.append(group.create_task(self._follow(), name="switch"))
@@ -214,7 +218,20 @@ class Engine:
 
     def _practice(self) -> Practice:
         """How the engineers work at this moment."""
-        return Practice(self._duty, ESCALATE_TO, self._settings.environment.value, paused=self._switch.paused())
+        return Practice(
+            self._duty,
+            ESCALATE_TO,
+            self._settings.environment.value,
+            mention_mode=self._settings.oncall.mention_mode,
+            paused=self._switch.paused(),
+        )
+
+    def _knows_engineers(self) -> bool:
+        """Whether what engineers did is known here; where it cannot be learned for long, nobody waits for it."""
+        watcher = self._watcher
+        if watcher is None:
+            return True
+        return self._is_here(watcher.name) and (watcher.caught_up or not watcher.health().ready)
 
     def _note_change(self, change: Change) -> None:
         self._intake.note(change)
@@ -224,20 +241,6 @@ class Engine:
         """Whether this node has a connector's connection; of one that another node has this one knows nothing."""
         reception = self._receptions.get(name)
         return reception is None or reception.owns()
-
-    async def _watch_connections(self) -> None:
-        """Tell the operators, once, when a connection that is kept comes to another state."""
-        while True:
-            for name, connector in self._connectors.items():
-                health = connector.health()
-                if health.state == self._states[name] or not self._is_here(name):
-                    continue
-                self._metrics.set_connection(name, self._states[name], health.state)
-                self._states[name] = health.state
-                logger.bind(connector=name).info("the connection is {}", health.state)
-                if (notice := notices.connection(name, health.state, health.problem)) is not None:
-                    await self._announcer.announce(notice)
-            await asyncio.sleep(_WATCH_S)
 
     @asynccontextmanager
     async def _doors(self) -> AsyncIterator[Endpoint]:
@@ -253,7 +256,7 @@ class Engine:
             settings.limits.body_bytes,
         )
         operators = server.HttpServer(
-            control.build(self._operations, self._publisher, self._linked),
+            control.build(self._operations, self._publisher, self._linked, self._tryout),
             UnixEndpoint(control_socket(settings.state)),
             mode=0o600,
         )
@@ -336,10 +339,12 @@ class Engine:
             failing.append("starting")
         if self._stopping:
             failing.append("stopping")
-        for name, connector in self._connectors.items():
-            health = connector.health()
+        for name, way in self._ways.items():
+            health = way.health()
             if not health.ready and self._is_here(name):
                 failing.append(f"{name}: {health.problem}")
+        if not (health := self._oncall.health()).ready:
+            failing.append(f"oncall: {health.problem}")
         try:
             backlog = await self._journal.backlog()
             open_incidents = await self._journal.open_incidents()
@@ -390,14 +395,6 @@ class Engine:
                 await self._journal.backlog()
             self._notifier.watchdog()
             await asyncio.sleep(self._watchdog.total_seconds())
-
-
-def _operations_channel(settings: Settings) -> str | None:
-    """Where the daemon speaks of itself; None: nowhere."""
-    chat = settings.mattermost
-    if chat is None:
-        return _PRINTED_OPERATIONS
-    return chat.operations_channel and (chat.channel_override or chat.operations_channel)
 
 
 def serve(settings: Settings, *, environ: Mapping[str, str], show: Callable[[Claimed], None]) -> None:

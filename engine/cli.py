@@ -30,6 +30,7 @@ _MODULES = {
     "client": "client",
     "demo": "demo",
     "diff": "diff",
+    "doctor": "doctor",
     "explain": "explain",
     "help": "help_code",
     "incidents report": "report",
@@ -39,6 +40,7 @@ _MODULES = {
     "rules publish": "publish",
     "run": "run",
     "schema": "schema",
+    "send": "send",
     "test": "rehearse",
     "validate": "validate",
     "whatsapp": "whatsapp",
@@ -72,6 +74,12 @@ Without --against, what was decided at the time is compared with the rules in --
 Whether a message joined an open incident is taken from the journal as it was then: an incident that other rules would
 have opened, kept apart or escalated earlier is not followed further. The words of clients are shown as short excerpts
 in which names that the network gave, numbers and addresses are masked; --show-text shows them as they were written.
+"""
+_DOCTOR = """\
+Each line is ok, warn, fail or skip (it could not be looked at, with the reason), the subject, what was found and what
+to do. Nothing is changed, nothing is sent to anybody, and no line tells a secret or anything of a client's. Secrets are
+looked for as `engine run` does; without CREDENTIALS_DIRECTORY in /run/credentials/engine.service. Exit code 0: nothing
+failed. 1: something did. 77, 78: engine.yaml cannot be read, or is not one.
 """
 _PUBLISH = """\
 Once something is published, every node runs what was published last, after a restart too, whatever its own files say.
@@ -228,6 +236,16 @@ def _add_daemon(commands: "_Commands") -> None:
     run = commands.add_parser("run", parents=[config], help="run the daemon (systemd does this)")
     run.add_argument("--log-format", choices=["auto", "json", "text"], default="auto", help="default: auto")
     run.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO", help="default: INFO")
+    doctor = commands.add_parser(
+        "doctor",
+        parents=[config, as_json],
+        help="what is wrong with this installation, and what to do about it",
+        epilog=_DOCTOR,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    doctor.add_argument(
+        "--credentials", type=Path, metavar="DIR", help="a folder of secrets by name, e.g. /etc/engine/credentials"
+    )
     commands.add_parser("status", parents=[config, as_json], help="how the running daemon is doing")
     commands.add_parser("pause", parents=[config], help="kill switch: stop acknowledging clients; posts go on")
     commands.add_parser("resume", parents=[config], help="acknowledge clients again")
@@ -259,6 +277,7 @@ def _add_daemon(commands: "_Commands") -> None:
     redrive = actions.add_parser("redrive", parents=[config], help="send a dead or held delivery again")
     redrive.add_argument("id", help="as `engine deliveries list` shows it")
     redrive.add_argument("--reason", help="one line for the audit")
+    _add_send(commands, config)
     _add_client(commands, config)
     _add_audit(commands, config)
     _add_journal(commands, config)
@@ -284,6 +303,14 @@ def _add_report(actions: "_Commands", config: argparse.ArgumentParser) -> None:
     report.add_argument("--timezone", default="UTC", metavar="ZONE", help="of days and hours (default: UTC)")
     report.add_argument("--format", choices=["text", "json", "markdown"], default="text", help="default: text")
     report.add_argument("--svg", type=Path, metavar="FILE", help="draw it into this file, too")
+
+
+def _add_send(commands: "_Commands", config: argparse.ArgumentParser) -> None:
+    send = commands.add_parser("send", help="have the running daemon post a test into a channel")
+    actions = send.add_subparsers(dest="action", metavar="ACTION", required=True)
+    test = actions.add_parser("test", parents=[config], help="post a test and wait for what becomes of it")
+    test.add_argument("--channel", required=True, metavar="NAME", help="as in its address, e.g. support-triage")
+    test.add_argument("--team", metavar="NAME", help="as in its address (default: the one in engine.yaml)")
 
 
 def _add_client(commands: "_Commands", config: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -137,11 +138,24 @@ class Publications(Protocol):
         ...
 
 
+class Tryouts(Protocol):
+    """How a test is posted."""
+
+    async def post(self, channel: str, team: str | None) -> Mapping[str, object]:
+        """Post a test into a channel: `posted`, and the `receipt` or the `error`; UsageError."""
+        ...
+
+
 _Call = Callable[[Request], Awaitable[object]]
 
 
-def build(operations: Operations, publications: Publications, linked: Mapping[str, Linked] | None = None) -> Starlette:
-    """The operators' application; `linked` are the connectors of linked phones."""
+def build(
+    operations: Operations,
+    publications: Publications,
+    linked: Mapping[str, Linked] | None = None,
+    tryouts: Tryouts | None = None,
+) -> Starlette:
+    """The operators' application; `linked` are the connectors of linked phones; no `tryouts`: no tests are posted."""
 
     async def _log_out(asked: Request) -> object:
         name = asked.query_params.get("connector", "")
@@ -192,6 +206,8 @@ def build(operations: Operations, publications: Publications, linked: Mapping[st
         ("POST", "/journal/check", lambda _: operations.check_journal()),
         ("POST", "/journal/backup", lambda asked: operations.back_up(asked.query_params.get("file", ""))),
     )
+    if tryouts is not None:
+        calls += (("POST", "/test", partial(_test, tryouts)),)
     return Starlette(
         routes=[Route(path, _endpoint(call), methods=[method]) for method, path, call in calls],
         exception_handlers={EngineError: _carry, HTTPException: _unroutable, Exception: _fault},
@@ -203,6 +219,10 @@ def _endpoint(call: _Call) -> Callable[[Request], Awaitable[Response]]:
         return JSONResponse(await call(request))
 
     return answer
+
+
+async def _test(tryouts: Tryouts, request: Request) -> object:
+    return await tryouts.post(request.query_params.get("channel", ""), request.query_params.get("team"))
 
 
 def _client(request: Request) -> tuple[str | None, str | None]:
@@ -257,9 +277,9 @@ class ControlClient:
     # `control.sock` in the state directory.
     socket_path: Path
 
-    def status(self) -> Json:
+    def status(self, timeout_s: float = _TIMEOUT_S) -> Json:
         """The whole daemon on one page."""
-        return self._object("GET", "/status")
+        return self._object("GET", "/status", timeout_s=timeout_s)
 
     def pause(self) -> Json:
         """Hold acknowledgements."""
@@ -324,6 +344,10 @@ class ControlClient:
         """Queue a dead or held delivery again; NotFound, or UsageError when it is neither."""
         return self._object("POST", f"/deliveries/{_segment(delivery_id)}/redrive", {"reason": reason})
 
+    def send_test(self, channel: str, team: str | None = None) -> Json:
+        """Post a test into a channel and wait for its end: `posted`, and the `receipt` or the `error`; UsageError."""
+        return self._object("POST", "/test", {"channel": channel, **({"team": team} if team else {})})
+
     def client(self, action: str, phone: str | None, conversation: str | None) -> Json:
         """`export`, `preview` or `erase` what is kept of a client; NotFound, or UsageError while it cannot be."""
         asked = {"phone": phone, "conversation": conversation}
@@ -333,9 +357,9 @@ class ControlClient:
         """Unlink the device of a linked phone; NotFound, or UsageError where WhatsApp cannot be told."""
         return self._object("POST", "/whatsapp/logout", {"connector": connector})
 
-    def check_journal(self) -> Json:
+    def check_journal(self, timeout_s: float = _LONG_S) -> Json:
         """Whether the journal holds together."""
-        return self._object("POST", "/journal/check", timeout_s=_LONG_S)
+        return self._object("POST", "/journal/check", timeout_s=timeout_s)
 
     def back_up(self, file: Path) -> Json:
         """Copy the journal into a new file; UsageError, PermissionRefused."""

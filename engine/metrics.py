@@ -5,13 +5,14 @@ the one instance of the process and hands it to them. Labels hold names out of e
 never anything of a client's: no phone, conversation, ticket or text.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from engine.core.decisions import Priority
+from engine.core.incidents import IncidentStatus
 from engine.core.records import OpenCount
 from engine.core.reports import Step
 
@@ -106,6 +107,12 @@ class Metrics:
         self._connection = Gauge(
             "engine_connection_state", "1 for the state of a connection", ["connector", "state"], registry=registry
         )
+        self._unclean_ends = Counter(
+            "engine_connection_unclean_ends",
+            "Ends of a connection with which messages may have gone",
+            ["connector"],
+            registry=registry,
+        )
         self._backlog = Gauge(
             "engine_backlog_deliveries", "Deliveries by state", ["destination", "state"], registry=registry
         )
@@ -180,6 +187,10 @@ class Metrics:
         if state:
             self._connection.labels(connector, state).set(1)
 
+    def count_unclean_end(self, connector: str) -> None:
+        """A connection ended in a way that may have lost messages."""
+        self._unclean_ends.labels(connector).inc()
+
     def set_backlog(
         self, unrouted: int, deliveries: Mapping[tuple[str, str], int], oldest: Mapping[str, timedelta]
     ) -> None:
@@ -194,18 +205,22 @@ class Metrics:
         for destination, age in oldest.items():
             self._oldest.labels(destination).set(age.total_seconds())
 
-    def set_incidents(self, counts: Iterable[OpenCount], now: datetime) -> None:
+    def set_incidents(self, counts: Collection[OpenCount], now: datetime) -> None:
         """The incidents that are open or claimed. What is absent reads 0 from then on."""
         _clear(self._incidents)
         _clear(self._incidents_oldest)
-        outages = 0
+        groups: dict[tuple[str, str], tuple[int, float]] = {}
         for one in counts:
-            if one.outages:
-                outages += one.count
-                continue
-            self._incidents.labels(one.status, one.priority.word).set(one.count)
-            self._incidents_oldest.labels(one.status, one.priority.word).set((now - one.oldest_at).total_seconds())
-        self._outages.set(outages)
+            if not one.outages:
+                # Nobody need claim what belongs to an outage.
+                status = "outage" if one.members and one.status is IncidentStatus.OPEN else one.status
+                group = (status, one.priority.word)
+                count, age = groups.get(group, (0, 0.0))
+                groups[group] = (count + one.count, max(age, (now - one.oldest_at).total_seconds()))
+        for group, (count, age) in groups.items():
+            self._incidents.labels(*group).set(count)
+            self._incidents_oldest.labels(*group).set(age)
+        self._outages.set(sum(one.count for one in counts if one.outages))
 
     def set_rules(self, sha: str) -> None:
         """This rule-set is in force, and no other."""

@@ -20,7 +20,7 @@ from engine.core.incidents import IncidentStatus
 from engine.core.masking import mask_text
 from engine.core.records import AuditView, Decided, DeliveryView
 from engine.metrics import Metrics
-from engine.ports import Clock, Connector, Journal
+from engine.ports import Clock, Healthy, Journal
 
 # Of the words with which an operator drops a delivery, in characters.
 _REASON_LIMIT = 200
@@ -78,7 +78,7 @@ class Operations:
         self,
         journal: Journal,
         switch: Switch,
-        connectors: Mapping[str, Connector],
+        connectors: Mapping[str, Healthy],
         clock: Clock,
         *,
         reload_rules: ReloadRules,
@@ -165,6 +165,7 @@ class Operations:
             **_delivery(history.view),
             "doubtful": history.doubtful,
             "ahead": history.ahead,
+            "receipt": history.receipt,
             "body": history.body,
             "receipts": [
                 {"status": receipt.status, "code": receipt.code, "at": _instant(receipt.at)}

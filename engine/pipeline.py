@@ -19,6 +19,7 @@ from engine.core.answers import Circumstances, Wording
 from engine.core.decisions import Decision
 from engine.core.errors import JournalUnavailable, Superseded
 from engine.core.events import Event, Inbound
+from engine.core.fallbacks import Fallback, with_fallbacks
 from engine.core.manners import Manners
 from engine.core.plan import Plan, is_follow_up, plan
 from engine.core.practices import Practice
@@ -97,6 +98,8 @@ class Routing:
     media_of: Collection[str] = ()
     # The connectors whose networks keep messages for us while we are away, and tell when each was written.
     keeping: frozenset[str] = frozenset()
+    # The second way of a post that is not taken in time; None: there is none.
+    fallback: Fallback | None = None
 
 
 class Pipeline:
@@ -188,6 +191,7 @@ class Pipeline:
         started = perf_counter()
         follow_up = is_follow_up(message.incident, message.inbound, message.accepted_at)
         decision, planned = self._decide(message, follow_up=follow_up)
+        planned = with_fallbacks(planned, self._routing.fallback)
         took = timedelta(seconds=perf_counter() - started)
         written = contracts.decision_json(decision, follow_up=follow_up)
         try:
@@ -218,6 +222,7 @@ class Pipeline:
             muted_until=message.muted_until,
             outages=message.outages,
             mention=practice.duty.mention(),
+            mention_mode=practice.mention_mode,
             duty=practice.duty,
             environment=practice.environment,
             escalate_to=practice.escalate_to,

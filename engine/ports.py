@@ -77,8 +77,9 @@ class Journal(Protocol):
         ...
 
     async def accept(self, inbounds: Sequence[Inbound], now: datetime) -> tuple[Accepted, ...]:
-        """Store the messages of one request in one transaction, in order, each once; write a `received` audit row
-        for each new one. Raises Overloaded when the bound on open deliveries is reached.
+        """Store the messages of one request in one transaction, in order, each once and in the conversation of its
+        client, by whatever name it comes (see `core.identities`); write a `received` audit row for each new one. Raises
+        Overloaded when the bound on open deliveries is reached.
         """
         ...
 
@@ -146,16 +147,19 @@ class Journal(Protocol):
     async def note_receipts(self, receipts: Sequence[Receipt], now: datetime, *, escalate_to: str) -> int:
         """Keep the networks' later words. One for a delivery that is in doubt (or sending) settles it as sent, or as
         dead when the status is failed; `failed` for a sent one marks it dead too with an audit row `failed`. Unknown
-        keys are ignored. An acknowledgement that dies so leaves a note for the engineers, sent through `escalate_to`.
-        Returns how many deliveries changed state.
+        keys are ignored. One without a key belongs to the delivery that went out as its message; else, unless a person
+        wrote that by hand, to the oldest in doubt of what was to be said to the client, once nothing else is being sent
+        there. An acknowledgement that dies leaves a note for the engineers, sent through `escalate_to`. Returns how
+        many deliveries changed state.
         """
         ...
 
     async def note_signals(
         self, signals: Sequence[Signal], now: datetime, *, hold: timedelta, escalate_to: str
     ) -> tuple[Answered, ...]:
-        """Keep what happened in conversations, each once, with what follows (see `core.signals`). The clients whom
-        a person answered for the first time.
+        """Keep what happened in conversations, each once, with what follows (see `core.signals`), and learn further
+        names of clients who wrote to us. A reply by hand that is an acknowledgement of ours is ignored. The clients
+        whom a person answered for the first time.
         """
         ...
 
@@ -181,6 +185,10 @@ class Journal(Protocol):
 
     async def open_posts(self, destination: str) -> tuple[OpenPost, ...]:
         """The posts that were sent there of the incidents that are not closed, the oldest first."""
+        ...
+
+    async def is_root(self, destination: str, receipt: str) -> bool:
+        """Whether a post that was sent there is an incident's, closed or not; cheap enough for every reaction."""
         ...
 
     async def audit(self, entry: AuditEntry, now: datetime) -> None:
@@ -313,7 +321,7 @@ class Journal(Protocol):
         ...
 
     async def sweep_signals(self, before: datetime, now: datetime) -> None:
-        """Remove the signals that were kept before then, and the holds that are over."""
+        """Remove the signals and waiting receipts that were kept before then, and the holds that are over."""
         ...
 
     async def sweep(
@@ -335,6 +343,17 @@ class Health:
     # Of a connection that is kept: unlinked, linking, connecting, online, degraded, replaced, banned, outdated or
     # logged out; empty where there is none. Each change is told to the operators.
     state: str = ""
+    # Of the newest end of the connection, in this life of the daemon or before it, that may have lost messages: when
+    # the last of them came. Told to the operators.
+    lost_at: datetime | None = None
+
+
+class Healthy(Protocol):
+    """Anything that can tell how its way to somewhere fares."""
+
+    def health(self) -> Health:
+        """The state after the newest exchange; does no I/O."""
+        ...
 
 
 class Connector(Protocol):
@@ -460,4 +479,14 @@ class Linked(Protocol):
 
     async def log_out(self) -> None:
         """Unlink the device for good. Raises UsageError where the network cannot be told."""
+        ...
+
+
+class Placed(Protocol):
+    """A connector that says things in several places, each of which may refuse them."""
+
+    def places(self) -> Mapping[str, str]:
+        """The places that something was said in, in this life of the daemon: of each why it refuses what waits for it,
+        in one sentence; empty where it takes everything.
+        """
         ...

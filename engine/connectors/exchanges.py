@@ -78,11 +78,19 @@ class Reply:
 
     def json_object(self) -> dict[str, object] | None:
         """The body as a JSON object, or None when it is anything else, e.g. the page of a proxy."""
+        value = self._json()
+        return value if isinstance(value, dict) else None
+
+    def json_array(self) -> list[object] | None:
+        """The same for an array."""
+        value = self._json()
+        return value if isinstance(value, list) else None
+
+    def _json(self) -> object:
         try:
-            value = json.loads(self.body)
+            return json.loads(self.body)
         except (ValueError, RecursionError):
             return None
-        return value if isinstance(value, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +107,25 @@ Exchange = Reply | Rejected | Unknown
 
 
 class Session:
-    """Connections to one network, with one bearer token or password. Keeps no cookies and follows no redirects, so that
+    """Connections to one network, with one token or password. Keeps no cookies and follows no redirects, so that
     nothing else says who we are and nobody else ever receives it.
     """
 
-    def __init__(self, network: str, url: str, token: str, timeout_s: float, *, user: str = "") -> None:
+    def __init__(
+        self,
+        network: str,
+        url: str,
+        token: str,
+        timeout_s: float,
+        *,
+        user: str = "",
+        shown_as: str = "Bearer {}",
+        accept: str = "*/*",
+    ) -> None:
         """`network` names it in reasons; `timeout_s` bounds one exchange from the connection to the last byte. With a
-        `user` the token is that user's password (RFC 7617).
+        `user` the token is that user's password (RFC 7617); else the header Authorization says `shown_as` with the
+        token in the braces, or is left out when that is empty, because the token stands in what is sent. `accept` is
+        the form of answers that the network is asked for.
 
         Raises ConfigurationError when the URL or the token cannot be one.
         """
@@ -121,6 +141,9 @@ class Session:
         self._base = base
         self._token = token
         self._user = user
+        self._headers = {"Accept": accept}
+        if shown_as and not user:
+            self._headers["Authorization"] = shown_as.format(token)
         self._timeout_s = timeout_s
         self._client: httpx.AsyncClient | None = None
 
@@ -129,11 +152,11 @@ class Session:
         if self._client is None:
             self._client = httpx.AsyncClient(
                 base_url=self._base,
-                headers=None if self._user else {"Authorization": f"Bearer {self._token}"},
+                headers=self._headers,
                 auth=httpx.BasicAuth(self._user, self._token) if self._user else None,
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 timeout=httpx.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s / 2)),
-                verify=_trust() if self._base.scheme == "https" else False,
+                verify=trust() if self._base.scheme == "https" else False,
                 trust_env=False,
                 follow_redirects=False,
             )
@@ -294,7 +317,7 @@ class Visitor:
                 timeout=httpx.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s / 2)),
                 # A connection to one host must not serve another at the same address.
                 limits=httpx.Limits(max_keepalive_connections=0),
-                verify=_trust(),
+                verify=trust(),
                 trust_env=False,
                 follow_redirects=False,
             )
@@ -373,7 +396,7 @@ def _instant(header: str) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
     """The machine's certificate authorities, a company's own included, and the public ones that httpx brings."""
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()

@@ -11,7 +11,7 @@ from typing import Protocol
 from engine.core.deliveries import Escalation
 from engine.core.events import Event, Inbound
 from engine.core.incidents import Incident
-from engine.core.ladders import Duty
+from engine.core.ladders import Duty, MentionMode
 
 # Acknowledgements that are sent instead of the rule's where there are such templates.
 LATE = "late"
@@ -73,6 +73,8 @@ class Circumstances:
     fetch_media: bool = field(default=False, kw_only=True)
     # How the post calls whoever is on call, e.g. "@oncall"; empty: by the names of those who are.
     mention: str
+    # Whether it calls so, by the names, or both ways.
+    mention_mode: MentionMode = field(default=MentionMode.BOTH, kw_only=True)
     # Who is called when, beyond that; None: nobody.
     duty: Duty | None = field(default=None, kw_only=True)
     # Of engine.yaml, for the keys of alerts.

@@ -11,7 +11,7 @@ from engine.core import ladders, pages
 from engine.core.answers import Circumstances
 from engine.core.deliveries import NewDelivery, PageAction
 from engine.core.incidents import Incident, IncidentStatus
-from engine.core.ladders import Called
+from engine.core.ladders import Called, MentionMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,12 @@ def call(before: Incident | None, after: Incident, override: str | None, circums
     if duty is None or ladder is None:
         return Call(override or circumstances.mention)
     called = ladders.call_rung(ladder, 0, duty, now)
-    names = " ".join(called.mentions)
-    mention = override or circumstances.mention
+    names, fixed = " ".join(called.mentions), override or circumstances.mention
+    mode = MentionMode.STATIC if override else circumstances.mention_mode
+    mention = (names or fixed) if mode is MentionMode.RESOLVED else (fixed or names)
+    lines = _lines(called, names if mode is MentionMode.BOTH and mention != names else "")
     next_at = ladders.next_call(ladder, 0, now, circumstances.muted_until)
-    return Call(mention or names, _lines(called, names if mention and not override else ""), called.services, next_at)
+    return Call(mention, lines, called.services, next_at)
 
 
 def _lines(called: Called, names: str) -> tuple[str, ...]:

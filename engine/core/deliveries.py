@@ -13,6 +13,9 @@ from typing import assert_never
 from engine.core.decisions import Priority
 from engine.core.quotes import fill_ticket
 
+# How the lane of a test post begins, which an operator ordered: what becomes of it says nothing about what waits.
+TEST_LANE = "test:"
+
 
 class DeliveryKind(StrEnum):
     """What is said."""
@@ -63,6 +66,11 @@ class Acknowledgement:
     # For a network that takes nothing but a text that it approved before, with these in its gaps.
     client_name: str | None = None
     ticket_id: str = ""
+    # When the client wrote the message that is answered: such a network counts from then. None: an earlier version of
+    # the engine ordered it and did not say.
+    written_at: datetime | None = None
+    # Such a network took the text and refused it later, so that nothing else goes out any more.
+    template_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +411,15 @@ def undelivered_note(
     note = f"Note: the acknowledgement {doubt} ({settlement.error}): answer by hand."
     reply = FollowUp(body.channel, body.team, note, ticket_id or "")
     return NewDelivery(f"{delivery_id}-note", lane.replace("acknowledge:", "escalate:", 1), destination, reply, now)
+
+
+def as_template(body: Body) -> Acknowledgement | None:
+    """What is said after a network has refused a text that it took: the same, as the approved template. None where that
+    has been tried, or is no way to say it.
+    """
+    if not isinstance(body, Acknowledgement) or body.template_only:
+        return None
+    return replace(body, template_only=True)
 
 
 def with_ticket(body: Body, ticket_id: str) -> Body:

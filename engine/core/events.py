@@ -83,6 +83,9 @@ class Inbound:
     event: Event
     # None when the network gives no way back; then a person has to answer by hand.
     reply: Address | None
+    # Every identity of the client that the message tells, each as the id of the conversation that it would name alone;
+    # empty where the network knows a client by one name only. See `identities`.
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class Signal:
     message_id: str | None = None
     # The reaction, empty when it was taken away; the new number in E.164, empty when it is hidden.
     text: str = ""
+    # As those of an inbound message; after a change of the number the new one is among them.
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,8 @@ class Receipt:
     """A network's later word about a message that we sent."""
 
     connector: str
-    # The delivery's id, which we gave the network along with the message.
+    # The delivery's id, which we gave the network along with the message; empty where it takes none. Then the journal
+    # finds the delivery by `provider_id` and `aliases`.
     key: str
     # The network's id of the message.
     provider_id: str
@@ -118,3 +124,7 @@ class Receipt:
     code: str | None = None
     # What that means in one sentence, where the connector knows.
     reason: str = ""
+    # The client's identities, as those of an inbound message; only needed without a key.
+    aliases: tuple[str, ...] = ()
+    # The network would take the approved template, and the connector has one.
+    wants_template: bool = False

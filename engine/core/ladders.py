@@ -70,6 +70,16 @@ class OnDuty:
     note: str = ""
 
 
+class MentionMode(StrEnum):
+    """What the post itself calls where a ladder says who is on duty."""
+
+    # The mention of engine.yaml alone.
+    STATIC = "static"
+    # Whoever is on duty by name; the mention where that is nobody.
+    RESOLVED = "resolved"
+    BOTH = "both"
+
+
 class Duty(Protocol):
     """Everything that is known of who is called. It answers from memory, at once, and for the same moment always the
     same until it learns something new.

@@ -6,6 +6,7 @@ finding's quoted line and its advice may hold a client's words from an example, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from engine.core.diagnostics import Diagnostic, Severity
 from engine.core.quotes import clean_line, quote
@@ -64,6 +65,28 @@ def connection(name: str, state: str, problem: str) -> Notice | None:
     good = state == _ONLINE
     text = f"**{name} is connected.**" if good else f"**{name} is {state.replace('_', ' ')}.** {quote(problem)}"
     return Notice(f"connection {name}", state, text, good=good)
+
+
+def unclean_end(name: str, lost_at: datetime) -> Notice:
+    """A connection ended without handing over all that it had; `lost_at`, in UTC, is when the last of it came."""
+    at = f"{lost_at:%Y-%m-%d %H:%M} UTC"
+    text = (
+        f"**Some WhatsApp messages to {name} may be missing.** The program that holds the connection was ended by "
+        f"force (a crash, a kill or a power cut); the last thing that it got came at {at}. Up to 101 messages from "
+        "right before that may not be here, although WhatsApp shows them as delivered. Those that left a trace are "
+        "posted as messages that could not be read. Please look at the phone for what came in the minutes before."
+    )
+    return Notice(f"unclean end of {name}", lost_at.isoformat(), text, good=False)
+
+
+def place(name: str, refusal: str) -> Notice:
+    """A channel refuses posts, with the sentence of what to do, or takes them (again) where that is empty."""
+    text = (
+        f"**{quote(f'~{name}')} takes no posts.** {quote(refusal)}. What is for it waits until that is done."
+        if refusal
+        else f"**{quote(f'~{name}')} takes posts again.** What waited is being sent."
+    )
+    return Notice(f"place {name}", refusal or "good", text, good=not refusal)
 
 
 def found_lines(findings: Sequence[Diagnostic]) -> list[str]:

@@ -176,7 +176,7 @@ def _extended(body: str, member: Incident, count: int) -> str:
 
 def _line(member: Incident) -> str:
     summary = clean_line(plain(member.issue_summary), _LINE)
-    return f"{member.ticket_id} · {quote(member.display_name)} · {quote(summary)}"
+    return " · ".join(filter(None, (member.ticket_id, quote(member.display_name), quote(summary))))
 
 
 def _clients(count: int) -> str:

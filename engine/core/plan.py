@@ -1,8 +1,9 @@
 """Event and decision in, everything that follows out: incident, acknowledgement, escalation, timers, audit.
 
 Called by the pipeline; the journal writes the result in one transaction. The whole policy of an episode stands here:
-one acknowledgement, one post, further messages in its thread, a raised priority notifies again. What a rule says
-otherwise about further messages is taken from the incident, never from the rules that are loaded by then.
+one acknowledgement, one post, further messages in its thread, a raised priority notifies again, a number that becomes
+known is added to the post. What a rule says otherwise about further messages is taken from the incident, never from the
+rules that are loaded by then.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ from engine.core.deliveries import (
 )
 from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
-from engine.core.quotes import TICKET, plain
+from engine.core.quotes import TICKET, plain, quote
 from engine.core.standings import standing
 
 # How long a silent incident stays open for further messages, unless the rule that opened it says otherwise.
@@ -276,8 +277,18 @@ def _acknowledgements(step: _Step, after: Incident, shown: Mapping[str, object])
     template = f"{step.ack}.{language}" if language else step.ack
     text = plain(step.wording.acknowledgement(template, shown))
     channel, team = after.mattermost_channel, after.mattermost_team
-    name = variables.client_name(event)
-    return (Acknowledgement(step.inbound.reply.peer, text, event.message.id, channel, team, language, name),)
+    return (
+        Acknowledgement(
+            step.inbound.reply.peer,
+            text,
+            event.message.id,
+            channel,
+            team,
+            language,
+            variables.client_name(event),
+            written_at=step.at,
+        ),
+    )
 
 
 def _posts(
@@ -294,26 +305,24 @@ def _posts(
         stands = standing(after, circumstances.accepted_at)
         return (Escalation(channel, team, title, text, after.tags, after.priority, after.ticket_id, stands),)
     again = _again(step.inbound.event.message.text, shown)
-    if after.priority == before.priority:
-        reply = FollowUp(channel, team, "\n".join((again, *notes)), after.ticket_id)
-        if circumstances.post is None or not before.awaits_client:
-            return (reply,)
-        return (Revision(replace(circumstances.post, standing=standing(after, circumstances.accepted_at))), reply)
-    raised = (
-        again,
-        f"Issue Summary: {decision.summary}",
-        f"Priority: raised from {before.priority.word} to {after.priority.word}",
-        f"Action: {call.mention} please check WhatsApp and respond to the client now.",
-        *call.lines,
-        *notes,
-    )
-    reply = FollowUp(channel, team, "\n".join(raised), after.ticket_id)
-    if circumstances.post is None:
+    raised = after.priority > before.priority
+    risen = f"raised from {before.priority.word} to {after.priority.word}"
+    updates = []
+    if after.client_phone and after.client_phone != before.client_phone:
+        updates.append(f"Update: the client's number is {quote(after.client_phone)}")
+    said: tuple[str, ...] = (again, *notes)
+    if raised:
+        action = f"Action: {call.mention} please check WhatsApp and respond to the client now."
+        said = (again, f"Issue Summary: {decision.summary}", f"Priority: {risen}", action, *call.lines, *notes)
+        updates.append(f"Update: {decision.summary} (priority {risen})")
+    reply = FollowUp(channel, team, "\n".join(said), after.ticket_id)
+    if circumstances.post is None or not (updates or before.awaits_client):
         return (reply,)
-    update = f"Update: {decision.summary} (priority raised from {before.priority.word} to {after.priority.word})"
-    body = f"{circumstances.post.body}\n{update}"
-    told = replace(circumstances.post, body=body, priority=after.priority, tags=after.tags)
-    return (Revision(replace(told, standing=standing(after, circumstances.accepted_at))), reply)
+    body = "\n".join((circumstances.post.body, *updates))
+    told = replace(circumstances.post, body=body, standing=standing(after, circumstances.accepted_at))
+    if raised:
+        told = replace(told, priority=after.priority, tags=after.tags)
+    return (Revision(told), reply)
 
 
 def _again(text: str, shown: Mapping[str, object]) -> str:

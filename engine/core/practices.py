@@ -11,7 +11,7 @@ from engine.core import pages
 from engine.core.deliveries import Body, Escalation, FollowUp, NewDelivery, PageAction, Revision
 from engine.core.events import Address
 from engine.core.incidents import Incident
-from engine.core.ladders import Duty
+from engine.core.ladders import Duty, MentionMode
 from engine.core.plan import AuditEntry, Timer
 from engine.core.standings import standing
 
@@ -37,6 +37,8 @@ class Practice:
     escalate_to: str
     # Of engine.yaml; a part of the keys of alerts, so that two daemons share none.
     environment: str
+    # How the post calls whom a ladder names.
+    mention_mode: MentionMode = MentionMode.BOTH
     # Whoever first writes in a thread has claimed its incident.
     claims_by_saying: bool = True
     # Words of the thread may go to the client.

@@ -85,6 +85,8 @@ class DeliveryHistory:
     """A delivery with everything that an operator may ask about it."""
 
     view: DeliveryView
+    # The network's id of it, once it was taken.
+    receipt: str | None
     # What is or was to be said, as JSON; None after it was erased.
     body: Json | None
     # It may have taken effect already: the network is asked before it is sent again.
@@ -140,8 +142,10 @@ class OpenCount:
 
     status: IncidentStatus
     priority: Priority
-    # Of no client.
+    # They are outages, of no client.
     outages: bool
+    # They belong to outages: engineers are called there.
+    members: bool
     count: int
     # When the oldest of them was opened.
     oldest_at: datetime

@@ -21,7 +21,7 @@ from engine.core.quotes import quote
 BY_HAND = "whatsapp"
 _ANSWERED = "Somebody answered the client on WhatsApp: {ticket} is claimed, no automatic acknowledgement for {hold}."
 _REVOKED = "The client took a message back."
-_MOVED = "The client has another number now: {number}. Messages from there open a new incident."
+_MOVED = "The client has another number now: {number}. Messages from there belong to this conversation."
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ def size(size_bytes: int) -> str:
 
 
 def _without_text(message: Message) -> str:
+    if message.kind == "undecryptable":
+        return "(this message could not be read here: please read it on the phone)"
     kinds = dict.fromkeys(clean_line(attachment.kind, NAME_LIMIT) for attachment in message.attachments)
     return f"(no text: {', '.join(map(quote, kinds))})" if kinds else "(no text)"
 

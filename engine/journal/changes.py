@@ -132,3 +132,8 @@ def open_posts(database: Database, destination: str) -> tuple[OpenPost, ...]:
         for ticket_id, root, sent_at, *rest in found
         if root and sent_at is not None
     )
+
+
+def is_root(database: Database, destination: str, receipt: str) -> bool:
+    """Whether a post is an incident's."""
+    return bool(database.rows("ticket_of_root", destination, storable(receipt)))

@@ -23,6 +23,8 @@ _NAMED = 10
 # The schema that brought the chain over the audit, and how many of its rows are read at a time.
 _CHAINED = 4
 _PAGE = 1000
+# The schema that brought the names of clients.
+_NAMES = 7
 _TICKET = re.compile(r"OC-(\d{4,})-(\d{4,})", re.ASCII)
 
 
@@ -122,6 +124,14 @@ def _incidents(journal: Inspected) -> Iterator[str]:
         yield f"incidents {earlier} and {later} are live in one conversation"
 
 
+def _identities(journal: Inspected) -> Iterator[str]:
+    if journal.schema() < _NAMES:
+        return
+    ((broken,),) = journal.rows("broken_identities")
+    if broken:
+        yield f"{broken} names of clients lead to a conversation that leads elsewhere"
+
+
 def _claims(journal: Inspected) -> Iterator[str]:
     for (delivery,) in journal.rows("broken_claims"):
         yield f"delivery {delivery} is being sent by nobody"
@@ -161,6 +171,7 @@ _LOOKS: tuple[Callable[[Inspected], Iterator[str]], ...] = (
     _conversations,
     _references,
     _incidents,
+    _identities,
     _claims,
     _tickets,
     _audit,

@@ -61,3 +61,10 @@ SELECT year, last FROM counters ORDER BY year
 SELECT ticket_id FROM incidents
 UNION
 SELECT ticket_id FROM audit WHERE ticket_id IS NOT NULL
+
+-- name: broken_identities
+-- Names that lead to a conversation which itself leads elsewhere, or which has no name of its own.
+SELECT count(*) FROM identities
+LEFT JOIN identities AS conversations ON conversations.connector = identities.connector
+    AND conversations.identity = identities.conversation_id
+WHERE conversations.conversation_id IS NULL OR conversations.conversation_id <> identities.conversation_id

@@ -1,6 +1,7 @@
 """What is kept of one client: told whole, or erased. Plain operations on a transaction, run by a store.
 
-A client is a set of conversations. What stays of an erased one is that something happened, under its pseudonym.
+A client is a set of conversations: those of one number, and with each those of the names that are known to be the same
+client's. What stays of an erased one is that something happened, under its pseudonym.
 """
 
 import json
@@ -13,14 +14,13 @@ from engine.core import contracts
 from engine.core.contracts import Json
 from engine.core.errors import NotFound, UsageError
 from engine.core.incidents import IncidentStatus
-from engine.core.masking import pseudonym
 from engine.core.plan import AuditEntry
-from engine.journal import audits, lanes, rows
+from engine.journal import audits, identities, lanes, receipts, rows
 from engine.journal.audits import About
+from engine.journal.pseudonyms import ERASED, erased_names
 from engine.journal.rows import instant
 from engine.journal.statements import Database, Row
 
-_ERASED = "erased"
 _OPEN = ("queued", "sending")
 
 
@@ -32,26 +32,14 @@ class _Conversation:
     tickets: Sequence[str]
 
 
-def erased_names(salt: bytes, connector: str, conversation_id: str, message_id: str) -> tuple[str, str]:
-    """What an erased message is called instead of its conversation's and its own id; the same for the same message."""
-    subject = audits.subject(salt, connector, conversation_id)
-    name = pseudonym(salt, f"{connector}:{conversation_id}:{message_id}")
-    return f"{_ERASED}-{subject}", f"{_ERASED}-{name}"
-
-
-def lane_is_erased(lane: str) -> bool:
-    """Whether the delivery of this lane belongs to an erased client."""
-    return lane.startswith(f"{_ERASED}:")
-
-
 def export(database: Database, phone: str | None, conversation: tuple[str, str] | None) -> Json:
     """Everything that is kept of a client, ready to be written as JSON; NotFound when that is nothing."""
-    return {"conversations": [_told(database, one) for one in _found(database, phone, conversation)]}
+    return {"conversations": [_told(database, one) for one in _found(database, _names(database, phone, conversation))]}
 
 
 def preview(database: Database, phone: str | None, conversation: tuple[str, str] | None) -> Json:
     """What `erase` would erase, in numbers; NotFound when that is nothing."""
-    return _counts(database, _found(database, phone, conversation))
+    return _counts(database, _found(database, _names(database, phone, conversation)))
 
 
 def erase(
@@ -62,7 +50,8 @@ def erase(
     Raises NotFound when nothing is kept, and UsageError while a message waits for its decision or a delivery is being
     sent.
     """
-    found = _found(database, phone, conversation)
+    names = _names(database, phone, conversation)
+    found = _found(database, names)
     told = _counts(database, found)
     if any(row[4] is None for one in found for row in one.messages):
         raise UsageError("a message of this client is not decided yet: nothing was erased; try again in a minute")
@@ -72,6 +61,10 @@ def erase(
         raise UsageError("something is being sent to this client just now: nothing was erased; try again in a minute")
     for one in found:
         _erase(database, one, now, salt)
+    for connector, name in names:
+        for statement in ("cancel_timers", "erase_signals", "erase_hold", "remove_identities"):
+            database.rows(statement, connector, name)
+        receipts.forget_early(database, connector, (name,))
     return told
 
 
@@ -85,24 +78,21 @@ def _erase(database: Database, one: _Conversation, now: datetime, salt: bytes) -
         if row[4] in _OPEN:
             database.rows("end_delivery", row[1])
         database.rows("remove_receipts", row[0])
-        database.rows("erase_delivery", f"{_ERASED}:{subject}", row[1])
+        database.rows("erase_delivery", f"{ERASED}:{subject}", row[1])
     for lane in {row[2] for row in deliveries}:
         lanes.promote(database, lane)
-    for statement in ("cancel_timers", "erase_signals", "erase_hold"):
-        database.rows(statement, one.connector, one.conversation_id)
     for ticket in one.tickets:
         database.rows("close_incident", IncidentStatus.LAPSED.value, ticket)
-        database.rows("erase_incident", f"{_ERASED}-{subject}", ticket)
+        database.rows("erase_incident", f"{ERASED}-{subject}", ticket)
     facts = (
         ("messages", str(len(one.messages))),
         ("incidents", str(len(one.tickets))),
         ("deliveries", str(len(deliveries))),
     )
-    audits.add(database, AuditEntry(_ERASED, facts), About(subject=subject), now)
+    audits.add(database, AuditEntry(ERASED, facts), About(subject=subject), now)
 
 
-def _found(database: Database, phone: str | None, conversation: tuple[str, str] | None) -> list[_Conversation]:
-    names = [conversation] if conversation else _conversations(database, phone or "")
+def _found(database: Database, names: Sequence[tuple[str, str]]) -> list[_Conversation]:
     found = []
     for connector, conversation_id in names:
         messages = database.rows("conversation_messages", connector, conversation_id)
@@ -117,6 +107,13 @@ def _found(database: Database, phone: str | None, conversation: tuple[str, str] 
     return found
 
 
+def _names(database: Database, phone: str | None, conversation: tuple[str, str] | None) -> list[tuple[str, str]]:
+    """Everything under which something of the client may be kept, each with its connector."""
+    first = [conversation] if conversation else _conversations(database, phone or "")
+    every = ((connector, name) for connector, one in first for name in identities.names_of(database, connector, (one,)))
+    return list(dict.fromkeys(every))
+
+
 def _conversations(database: Database, phone: str) -> list[tuple[str, str]]:
     """The conversations of a number: of its incidents, and those that networks name after it."""
     digits = re.sub(r"\D", "", phone)
@@ -126,7 +123,9 @@ def _conversations(database: Database, phone: str) -> list[tuple[str, str]]:
     connector = ""
     while (connector := database.rows("next_connector", connector)[0][0]) is not None:
         for named in (f"wa-{digits}", f"+{digits}", digits):
-            if database.rows("conversation_known", connector, named):
+            if len(identities.names_of(database, connector, (named,))) > 1 or database.rows(
+                "conversation_known", connector, named
+            ):
                 names[connector, named] = None
     return list(names)
 
@@ -159,6 +158,7 @@ def _told(database: Database, one: _Conversation) -> Json:
     return {
         "connector": one.connector,
         "conversationId": one.conversation_id,
+        "identities": list(identities.names_of(database, one.connector, (one.conversation_id,))),
         "messages": [
             {
                 "acceptedAt": _written(accepted_at),

@@ -243,7 +243,7 @@ class StoredJournal:
         """See `ports.Journal.finish`."""
         bound = self._bound
         return await self._write(
-            lambda database: lanes.finish(database, claimed, settlement, audit, then, now, bound=bound)
+            lambda database: receipts.finish(database, claimed, settlement, audit, then, now, bound=bound)
         )
 
     async def next_due(self, destination: str, kinds: Sequence[DeliveryKind]) -> datetime | None:
@@ -289,6 +289,10 @@ class StoredJournal:
     async def open_posts(self, destination: str) -> tuple[OpenPost, ...]:
         """See `ports.Journal.open_posts`."""
         return await self._read(lambda database: changes.open_posts(database, destination))
+
+    async def is_root(self, destination: str, receipt: str) -> bool:
+        """See `ports.Journal.is_root`."""
+        return await self._read(lambda database: changes.is_root(database, destination, receipt))
 
     async def audit(self, entry: AuditEntry, now: datetime) -> None:
         """See `ports.Journal.audit`."""

@@ -10,8 +10,18 @@ from datetime import datetime, timedelta
 
 from engine.core import contracts
 from engine.core.decisions import Priority
-from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement, kind_of, with_ticket
+from engine.core.deliveries import (
+    Acknowledgement,
+    Claimed,
+    DeliveryKind,
+    DeliveryState,
+    NewDelivery,
+    Settlement,
+    kind_of,
+    with_ticket,
+)
 from engine.core.errors import UsageError
+from engine.core.fallbacks import fallback_of
 from engine.core.plan import AuditEntry
 from engine.journal import audits, rows
 from engine.journal.audits import About
@@ -82,6 +92,8 @@ class Stored:
     receipt: str | None
     doubtful: int
     due_at: int
+    # Receipts that came by its destination wait for the end of an attempt.
+    awaited: int
 
     def is_under_way(self, now: datetime) -> bool:
         """Whether an attempt may still come back: nobody can call it back. After a crash none does."""
@@ -154,14 +166,15 @@ def finish(
     then: Sequence[NewDelivery],
     now: datetime,
     *,
+    stored: Stored | None,
     bound: Bound,
 ) -> bool:
-    """Write what became of an attempt; False, and nothing written, when it is no longer the newest one.
+    """Write what became of an attempt at the delivery `stored`; False, and nothing written, when it is no longer the
+    newest one.
 
     A receipt that came first has settled the delivery already. It knows better than the attempt, so the settlement
     is dropped then, together with what would have followed from it where the two disagree.
     """
-    stored = read(database, claimed.id)
     if stored is None or stored.token != claimed.token or stored.owner is None:
         return False
     if stored.state == DeliveryState.SENDING:
@@ -209,6 +222,8 @@ def settle(
     if waits:
         return
     promote(database, stored.lane)
+    if state is DeliveryState.SENT and stored.kind == DeliveryKind.ESCALATION:
+        database.rows("withdraw_delivery", fallback_of(delivery_id))
     facts = (("delivery", delivery_id), ("kind", stored.kind))
     about = About(stored.ticket_id, stored.subject)
     if state is not DeliveryState.SENT:
@@ -250,6 +265,24 @@ def redrive(database: Database, delivery_id: str, reason: str, now: datetime, bo
     return state
 
 
+def redrive_as_template(
+    database: Database, delivery_id: str, stored: Stored, body: Acknowledgement, settlement: Settlement, now: datetime
+) -> None:
+    """Queue what a network took and then refused again in its old place, due now, with the body that says how it goes
+    out now; `settlement` is what would have ended it.
+
+    An attempt that has not come back is overtaken: the network has told what became of it.
+    """
+    bound_to = storable_or_none(settlement.receipt) or stored.receipt
+    error = storable_or_none(settlement.error)
+    database.rows("demote_waiting_head", stored.lane)
+    database.rows("requeue_as_template", micros(now), contracts.dump_body(body), bound_to, error, stored.seq)
+    promote(database, stored.lane)
+    facts = (("delivery", delivery_id), ("kind", stored.kind), ("state", stored.state))
+    entry = AuditEntry("redriven", (*facts, ("reason", "the approved template follows"), ("error", error or "")))
+    audits.add(database, entry, About(stored.ticket_id, stored.subject), now)
+
+
 def drop(database: Database, delivery_id: str, reason: str, now: datetime) -> DeliveryState | None:
     """Give up a queued, dead or held delivery, so that its lane goes on; the state it had, None when there is none.
 
@@ -267,6 +300,7 @@ def drop(database: Database, delivery_id: str, reason: str, now: datetime) -> De
     dead, error = DeliveryState.DEAD.value, f"dropped: {reason}"
     database.rows("settle_delivery", dead, 0, None, micros(now), 0, None, stored.receipt, error, stored.seq)
     promote(database, stored.lane)
+    database.rows("withdraw_delivery", fallback_of(delivery_id))
     facts = (("delivery", delivery_id), ("kind", stored.kind), ("state", state.value))
     why = (("error", before or ""), ("reason", reason))
     audits.add(database, AuditEntry("dropped", (*facts, *why)), About(stored.ticket_id, stored.subject), now)

@@ -17,9 +17,10 @@ from engine.core.plan import AuditEntry, Plan
 from engine.core.practices import Practice
 from engine.core.quotes import TICKET
 from engine.core.records import Accepted, Unrouted
-from engine.journal import audits, erasures, lanes, outages, rows
+from engine.journal import audits, identities, lanes, outages, rows
 from engine.journal.audits import About
 from engine.journal.lanes import Bound, Cause
+from engine.journal.pseudonyms import erased_names
 from engine.journal.rows import instant, micros, storable
 from engine.journal.statements import Database
 from engine.journal.tickets import allocate
@@ -28,7 +29,8 @@ from engine.journal.tickets import allocate
 def accept(
     database: Database, inbounds: Sequence[Inbound], now: datetime, salt: bytes, bound: Bound
 ) -> tuple[Accepted, ...]:
-    """Store each message once; a duplicate is answered with the row that it repeats and writes nothing.
+    """Store each message once, in its client's conversation; a duplicate is answered with the row that it repeats and
+    writes nothing but further names of its client, unless that was erased.
 
     Raises Overloaded when there is a new one and as many deliveries are open as may be.
     """
@@ -36,13 +38,18 @@ def accept(
 
 
 def _accept_one(database: Database, inbound: Inbound, now: datetime, salt: bytes, bound: Bound) -> Accepted:
-    connector = inbound.connector
-    conversation_id, message_id = storable(inbound.event.conversation_id), storable(inbound.event.message.id)
-    erased = erasures.erased_names(salt, connector, conversation_id, message_id)
-    if known := database.rows("find_message", connector, conversation_id, message_id, *erased):
-        return Accepted(known[0][0], duplicate=True)
+    inbound, place = identities.of_inbound(database, inbound, now, salt)
+    connector, conversation_id = inbound.connector, place.conversation_id
+    message_id = storable(inbound.event.message.id)
+    for name in (conversation_id, *place.earlier):
+        erased = erased_names(salt, connector, name, message_id)
+        for inbox_id, kept_in in database.rows("find_message", connector, name, message_id, *erased):
+            if kept_in == name:
+                identities.learn(database, connector, place)
+            return Accepted(inbox_id, duplicate=True)
     if bound.reached(database):
         raise Overloaded(f"{bound.limit} deliveries are open, which is the bound; come back later")
+    identities.learn(database, connector, place)
     body = contracts.dump_inbound(inbound)
     conversation = (connector, conversation_id)
     ((inbox_id,),) = database.rows("add_message", *conversation, message_id, body, micros(now), *conversation)

@@ -81,8 +81,29 @@ SELECT at FROM audit WHERE seq = (SELECT max(seq) FROM audit)
 
 -- name: find_message
 -- Under its own name, or under that which it got when its client was erased.
-SELECT id FROM inbox
+SELECT id, conversation_id FROM inbox
 WHERE connector = ? AND ((conversation_id = ? AND message_id = ?) OR (conversation_id = ? AND message_id = ?))
+
+-- name: identities_with
+-- All names that lead where this one does.
+SELECT identity, conversation_id, first_seen_at, stored FROM identities
+WHERE connector = ? AND conversation_id = (
+    SELECT known.conversation_id FROM identities AS known WHERE known.connector = ? AND known.identity = ?
+)
+
+-- name: add_identity
+INSERT INTO identities (connector, identity, conversation_id, first_seen_at, stored) VALUES (?, ?, ?, ?, ?)
+
+-- name: move_identities
+-- Under the name of the conversation that is left, messages stay.
+UPDATE identities SET conversation_id = ?, stored = CASE WHEN identity = conversation_id THEN 1 ELSE stored END
+WHERE connector = ? AND conversation_id = ?
+
+-- name: conversation_since
+SELECT min(accepted_at) FROM inbox WHERE connector = ? AND conversation_id = ?
+
+-- name: remove_identities
+DELETE FROM identities WHERE connector = ? AND conversation_id = ?
 
 -- name: add_message
 INSERT INTO inbox (connector, conversation_id, message_id, body, accepted_at, head)
@@ -230,10 +251,12 @@ SELECT
 FROM incidents WHERE incidents.seq < ? ORDER BY incidents.seq DESC LIMIT ?
 
 -- name: count_open_incidents
-SELECT status, priority, outage, count(*), min(created_at) FROM (
-    SELECT status, priority, created_at, CASE WHEN connector = ? THEN 1 ELSE 0 END AS outage
+SELECT status, priority, is_outage, belongs, count(*), min(created_at) FROM (
+    SELECT
+        status, priority, created_at, CASE WHEN connector = ? THEN 1 ELSE 0 END AS is_outage,
+        CASE WHEN outage IS NULL THEN 0 ELSE 1 END AS belongs
     FROM incidents WHERE status IN ('open', 'claimed')
-) AS live GROUP BY status, priority, outage
+) AS live GROUP BY status, priority, is_outage, belongs
 
 -- name: messages_of_incident
 SELECT body, decision FROM inbox WHERE ticket_id = ? ORDER BY id
@@ -307,7 +330,8 @@ WHERE seq = ?
 
 -- name: read_delivery
 SELECT seq, state, token, owner, attempts, lane, kind, destination, ticket_id, subject, priority, accepted_at, receipt,
-    doubtful, due_at
+    doubtful, due_at,
+    EXISTS (SELECT 1 FROM early_receipts WHERE early_receipts.connector = deliveries.destination)
 FROM deliveries WHERE id = ?
 
 -- name: read_body
@@ -337,6 +361,13 @@ UPDATE deliveries SET head = 0 WHERE lane = ? AND head = 1 AND state = 'queued'
 UPDATE deliveries SET state = 'queued', owner = NULL, due_at = ?, doubtful = 0, first_attempt_at = NULL, sent_at = NULL
 WHERE seq = ?
 
+-- name: requeue_as_template
+-- The receipt is that of the text which the network refused: later words about it are no news of the template.
+UPDATE deliveries SET
+    state = 'queued', owner = NULL, due_at = ?, doubtful = 0, first_attempt_at = NULL, sent_at = NULL, body = ?,
+    receipt = ?, error = ?
+WHERE seq = ?
+
 -- name: break_leases
 UPDATE deliveries SET state = 'queued', doubtful = 1, owner = NULL, due_at = ?
 WHERE head = 1 AND state = 'sending' AND owner = ?
@@ -363,12 +394,15 @@ SELECT due_at FROM deliveries WHERE head = 1 AND destination = ? AND kind IN (?,
 -- name: count_open
 SELECT count(*) FROM deliveries WHERE state IN ('queued', 'sending')
 
+-- name: withdraw_delivery
+DELETE FROM deliveries WHERE id = ? AND state = 'queued'
+
 -- name: count_deliveries
 SELECT destination, state, count(*), min(created_at) FROM deliveries
 WHERE state IN ('queued', 'sending') GROUP BY destination, state
 UNION ALL
 SELECT destination, state, count(*), min(created_at) FROM deliveries
-WHERE state IN ('dead', 'held') GROUP BY destination, state
+WHERE state IN ('dead', 'held') AND substr(coalesce(error, ''), 1, 9) <> 'dropped: ' GROUP BY destination, state
 
 -- name: newest_deliveries
 SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error
@@ -397,11 +431,46 @@ RETURNING status
 -- name: receipts_of_message
 SELECT status FROM receipts WHERE delivery_id = ? AND provider_id = ?
 
+-- name: delivery_of_message
+-- Words for a client that were sent as this message, now or in an earlier try.
+SELECT id FROM deliveries WHERE kind IN ('acknowledgement', 'relayed') AND receipt = ? AND destination = ?
+UNION
+SELECT deliveries.id FROM receipts JOIN deliveries ON deliveries.id = receipts.delivery_id
+WHERE receipts.provider_id = ? AND deliveries.kind IN ('acknowledgement', 'relayed') AND deliveries.destination = ?
+
+-- name: unproven_deliveries
+-- Words for clients that may have gone out as a message whose id nobody has told yet.
+SELECT seq, id, state, kind, lane, body FROM deliveries
+WHERE head = 1 AND destination = ? AND kind IN ('acknowledgement', 'relayed')
+    AND (state = 'sending' OR (doubtful = 1 AND receipt IS NULL)) AND first_attempt_at <= ?
+UNION ALL
+SELECT seq, id, state, kind, lane, body FROM deliveries
+WHERE state = 'held' AND destination = ? AND kind IN ('acknowledgement', 'relayed')
+    AND receipt IS NULL AND first_attempt_at <= ?
+
+-- name: keep_early_receipt
+INSERT INTO early_receipts (connector, provider_id, status, aliases, code, reason, at, escalate_to)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (connector, provider_id, status) DO NOTHING
+
+-- name: early_receipts
+SELECT provider_id, status, aliases, code, reason, at, escalate_to FROM early_receipts WHERE connector = ?
+ORDER BY at, provider_id, status
+
+-- name: forget_early_receipts
+DELETE FROM early_receipts WHERE connector = ?
+
+-- name: forget_early_receipts_of_message
+DELETE FROM early_receipts WHERE connector = ? AND provider_id = ?
+
 
 -- name: add_signal
 INSERT INTO signals (connector, conversation_id, signal_id, kind, at, noted_at) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (connector, conversation_id, kind, signal_id) DO NOTHING
 RETURNING kind
+
+-- name: find_signal
+SELECT 1 FROM signals WHERE connector = ? AND conversation_id = ? AND kind = ? AND signal_id = ?
 
 -- name: hold_conversation
 INSERT INTO holds (connector, conversation_id, held_until) VALUES (?, ?, ?)
@@ -422,6 +491,9 @@ DELETE FROM holds WHERE connector = ? AND conversation_id = ?
 
 -- name: remove_signals_before
 DELETE FROM signals WHERE noted_at < ?
+
+-- name: remove_early_receipts_before
+DELETE FROM early_receipts WHERE at < ?
 
 -- name: remove_holds_before
 DELETE FROM holds WHERE held_until < ?
@@ -544,10 +616,10 @@ UPDATE deliveries SET state = 'dead', head = 0, owner = NULL WHERE seq = ?
 DELETE FROM receipts WHERE delivery_id = ?
 
 -- name: incidents_after
-SELECT seq, ticket_id, status, last_message_at FROM incidents WHERE seq > ? ORDER BY seq LIMIT ?
+SELECT seq, ticket_id, status, connector, conversation_id, last_message_at FROM incidents WHERE seq > ? ORDER BY seq LIMIT ?
 
 -- name: messages_after
-SELECT id, ticket_id, routed_at, accepted_at FROM inbox WHERE id > ? ORDER BY id LIMIT ?
+SELECT id, ticket_id, routed_at, connector, conversation_id, accepted_at FROM inbox WHERE id > ? ORDER BY id LIMIT ?
 
 -- name: deliveries_after
 SELECT seq, id, ticket_id, state, created_at FROM deliveries WHERE seq > ? ORDER BY seq LIMIT ?

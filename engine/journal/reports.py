@@ -85,6 +85,7 @@ def delivery(database: Database, delivery_id: str) -> DeliveryHistory | None:
     told = [] if ticket is None else database.rows("audit_of_incident", ticket, ticket)
     return DeliveryHistory(
         view=rows.delivery_view(database.rows("read_delivery_view", delivery_id)[0]),
+        receipt=stored.receipt,
         body=None if body is None else contracts.shown_body(body),
         doubtful=bool(stored.doubtful),
         ahead=ahead if stored.state in _OPEN else 0,
@@ -116,8 +117,8 @@ def measured(database: Database, since: datetime, before: int | None, limit: int
 def open_incidents(database: Database) -> tuple[OpenCount, ...]:
     """How many incidents are open or claimed, by status and priority, and the oldest of each."""
     return tuple(
-        OpenCount(IncidentStatus(status), Priority(priority), bool(outage), count, instant(oldest))
-        for status, priority, outage, count, oldest in database.rows("count_open_incidents", CONNECTOR)
+        OpenCount(IncidentStatus(status), Priority(priority), bool(outages), bool(members), count, instant(oldest))
+        for status, priority, outages, members, count, oldest in database.rows("count_open_incidents", CONNECTOR)
     )
 
 

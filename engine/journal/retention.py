@@ -1,7 +1,8 @@
 """What is finished and old enough loses its texts, and later its rows. Plain operations on a transaction.
 
 A sweep goes through the incidents, and through the messages and deliveries without one, from the oldest on and in
-small batches. A mark in `meta` keeps how far everything is done, so that the next sweep begins there. The audit stays.
+small batches. A mark in `meta` keeps how far everything is done, so that the next sweep begins there. With the last
+message of a client go the names. The audit stays.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from datetime import datetime
 
 from engine.core.incidents import IncidentStatus
 from engine.core.records import Swept
+from engine.journal import identities
 from engine.journal.rows import micros
 from engine.journal.statements import Database, Row
 
@@ -19,6 +21,7 @@ _OPEN = {"queued", "sending"}
 def sweep_signals(database: Database, before: datetime, now: datetime) -> None:
     """Remove what happened before, and the holds that are over: a few rows of each hour."""
     database.rows("remove_signals_before", micros(before))
+    database.rows("remove_early_receipts_before", micros(before))
     database.rows("remove_holds_before", micros(now))
 
 
@@ -49,12 +52,13 @@ def sweep(
 
 
 def _incident(database: Database, row: Row, remove: bool) -> bool | None:  # noqa: FBT001 - one of a table of steps
-    _seq, ticket, status, _at = row
+    _seq, ticket, status, connector, conversation_id, _at = row
     if status in _LIVE or database.rows("open_of_incident", ticket):
         return None
     if remove:
         for statement in _REMOVALS:
             database.rows(statement, ticket)
+        identities.release(database, connector, conversation_id)
     else:
         for statement in _FORGETTINGS:
             database.rows(statement, ticket)
@@ -62,12 +66,14 @@ def _incident(database: Database, row: Row, remove: bool) -> bool | None:  # noq
 
 
 def _message(database: Database, row: Row, remove: bool) -> bool | None:  # noqa: FBT001 - one of a table of steps
-    inbox_id, ticket, routed_at, _at = row
+    inbox_id, ticket, routed_at, connector, conversation_id, _at = row
     if routed_at is None:
         return None
     if ticket is not None:
         return False
     database.rows("remove_message" if remove else "forget_message", inbox_id)
+    if remove:
+        identities.release(database, connector, conversation_id)
     return True
 
 

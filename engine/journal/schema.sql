@@ -245,6 +245,41 @@ CREATE TABLE owners (
     owned_until BIGINT NOT NULL
 );
 
+-- name: 7
+-- Under which names a client is known, and to which conversation each leads; see core.identities. A name without a row
+-- leads to the conversation that is called so.
+CREATE TABLE identities (
+    connector TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    conversation_id TEXT NOT NULL,
+    first_seen_at BIGINT NOT NULL,
+    -- 1 where messages from before are kept under the name itself.
+    stored INTEGER NOT NULL CHECK (stored IN (0, 1)),
+    PRIMARY KEY (connector, identity)
+);
+CREATE INDEX identities_by_conversation ON identities (connector, conversation_id);
+
+-- Whose message a network's id is.
+CREATE INDEX deliveries_by_receipt ON deliveries (receipt, destination)
+    WHERE kind IN ('acknowledgement', 'relayed') AND receipt IS NOT NULL;
+CREATE INDEX deliveries_held ON deliveries (destination, seq) WHERE state = 'held';
+CREATE INDEX receipts_by_message ON receipts (provider_id);
+
+-- Receipts of messages that nobody knows, in conversations where one was just being sent: decided when its answer is
+-- there.
+CREATE TABLE early_receipts (
+    connector TEXT NOT NULL,
+    provider_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    -- The client's names, as JSON.
+    aliases TEXT NOT NULL,
+    code TEXT,
+    reason TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    escalate_to TEXT NOT NULL,
+    PRIMARY KEY (connector, provider_id, status)
+);
+
 -- name: 8
 -- How engineers take care of an incident, and how they are called.
 ALTER TABLE incidents ADD COLUMN claim_id TEXT;

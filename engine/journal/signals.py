@@ -10,7 +10,7 @@ from engine.core import signals
 from engine.core.events import Signal
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.signals import Answered
-from engine.journal import audits, lanes, rows
+from engine.journal import audits, identities, lanes, receipts, rows
 from engine.journal.audits import About
 from engine.journal.lanes import Bound, Cause
 from engine.journal.rows import micros, storable
@@ -40,10 +40,18 @@ def _note_one(  # noqa: PLR0917 - as above
     bound: Bound,
     salt: bytes,
 ) -> Answered | None:
-    conversation = (signal.connector, storable(signal.conversation_id))
-    kept = database.rows("add_signal", *conversation, storable(signal.id), signal.kind, micros(signal.at), micros(now))
-    if not kept:
+    signal_id = storable(signal.id)
+    # What we sent ourselves is no reply of a person.
+    if signal.kind == "human_reply" and receipts.delivery_of(database, signal.connector, signal_id):
         return None
+    signal, place = identities.of_signal(database, signal, now, salt)
+    conversation = (signal.connector, place.conversation_id)
+    for name in place.earlier:
+        if database.rows("find_signal", signal.connector, name, signal.kind, signal_id):
+            return None
+    if not database.rows("add_signal", *conversation, signal_id, signal.kind, micros(signal.at), micros(now)):
+        return None
+    identities.learn(database, signal.connector, place)
     found = database.rows("live_incident", *conversation)
     incident = rows.incident(found[0]) if found else None
     follows = signals.consequence(signal, incident, hold=hold, escalate_to=escalate_to, now=now)
@@ -58,6 +66,10 @@ def _note_one(  # noqa: PLR0917 - as above
         lanes.add(database, delivery, Cause(incident.ticket_id, subject, incident.priority, now), now, bound)
     for entry in follows.audit:
         audits.add(database, entry, About(incident.ticket_id, subject), now)
+    return _answered(signal, incident, follows, now)
+
+
+def _answered(signal: Signal, incident: Incident, follows: signals.Consequence, now: datetime) -> Answered | None:
     if not follows.answers:
         return None
     unclaimed = now - incident.created_at if follows.claims else None

@@ -37,8 +37,8 @@ def severity(code: str) -> Severity:
 
 
 def about_rules(code: str) -> bool:
-    """Whether `engine validate` can give it; E9… are about engine.yaml."""
-    return not code.startswith("E9")
+    """Whether `engine validate` can give it; E9… and W9… are about engine.yaml."""
+    return code[1:2] != "9"
 
 
 @cache

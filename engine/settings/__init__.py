@@ -20,13 +20,19 @@ from engine.settings.values import (
     Environment,
     HttpConnectorSettings,
     HttpSettings,
+    JsmOnCallSettings,
     Limits,
     MattermostSettings,
     MediaSettings,
     OnCallSettings,
+    OnCallSource,
+    PagerDutyOnCallSettings,
+    PatienceSettings,
     PostgresSettings,
     RetentionSettings,
     RetrySettings,
+    ServiceKind,
+    ServiceSettings,
     Settings,
     TemplateSettings,
     TwilioSettings,
@@ -41,14 +47,20 @@ __all__ = [
     "Environment",
     "HttpConnectorSettings",
     "HttpSettings",
+    "JsmOnCallSettings",
     "Limits",
     "MattermostSettings",
     "MediaSettings",
     "OnCallSettings",
+    "OnCallSource",
+    "PagerDutyOnCallSettings",
+    "PatienceSettings",
     "PostgresSettings",
     "RetentionSettings",
     "RetrySettings",
     "Secret",
+    "ServiceKind",
+    "ServiceSettings",
     "Settings",
     "TemplateSettings",
     "TwilioSettings",
@@ -62,6 +74,7 @@ __all__ = [
     "rules_folders",
     "shared_journal",
     "state_directory",
+    "survey",
     "whatsapp_sessions",
 ]
 
@@ -77,6 +90,14 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     settings = _read(path, vault)
     vault.check()
     return settings
+
+
+def survey(path: Path, environ: Mapping[str, str]) -> tuple[Settings, tuple[str, ...]]:
+    """The settings in `path`, and a sentence for each secret that cannot be had, which is empty in them. Raises as
+    `load` for the file itself.
+    """
+    vault = Vault(environ)
+    return _read(path, vault), vault.problems()
 
 
 def state_directory(path: Path) -> Path:

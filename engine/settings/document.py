@@ -13,25 +13,21 @@ from engine.core.endpoints import Endpoint, TcpEndpoint, UnixEndpoint, parse_end
 from engine.core.manners import Manners, parse_quiet_hours
 from engine.ruleset.reader import Node
 from engine.ruleset.syntax import Fault
-from engine.settings import approved_templates
+from engine.settings import connectors, oncall, services
+from engine.settings.names import MATTERMOST, check_secrets
 from engine.settings.secrets import Vault
-from engine.settings.sections import LATER, MISSING, NAME, VALUE, Section, suggest
+from engine.settings.sections import MISSING, VALUE, Section
 from engine.settings.values import (
-    ConnectorSettings,
-    ConsoleSettings,
     Environment,
-    HttpConnectorSettings,
     HttpSettings,
     Limits,
     MattermostSettings,
     MediaSettings,
-    OnCallSettings,
     PostgresSettings,
     RetentionSettings,
     RetrySettings,
     Settings,
     TwilioSettings,
-    TwilioTemplateSettings,
     WhatsAppCloudSettings,
     WhatsAppWebSettings,
     secrets_of,
@@ -47,6 +43,7 @@ _KEYS = (
     "http",
     "acknowledge",
     "connectors",
+    "services",
     "mattermost",
     "oncall",
     "manners",
@@ -56,52 +53,11 @@ _KEYS = (
     "retry",
 )
 _LISTEN = TcpEndpoint("127.0.0.1", 8080)
-# Deliveries to Mattermost are addressed to this name.
-_MATTERMOST = "mattermost"
-# A name is a part of URLs, of secrets' names and of metrics.
-_CONNECTOR_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
-_LATER_ONCALL = ("schedule", "pagerduty", "jsm")
-_CONNECTOR_KEYS = {
-    "whatsapp-cloud": (
-        "type",
-        "phone_number_id",
-        "api_url",
-        "api_version",
-        "rate_per_second",
-        "read_receipts",
-        "template",
-    ),
-    "twilio": ("type", "account_sid", "from", "api_url", "rate_per_second", "template", "backfill_every"),
-    "whatsapp-web": ("type", "session", "per_second", "per_client_gap"),
-    "http": ("type", "reply_through"),
-    "console": ("type",),
-}
 _NODE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}", re.ASCII)
 # Between user and host, or as a parameter.
 _PASSWORD = re.compile(r"//[^/@]*:[^/@]*@|[?&]password=", re.IGNORECASE)
-_DIGITS = re.compile(r"[0-9]{1,32}", re.ASCII)
-_VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}", re.ASCII)
-_API_URL = "https://graph.facebook.com"
-_API_VERSION = "v23.0"
 # Two files of that size under way made a process of 280 MB (measured 2026-11-25), and the service has a gigabyte.
 _MOST_MEDIA_BYTES = 50 * 1024 * 1024
-# Meta's limit for one number (the vendor's page on throughput).
-_CLOUD_PER_SECOND = 80.0
-_ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII)
-_CONTENT_SID = re.compile(r"HX[0-9a-fA-F]{32}", re.ASCII)
-_SENDER = re.compile(r"whatsapp:\+[0-9]{5,15}", re.ASCII)
-_TWILIO_URL = "https://api.twilio.com"
-# Twilio's limit for one WhatsApp sender (the vendor's page on throughput).
-_TWILIO_PER_SECOND = 80.0
-_BACKFILL_EVERY = timedelta(minutes=5)
-_GAP = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-# What a template's variable can be filled with.
-TEMPLATE_GAPS = ("client_name", "ticket_id")
-# One folder; its name starts none of the daemon's own files, which are journal.db and the like.
-_SESSION = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
-# What a person at a keyboard could do: WhatsApp bans linked numbers that write like machines.
-_WEB_PER_SECOND = 0.5
-_WEB_CLIENT_GAP = timedelta(seconds=5)
 
 
 def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
@@ -110,13 +66,21 @@ def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
     environment = Environment(top.choice("environment", tuple(Environment), Environment.DEVELOPMENT))
     http = _http(top, base)
     state = top.folder("state", base)
-    connectors = _connectors(top, state, vault, http.public_url)
+    ways, calls = top.part("connectors"), top.part("services")
+    found = connectors.read(top, ways, state, vault, http.public_url)
+    called, paged = oncall.read(top, vault), services.read(calls, ways, vault)
+    check_secrets(
+        [
+            (top, "oncall", called.secrets()),
+            *((ways, one.name, secrets_of(one)) for one in found),
+            *((calls, one.name, (one.key,)) for one in paged),
+        ]
+    )
     limits = top.part("limits").only("open_deliveries", "body_bytes", "mattermost_per_second")
-    rates = [
-        (one.name, one.rate_per_second) for one in connectors if isinstance(one, WhatsAppCloudSettings | TwilioSettings)
-    ]
-    rates += [(one.name, one.per_second) for one in connectors if isinstance(one, WhatsAppWebSettings)]
-    rates.append((_MATTERMOST, limits.rate("mattermost_per_second", 5.0)))
+    paced = WhatsAppCloudSettings | TwilioSettings | WhatsAppWebSettings
+    rates = [(one.name, one.per_second) for one in found if isinstance(one, paced)]
+    rates += [(one.name, services.PER_SECOND) for one in paged]
+    rates.append((MATTERMOST, limits.rate("mattermost_per_second", 5.0)))
     retention = top.part("retention").only("text", "metadata")
     return Settings(
         environment=environment,
@@ -128,9 +92,10 @@ def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
         or socket.gethostname().lower(),
         http=http,
         acknowledge=top.switch("acknowledge", default=True),
-        connectors=connectors,
+        connectors=found,
+        services=paged,
         mattermost=_mattermost(top, environment, vault),
-        oncall=_oncall(top),
+        oncall=called,
         manners=_manners(top),
         media=_media(top),
         retention=RetentionSettings(
@@ -216,159 +181,17 @@ def _http(top: Section, base: Path) -> HttpSettings:
     return HttpSettings(listen, http.url("public_url"))
 
 
-def _connectors(top: Section, state: Path, vault: Vault, public_url: str | None) -> tuple[ConnectorSettings, ...]:
-    top.expect("connectors")
-    sections = top.part("connectors")
-    found = [
-        connector
-        for name in sections.entries
-        if _is_connector_name(sections, name)
-        and (connector := _connector(sections.part(name), state, vault, public_url)) is not None
-    ]
-    if top.has("connectors") and not sections.entries and not sections.broken:
-        top.fault("connectors", MISSING, "no connector is configured", "e.g. desk: {type: http}")
-    for one in found:
-        if isinstance(one, TwilioSettings) and public_url is None:
-            message = f'"{one.name}" needs http.public_url, the address that Twilio posts to and signs'
-            sections.key_fault(one.name, MISSING, message, "e.g. http: {public_url: https://support.example.org}")
-    _check_replies(sections, found)
-    _check_secret_names(sections, found)
-    _check_sessions(sections, found)
-    return tuple(found)
-
-
-def _is_connector_name(sections: Section, name: str) -> bool:
-    if name == _MATTERMOST:
-        sections.key_fault(name, NAME, 'a connector cannot be called "mattermost": the engineers\' posts are')
-        return False
-    if _CONNECTOR_NAME.fullmatch(name) is None:
-        message = f'"{name}" cannot name a connector: small letters, digits, - and _, at most 31, a letter first'
-        sections.key_fault(name, NAME, message)
-        return False
-    return True
-
-
-def _connector(section: Section, state: Path, vault: Vault, public_url: str | None) -> ConnectorSettings | None:
-    section.expect("type")
-    name, kind = section.name, section.text("type")
-    if kind not in _CONNECTOR_KEYS:
-        # A type that is absent or no text has its fault already.
-        if kind:
-            _refuse_type(section, kind)
-        return None
-    section.only(*_CONNECTOR_KEYS[kind])
-    if kind == "console":
-        return ConsoleSettings(name)
-    if kind == "http":
-        return HttpConnectorSettings(name, section.text("reply_through"), vault.take(_secret(name, "token")))
-    if kind == "twilio":
-        return _twilio(section, vault, public_url)
-    if kind == "whatsapp-web":
-        return _web(section, state)
-    section.expect("phone_number_id")
-    return WhatsAppCloudSettings(
-        name=name,
-        phone_number_id=section.matching("phone_number_id", _DIGITS, "the number's id at Meta, digits only") or "",
-        api_url=section.url("api_url") or _API_URL,
-        api_version=section.matching("api_version", _VERSION, "a version such as v23.0") or _API_VERSION,
-        rate_per_second=section.rate("rate_per_second", _CLOUD_PER_SECOND),
-        read_receipts=section.switch("read_receipts", default=False),
-        template=approved_templates.read(section),
-        access_token=vault.take(_secret(name, "access_token")),
-        app_secret=vault.take(_secret(name, "app_secret")),
-        verify_token=vault.take(_secret(name, "verify_token")),
-    )
-
-
-def _twilio(section: Section, vault: Vault, public_url: str | None) -> TwilioSettings:
-    section.expect("account_sid", "from")
-    return TwilioSettings(
-        name=section.name,
-        account_sid=section.matching("account_sid", _ACCOUNT_SID, "AC and 32 hexadecimal digits") or "",
-        sender=section.matching("from", _SENDER, "our WhatsApp sender, e.g. whatsapp:+14155238886") or "",
-        api_url=section.url("api_url") or _TWILIO_URL,
-        webhook_url=f"{public_url}/webhooks/{section.name}",
-        rate_per_second=section.rate("rate_per_second", _TWILIO_PER_SECOND),
-        template=_twilio_template(section.part("template")) if section.has("template") else None,
-        backfill_every=section.span("backfill_every", _BACKFILL_EVERY),
-        auth_token=vault.take(_secret(section.name, "auth_token")),
-    )
-
-
-def _twilio_template(section: Section) -> TwilioTemplateSettings:
-    section.only("content_sid", "variables").expect("content_sid")
-    gaps = section.part("variables")
-    variables = tuple((name, gaps.text(name) or "") for name in gaps.entries)
-    for name, text in variables:
-        for gap in _GAP.findall(text):
-            if gap not in TEMPLATE_GAPS:
-                gaps.fault(name, VALUE, f"nothing fills {{{{{gap}}}}} in a variable", suggest(gap, TEMPLATE_GAPS))
-    content_sid = section.matching("content_sid", _CONTENT_SID, "HX and 32 hexadecimal digits") or ""
-    return TwilioTemplateSettings(content_sid, variables)
-
-
-def _web(section: Section, state: Path) -> WhatsAppWebSettings:
-    wanted = "the name of a folder within the state folder: small letters, digits, - and _"
-    return WhatsAppWebSettings(
-        name=section.name,
-        session=state / (section.matching("session", _SESSION, wanted) or f"whatsapp-{section.name}"),
-        per_second=section.rate("per_second", _WEB_PER_SECOND),
-        per_client_gap=section.span("per_client_gap", _WEB_CLIENT_GAP),
-    )
-
-
-def _refuse_type(section: Section, kind: str) -> None:
-    section.fault("type", VALUE, f'there is no connector type "{kind}"', suggest(kind, tuple(_CONNECTOR_KEYS)))
-
-
-def _secret(connector: str, what: str) -> str:
-    return f"{connector}_{what}".replace("-", "_")
-
-
-def _check_replies(sections: Section, connectors: list[ConnectorSettings]) -> None:
-    """`reply_through` names a connector that can reach a client."""
-    senders = [one.name for one in connectors if not isinstance(one, HttpConnectorSettings)]
-    for one in connectors:
-        if not isinstance(one, HttpConnectorSettings) or one.reply_through is None or one.reply_through in senders:
-            continue
-        section = sections.part(one.name)
-        if one.reply_through in sections.entries:
-            message = f'"{one.reply_through}" cannot send: a reply goes through a WhatsApp or console connector'
-            section.fault("reply_through", NAME, message)
-        else:
-            message = f'no connector is named "{one.reply_through}"'
-            section.fault("reply_through", NAME, message, suggest(one.reply_through, senders) if senders else "")
-
-
-def _check_secret_names(sections: Section, connectors: list[ConnectorSettings]) -> None:
-    """`a-b` and `a_b`, or `cloud` and an http connector `cloud_access`, would read one secret for two purposes."""
-    owners: dict[str, str] = {}
-    for one in connectors:
-        for secret in secrets_of(one):
-            owner = owners.setdefault(secret.name, one.name)
-            if owner != one.name:
-                message = f'"{one.name}" and "{owner}" would both read the secret {secret.name}'
-                sections.key_fault(one.name, NAME, message, "rename one of them")
-
-
-def _check_sessions(sections: Section, connectors: list[ConnectorSettings]) -> None:
-    """Two gateways on one session would end each other's connection for ever."""
-    owners: dict[Path, str] = {}
-    for one in connectors:
-        if isinstance(one, WhatsAppWebSettings) and (owner := owners.setdefault(one.session, one.name)) != one.name:
-            message = f'"{one.name}" and "{owner}" would both use the session {one.session.name}'
-            sections.part(one.name).fault("session", NAME, message, "name another folder")
-
-
 def _mattermost(top: Section, environment: Environment, vault: Vault) -> MattermostSettings | None:
-    if not top.has(_MATTERMOST):
+    if not top.has(MATTERMOST):
         if environment is Environment.PRODUCTION:
             message = 'in production the engineers\' posts need the section "mattermost"'
             top.fault(
                 "environment", MISSING, message, "e.g. mattermost: {url: https://chat.example.org, team: support}"
             )
         return None
-    section = top.part(_MATTERMOST).only("url", "team", "channel_override", "operations_channel")
+    section = top.part(MATTERMOST).only(
+        "url", "team", "channel_override", "operations_channel", "fallback", "fallback_after"
+    )
     section.expect("url", "team")
     return MattermostSettings(
         url=section.url("url") or "",
@@ -376,17 +199,9 @@ def _mattermost(top: Section, environment: Environment, vault: Vault) -> Matterm
         channel_override=section.text("channel_override"),
         operations_channel=section.text("operations_channel"),
         token=vault.take("mattermost_token"),
+        fallback_url=vault.take("mattermost_fallback_url") if section.switch("fallback", default=False) else None,
+        fallback_after=section.span("fallback_after", timedelta(minutes=3)),
     )
-
-
-def _oncall(top: Section) -> OnCallSettings:
-    section = top.part("oncall").only("source", "mention")
-    source = section.text("source") or "static"
-    if source in _LATER_ONCALL:
-        section.fault("source", LATER, f"on-call from {source} comes in a later version", 'write "static"')
-    elif source != "static":
-        section.fault("source", VALUE, '"source" is static')
-    return OnCallSettings(section.text("mention") or "@oncall")
 
 
 def _retry(top: Section) -> RetrySettings:

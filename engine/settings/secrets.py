@@ -74,12 +74,16 @@ class Vault:
         """Raises for everything that `take` could not get: PermissionRefused when permissions alone are the reason,
         else ConfigurationError.
         """
-        problems = [*self._missing, *self._unusable, *self._refused]
+        problems = self.problems()
         if not problems:
             return
         kind: type[EngineError] = ConfigurationError if self._missing or self._unusable else PermissionRefused
         head = "a secret cannot be had" if len(problems) == 1 else f"{len(problems)} secrets cannot be had"
         raise kind("\n  ".join([f"{head}:", *problems]))
+
+    def problems(self) -> tuple[str, ...]:
+        """A sentence for everything that `take` could not get, each begins with the secret's name."""
+        return (*self._missing, *self._unusable, *self._refused)
 
     def _from_file(self, name: str, path: Path, source: str) -> Secret:
         try:

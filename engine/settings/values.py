@@ -10,6 +10,7 @@ from typing import assert_never
 from engine.core.deliveries import InDoubt
 from engine.core.diagnostics import Diagnostic
 from engine.core.endpoints import Endpoint
+from engine.core.ladders import MentionMode
 from engine.core.manners import Manners
 from engine.settings.secrets import Secret
 
@@ -66,7 +67,9 @@ class WhatsAppCloudSettings:
     api_url: str
     # "v23.0"
     api_version: str
-    rate_per_second: float
+    # How many messages may leave in a second, and how long one client is left alone after each.
+    per_second: float
+    per_client_gap: timedelta
     # Whether the client sees a message read and an answer being typed.
     read_receipts: bool
     # None: a client who was silent for a day gets no acknowledgement.
@@ -97,7 +100,9 @@ class TwilioSettings:
     api_url: str
     # Where Twilio posts to.
     webhook_url: str
-    rate_per_second: float
+    # As for the Cloud API.
+    per_second: float
+    per_client_gap: timedelta
     # None: a client who wrote too long ago is answered by hand.
     template: TwilioTemplateSettings | None
     # The pause between two looks for messages that no webhook brought; zero: none.
@@ -125,6 +130,8 @@ class WhatsAppWebSettings:
     # How many messages may leave in a second, and how long one client is left alone after each.
     per_second: float
     per_client_gap: timedelta
+    # Whether the client sees a message read and an answer being typed.
+    read_receipts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +174,97 @@ class MattermostSettings:
     # Where the daemon tells its operators about itself, e.g. that the rules are broken; None: only in the log.
     operations_channel: str | None
     token: Secret
+    # The address of an incoming webhook for posts that were not taken within `fallback_after`; None: there is none.
+    fallback_url: Secret | None = None
+    fallback_after: timedelta = timedelta(minutes=3)
+
+
+class ServiceKind(StrEnum):
+    """What kind of paging service it is."""
+
+    PAGERDUTY = "pagerduty"
+    JSM = "jsm"
+    OPSGENIE = "opsgenie"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """A paging service."""
+
+    name: str
+    kind: ServiceKind
+    # Without a slash at the end.
+    url: str
+    # Of the integration there.
+    key: Secret
+
+
+class OnCallSource(StrEnum):
+    """How it is known who is called."""
+
+    # Always the same mention.
+    STATIC = "static"
+    # By the on-call files and the services that know a schedule.
+    SCHEDULE = "schedule"
+
+
+@dataclass(frozen=True, slots=True)
+class PatienceSettings:
+    """How often a service is asked who is on call, and how long its answer is good for."""
+
+    # How long one question may take.
+    budget: timedelta
+    refresh: timedelta
+    # An older answer is used only where nobody else has one, and the post says so.
+    max_age: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class PagerDutyOnCallSettings:
+    """Schedules that are kept in PagerDuty."""
+
+    # Without a slash at the end.
+    url: str
+    # (the schedule's name in the on-call files, its id there)
+    schedules: tuple[tuple[str, str], ...]
+    patience: PatienceSettings
+    token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class JsmOnCallSettings:
+    """Schedules that are kept in Jira Service Management."""
+
+    # Without a slash at the end.
+    url: str
+    # Of the site at Atlassian.
+    cloud_id: str
+    # The e-mail address of the account whose API token it is.
+    user: str
+    # (the schedule's name in the on-call files, its id there)
+    schedules: tuple[tuple[str, str], ...]
+    # (e-mail address, id of the account at Atlassian)
+    people: tuple[tuple[str, str], ...]
+    patience: PatienceSettings
+    token: Secret
 
 
 @dataclass(frozen=True, slots=True)
 class OnCallSettings:
-    """Who is called; so far always the same mention."""
+    """Who is called."""
 
+    source: OnCallSource
+    # What each post says, e.g. "@oncall".
     mention: str
+    mention_mode: MentionMode
+    # Who is asked first: "pagerduty", "jsm" and "schedule", the on-call files, each at most once.
+    order: tuple[str, ...]
+    pagerduty: PagerDutyOnCallSettings | None = None
+    jsm: JsmOnCallSettings | None = None
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must not be shown."""
+        return tuple(one.token for one in (self.pagerduty, self.jsm) if one is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +332,8 @@ class Settings:
     acknowledge: bool
     # In the order of the file; names are unique.
     connectors: tuple[ConnectorSettings, ...]
+    # The same; no name is that of a connector.
+    services: tuple[ServiceSettings, ...]
     # None: posts are printed.
     mattermost: MattermostSettings | None
     oncall: OnCallSettings
@@ -258,5 +351,10 @@ class Settings:
             yield from secrets_of(connector)
         if self.mattermost is not None:
             yield self.mattermost.token
+            if self.mattermost.fallback_url is not None:
+                yield self.mattermost.fallback_url
         if self.journal is not None and self.journal.password is not None:
             yield self.journal.password
+        for service in self.services:
+            yield service.key
+        yield from self.oncall.secrets()

@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 from loguru import logger
-from standins import gateway, graph, twilio
+from standins import gateway, graph, jsm, pagerduty, twilio
 from standins import mattermost as chat
-from standins.claims import ACKNOWLEDGEMENT, PHONE, claim, escalation, follow_up, media, revision
+from standins.claims import ACKNOWLEDGEMENT, PHONE, claim, escalation, follow_up, media, page, revision
 from standins.loopback import Answer, Loopback, Network, Request, serving
 from standins.parts import START, SetClock
 
 from engine.connectors.console import Console
+from engine.connectors.jsm import jsm as jsm_service
 from engine.connectors.mattermost import Files, Mattermost
+from engine.connectors.pagerduty import pagerduty as pagerduty_service
 from engine.connectors.twilio import Account, Timing, Twilio
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
 from engine.connectors.whatsapp_web import WhatsAppWeb
@@ -31,6 +33,7 @@ _BODIES: dict[str, Body] = {
     "follow-up": follow_up(f"call me at {PHONE}"),
     "revision": revision(),
     "media": media("document", name="Jackson and the 3CX.pdf"),
+    "page": page(),
 }
 # What must stand in no log line and no reason: the client's number, name and words, the network's id, our secrets.
 _PLANTED = (
@@ -43,6 +46,8 @@ _PLANTED = (
     graph.VERIFY_TOKEN,
     chat.TOKEN,
     twilio.AUTH_TOKEN,
+    pagerduty.ROUTING_KEY,
+    jsm.API_KEY,
 )
 _FAULTS: dict[str, dict[str, Any]] = {
     "well": {},
@@ -152,6 +157,17 @@ def _web(_: Loopback) -> Connector:
     )
 
 
+def _pagerduty(loopback: Loopback) -> Connector:
+    key = pagerduty.ROUTING_KEY
+    return pagerduty_service(
+        "pagerduty", url=loopback.url, routing_key=key, secret_name="pagerduty_routing_key", timeout_s=0.1
+    )
+
+
+def _jsm(loopback: Loopback) -> Connector:
+    return jsm_service("jsm", url=loopback.url, api_key=jsm.API_KEY, secret_name="jsm_api_key", timeout_s=0.1)
+
+
 def _console(_: Loopback) -> Connector:
     return Console("console", lambda _claimed: None)
 
@@ -163,6 +179,8 @@ _CONNECTORS: dict[str, tuple[Callable[[Loopback], Connector], Callable[[], Netwo
     "mattermost": (_mattermost, lambda: chat.Mattermost(now=SetClock().now)),
     "files": (_files, lambda: _Both(now=SetClock().now)),
     "whatsapp-web": (_web, graph.Graph),
+    "pagerduty": (_pagerduty, pagerduty.PagerDuty),
+    "jsm": (_jsm, jsm.Jsm),
     "console": (_console, graph.Graph),
 }
 _CLOUDS = {name for name in _CONNECTORS if name.startswith("whatsapp-cloud")}
@@ -219,7 +237,8 @@ async def test_delivers_when_the_network_is_well(kind: str) -> None:
     """What a connector is for arrives, and what it cannot carry is refused for good."""
     client = {"acknowledgement"}
     carried = dict.fromkeys((*_CLOUDS, "twilio", "whatsapp-web"), client)
-    carried |= {"mattermost": set(_BODIES) - client - {"media"}, "files": {"media"}}
+    carried |= {"mattermost": set(_BODIES) - client - {"media", "page"}, "files": {"media"}}
+    carried |= {"pagerduty": {"page"}, "jsm": {"page"}}
     async with _case(kind) as case:
         for number, (name, body) in enumerate(_BODIES.items(), start=1):
             if name == "revision":

@@ -68,6 +68,18 @@ async def test_keeps_no_cookies_and_shows_only_its_token() -> None:
         assert loopback.headers["authorization"] == "Bearer token"
 
 
+@pytest.mark.parametrize(
+    ("shown_as", "expected"), [("GenieKey {}", "GenieKey token"), ("Token token={}", "Token token=token"), ("", None)]
+)
+async def test_shows_its_token_as_the_network_wants_it(shown_as: str, expected: str | None) -> None:
+    """Each network has words of its own before the token, and one finds it in what is sent alone."""
+    async with serving(_Echo()) as loopback:
+        session = Session("the network", loopback.url, "token", 2, shown_as=shown_as, accept="application/x")
+        await session.exchange("GET", "a")
+        await session.close()
+        assert (loopback.headers.get("authorization"), loopback.headers["accept"]) == (expected, "application/x")
+
+
 async def test_shows_a_user_and_a_password() -> None:
     """A network that wants both gets them as RFC 7617 writes them, and a form as a page would send it."""
     async with serving(_Echo()) as loopback:

@@ -15,11 +15,16 @@ from standins.loopback import Loopback, serving
 from standins.parts import SetClock
 
 from engine.connectors.mattermost import Mattermost
+from engine.connectors.mattermost.refusals import NO_BOT
 from engine.core.decisions import Priority
 from engine.core.deliveries import Body, Claimed, Fault, FollowUp, Found, Outcome, Rejected, Sent, Unknown
 from engine.ports import Health
 
-_TOKEN = "Mattermost refuses the bot's token: make a new one for the bot and set mattermost_token"
+_TOKEN = (
+    "Mattermost refuses the bot's token: enable the bot account if it is disabled, else make it a new token and set "
+    "mattermost_token"
+)
+_BUSY = "Mattermost is asked too often: lower limits.mattermost_per_second, or raise RateLimitSettings on the server"
 _TROUBLE = "Mattermost or its database is in trouble"
 _KEY = f"{1:032x}"
 
@@ -301,7 +306,10 @@ def _revoke_token(setting: _Setting) -> None:
     setting.server.switches.token = "another"
 
 
-_NO_CHANNEL = f"the bot sees no ~{CHANNEL} in team support: create it, or invite the bot if it is private"
+_NO_CHANNEL = (
+    f"the bot sees no ~{CHANNEL} in team support: create it, invite the bot if it is private, or write its new name "
+    "into the rules if it was renamed"
+)
 _REFUSALS = {
     "not a member": (
         _change(member=False),
@@ -360,6 +368,66 @@ async def test_tells_the_same_when_it_happens_later(change: Any, fault: Fault, c
         assert setting.mattermost.health() == Health(ready=True)
 
 
+async def test_a_post_says_how_late_it_is_where_something_was_said_before() -> None:
+    """Only with a second way, only when it may have been used, and only of what calls somebody."""
+    async with _setting() as setting:
+        url, clock = setting.loopback.url, setting.clock
+        late = Mattermost(
+            "mattermost", url=url, token=standin.TOKEN, team="support", clock=clock, late_after=timedelta(minutes=3)
+        )
+        claimed = claim(escalation(), now=clock.now())
+        clock.advance(seconds=179)
+        await late.send(claimed)
+        clock.advance(seconds=91)
+        await late.send(replace(claimed, id=f"{2:032x}"))
+        await setting.mattermost.send(replace(claimed, id=f"{3:032x}"))
+        await late.close()
+        in_time, delayed, without = (post["message"].splitlines() for post in setting.posts)
+        assert [line for line in delayed if line not in in_time] == ["Delayed by 4 min."]
+        assert without == in_time
+
+
+async def test_a_refusing_channel_stands_beside_those_that_take_posts() -> None:
+    """Posts elsewhere do not hide that some wait; once nothing is tried there any more, all is well."""
+    async with _setting() as setting:
+        setting.server.add_channel("billing", archived=True)
+        refused = replace(escalation(), channel="billing")
+        sentence = "~billing is archived: unarchive it, or name another channel in the rules"
+        await setting.send(body=refused)
+        assert isinstance(await setting.send(number=2), Sent)
+        assert setting.mattermost.places() == {"billing": sentence, CHANNEL: ""}
+        assert setting.mattermost.health() == Health(ready=False, problem=sentence)
+        setting.clock.advance(seconds=101)
+        assert setting.mattermost.places() == {CHANNEL: ""}
+        assert setting.mattermost.health() == Health(ready=True)
+        await setting.send(body=refused, number=3)
+        setting.server.add_channel("billing")
+        await setting.send(body=refused, number=4)
+        assert setting.mattermost.places() == {"billing": "", CHANNEL: ""}
+
+
+async def test_what_is_wrong_with_the_token_is_no_channel_s() -> None:
+    """It is said once, not of each channel."""
+    async with _setting() as setting:
+        _revoke_token(setting)
+        await setting.send(body=replace(escalation(), team="sales"))
+        assert setting.mattermost.places() == {}
+        assert setting.mattermost.health() == Health(ready=False, problem=_TOKEN)
+
+
+async def test_a_person_s_token_is_warned_of() -> None:
+    """It posts as any other, and the log says what that leads to."""
+    told: list[str] = []
+    sink = logger.add(told.append, format="{message}", level="WARNING")
+    try:
+        async with _setting(is_bot=False) as setting:
+            assert isinstance(await setting.send(), Sent)
+            assert isinstance(await setting.send(number=2), Sent)
+    finally:
+        logger.remove(sink)
+    assert [line.rstrip() for line in told] == [NO_BOT]
+
+
 async def test_finds_a_channel_that_was_made_anew() -> None:
     """A channel with the same name and a new id gets the post with the same attempt."""
     async with _setting() as setting:
@@ -385,7 +453,7 @@ async def test_asks_for_another_team_where_the_rule_names_one() -> None:
     [
         pytest.param(
             {"status": 429, "body": "limit exceeded", "headers": {"retry-after": "3"}},
-            Rejected(Fault.TRANSIENT, "429", "Mattermost is asked too often", timedelta(seconds=3)),
+            Rejected(Fault.TRANSIENT, "429", _BUSY, timedelta(seconds=3)),
             id="rate limit",
         ),
         pytest.param(

@@ -201,6 +201,14 @@ async def test_mattermost_is_as_lax_as_the_real_one() -> None:
         reply = await post(message="x", root_id=lax.json()["id"], metadata={"priority": {"priority": "urgent"}})
         assert reply.status_code == 400
         assert (await client.get("/api/v4/nothing")).status_code == 404
+        # All the while it is noted what the published contract minds.
+        assert network.violations == [
+            "POST /api/v4/posts: $.message is not as properties/message/type wants it",
+            "POST /api/v4/posts: $.props is not as properties/props/type wants it",
+            "POST /api/v4/posts: the body is no JSON",
+            "GET /api/v4/nothing: no such operation",
+        ]
+        network.violations.clear()
 
 
 async def test_mattermost_finds_by_time_of_change_and_lists_threads() -> None:

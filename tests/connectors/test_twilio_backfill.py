@@ -288,23 +288,13 @@ async def test_answers_an_old_message_by_template() -> None:
         setting.clock.advance(hours=20)
         async with setting.listening():
             await setting.passes()
-        claimed = claim(Acknowledgement(CLIENT, "Hello", "SM1"), now=setting.clock.now())
+        written_at = setting.journal.found["SM1"].event.received_at
+        assert written_at == START
+        claimed = claim(Acknowledgement(CLIENT, "Hello", "SM1", written_at=written_at), now=setting.clock.now())
         assert isinstance(await setting.connector.send(claimed), Sent)
         setting.clock.advance(hours=4)
         assert isinstance(await setting.connector.send(claimed), Sent)
         assert ["ContentSid" in sent["form"] for sent in setting.network.sent] == [False, True]
-
-
-async def test_forgets_old_messages_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The memory does not grow with the years."""
-    monkeypatch.setattr("engine.connectors.twilio.backfills._MEMORY", 1)
-    async with _setting() as setting:
-        for number in range(3):
-            setting.network.arrive(f"SM{number}", "Hello")
-        setting.clock.advance(hours=30)
-        async with setting.listening():
-            await setting.passes()
-        assert list(setting.connector._backfill._written) == ["SM2"]
 
 
 async def test_never_looks_when_it_is_turned_off() -> None:

@@ -37,7 +37,7 @@ def test_reads_a_text_message() -> None:
     """Who wrote, what, and the way back; the answer is an empty document, which says nothing to the client."""
     found = _read(twilio.message_form("SM1", "Hello  \n"))
     event = Event("whatsapp", START, "wa-254712345678", Client("+254712345678", "Jackson"), Message("SM1", "Hello  \n"))
-    expected = Inbound("reserve", event, Address("reserve", "whatsapp:+254712345678"))
+    expected = Inbound("reserve", event, Address("reserve", "whatsapp:+254712345678"), ("wa-254712345678",))
     assert found == Received((expected,), answer="<Response/>", answer_type="text/xml")
 
 

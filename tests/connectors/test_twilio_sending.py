@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from standins import twilio
@@ -18,7 +18,7 @@ from standins.twilio import CLIENT, CONTENT_SID, twilio_error
 from engine.connectors.twilio import Account, Template, Timing, Twilio, forms
 from engine.core.deliveries import Acknowledgement, Claimed, Fault, Found, Outcome, Rejected, Sent, Unknown
 from engine.ports import Health, Received, WebhookRequest
-from engine.settings.document import TEMPLATE_GAPS
+from engine.settings.approved_templates import TEMPLATE_GAPS
 
 _WEBHOOK = "https://support.example.org/webhooks/reserve"
 _BUSY = "Twilio or WhatsApp has trouble or is asked too often"
@@ -39,6 +39,7 @@ class _Setting:
     clock: SetClock
     template: Template | None = None
     timeout_s: float = 2
+    per_client_gap: timedelta = timedelta(0)
     connector: Twilio = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +53,7 @@ class _Setting:
     def _made(self) -> Twilio:
         return Twilio(
             "reserve",
-            Account(twilio.ACCOUNT_SID, twilio.SENDER, self.loopback.url),
+            Account(twilio.ACCOUNT_SID, twilio.SENDER, self.loopback.url, per_client_gap=self.per_client_gap),
             auth_token=twilio.AUTH_TOKEN,
             webhook_url=_WEBHOOK,
             clock=self.clock,
@@ -426,9 +427,17 @@ async def test_tells_that_a_template_is_needed() -> None:
         assert await setting.send() == Rejected(Fault.PERMANENT, "63016", _SHUT)
 
 
-async def test_says_the_template_when_an_operator_sends_it_again() -> None:
-    """The window was shut as a status told, which came after Twilio had taken the text."""
-    async with _setting(_TEMPLATE) as setting:
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        (_TEMPLATE, "the client last wrote more than 24 hours ago, so WhatsApp takes only templates"),
+        (None, _SHUT),
+    ],
+    ids=["with a template", "without one"],
+)
+async def test_tells_when_a_text_that_was_taken_came_too_late(template: Template | None, reason: str) -> None:
+    """Twilio's status says that the window was shut; the receipt says whether the template can follow, and it does."""
+    async with _setting(template) as setting:
         claimed = setting.claim()
         outcome = await setting.connector.send(claimed)
         assert isinstance(outcome, Sent)
@@ -443,8 +452,10 @@ async def test_says_the_template_when_an_operator_sends_it_again() -> None:
         assert isinstance(found, Received)
         (receipt,) = found.receipts
         assert (receipt.key, receipt.status, receipt.code) == (claimed.id, "failed", "63016")
-        await setting.connector.send(claimed)
-        assert "ContentSid" in setting.network.sent[1]["form"]
+        assert (receipt.reason, receipt.wants_template) == (reason, template is not None)
+        await setting.restart()
+        await setting.connector.send(setting.claim(body=replace(_ACK, template_only=True)))
+        assert ("ContentSid" in setting.network.sent[1]["form"]) == (template is not None)
 
 
 async def test_is_undecided_about_a_template() -> None:
@@ -458,15 +469,69 @@ async def test_is_undecided_about_a_template() -> None:
         assert await setting.connector.reconcile(setting.claim()) is Found.UNDECIDED
 
 
+async def test_keeps_a_distance_between_messages_to_one_client() -> None:
+    """Twilio takes everything and reports later what WhatsApp refused as too fast: it does not come to that."""
+    async with _setting() as setting:
+        setting.per_client_gap = timedelta(seconds=6)
+        await setting.restart()
+        assert isinstance(await setting.send(), Sent)
+        found = await setting.send()
+        assert isinstance(found, Rejected)
+        assert (found.code, found.retry_after, found.lane_only) == ("pace", timedelta(seconds=6), True)
+        assert len(setting.loopback.seen) == 1
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["the list names the template", "it does not"])
+async def test_finds_the_template_that_follows_a_refused_text(told: bool) -> None:  # noqa: FBT001 - a parameter
+    """Newer than the first attempt, this client's and no other delivery's: it is this one, also in another life."""
+    async with _setting(_TEMPLATE) as setting:
+        setting.network.names_templates = told
+        await setting.connector.send(setting.claim())
+        setting.network.messages[0]["status"] = "undelivered"
+        setting.clock.advance(minutes=1)
+        body = replace(_ACK, template_only=True)
+        assert await setting.connector.reconcile(setting.claim(body=body)) is Found.NOT_SENT
+        setting.loopback.fail("POST", "cut_after")
+        assert isinstance(await setting.connector.send(setting.claim(body=body)), Unknown)
+        await setting.restart()
+        found = await setting.connector.reconcile(setting.claim(body=body))
+        assert found == Sent(setting.network.messages[1]["sid"])
+
+
+async def test_takes_no_other_template_for_the_one_that_follows() -> None:
+    """Where the list names templates, another one of ours proves nothing."""
+    async with _setting(_TEMPLATE) as setting:
+        setting.network.names_templates = True
+        setting.network.shut.add(CLIENT)
+        await setting.connector.send(setting.claim(number=2))
+        setting.network.messages[0]["content_sid"] = "HX" + "8" * 32
+        await setting.restart()
+        body = replace(_ACK, template_only=True)
+        assert await setting.connector.reconcile(setting.claim(body=body)) is Found.NOT_SENT
+
+
+@pytest.mark.parametrize(
+    ("hours", "again_h", "is_template"),
+    [
+        pytest.param(23.8, None, False, id="within the day"),
+        pytest.param(23.9, None, True, id="nearly a day ago"),
+        pytest.param(30, 2, False, id="the client has written since"),
+        pytest.param(30, 25, True, id="the client has written since, a day ago"),
+    ],
+)
+async def test_knows_the_window_after_a_restart(hours: float, again_h: float | None, is_template: bool) -> None:  # noqa: FBT001
+    """When the message was written stands in the delivery; what another message adds is learned as it comes."""
+    async with _setting(_TEMPLATE) as setting:
+        if again_h is not None:
+            form = twilio.message_form("SM9", "hello?")
+            headers = {"content-type": twilio.FORM, "x-twilio-signature": twilio.signature(_WEBHOOK, form)}
+            at = START - timedelta(hours=again_h)
+            setting.connector.receive(WebhookRequest("POST", {}, headers, urlencode(form).encode(), at))
+        body = replace(_ACK, written_at=START - timedelta(hours=hours))
+        await setting.connector.send(setting.claim(body=body))
+        assert ("ContentSid" in setting.network.sent[0]["form"]) == is_template
+
+
 def test_the_settings_know_what_a_template_can_say() -> None:
     """What engine.yaml may name is what is filled in."""
     assert tuple(forms.GAPS) == TEMPLATE_GAPS
-
-
-async def test_remembers_a_bounded_number_of_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The memory does not grow with the years."""
-    monkeypatch.setattr("engine.connectors.twilio.connector._MEMORY", 2)
-    async with _setting() as setting:
-        for number in range(1, 5):
-            await setting.connector.send(setting.claim(number))
-        assert len(setting.connector._known) == 2

@@ -1,11 +1,14 @@
 """What the Cloud API connector remembers of clients: hints, and never many."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+from standins.claims import claim
 from standins.parts import START
 
 from engine.connectors.whatsapp_cloud.clients import Clients
 from engine.connectors.whatsapp_cloud.senders import Party
+from engine.core.deliveries import Acknowledgement
 from engine.core.events import Address, Client, Event, Inbound, Message
 
 
@@ -28,6 +31,7 @@ def test_remembers_no_peer_of_a_group() -> None:
     clients = Clients()
     event = Event("whatsapp", START, "wa-group-1", Client(), Message("wamid.1", "hi"))
     clients.learn(Inbound("cloud", event, None), Party("254712345671", "", ""))
-    late, day = START - timedelta(days=1), START
-    assert clients.is_too_late("d1", "wamid.2", "to:254712345671", late, day)
-    assert not clients.is_too_late("d1", "wamid.1", "to:254712345671", late, day)
+    peer = "to:254712345671"
+    body = Acknowledgement(peer, "Hello", "wamid.2", written_at=START - timedelta(days=1))
+    assert clients.is_too_late(claim(body), body, peer, START)
+    assert not clients.is_too_late(claim(body), replace(body, written_at=START), peer, START)

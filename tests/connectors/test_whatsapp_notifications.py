@@ -68,7 +68,28 @@ def test_takes_a_text_message() -> None:
             Message("wamid.A", "no dial tone"),
         ),
         Address("cloud", "to:254712345678"),
+        ("wa-254712345678",),
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "aliases"),
+    [
+        pytest.param({"from": "254712345678"}, ("wa-254712345678",), id="number"),
+        pytest.param(
+            {"from": "254712345678", "from_user_id": "KE.1349", "from_parent_user_id": "KE.ENT.7"},
+            ("wa-254712345678", "wa-KE.1349", "wa-KE.ENT.7"),
+            id="number and user ids",
+        ),
+        pytest.param({"from_user_id": "KE.1349"}, ("wa-KE.1349",), id="hidden number"),
+        pytest.param({"from": "254712345678", "from_user_id": "KE.1349", "group_id": "G1"}, (), id="group"),
+        pytest.param({}, (), id="nobody"),
+    ],
+)
+def test_a_message_tells_every_name_of_its_client(fields: dict[str, str], aliases: tuple[str, ...]) -> None:
+    """Number, user id and parent id are one client's; a group has no client."""
+    message = {"id": "wamid.A", "timestamp": "1770891330", "type": "text", "text": {"body": "hi"}, **fields}
+    assert _inbound(graph.envelope({"messages": [message]})).aliases == aliases
 
 
 _MESSAGES = {

@@ -196,6 +196,25 @@ async def test_makes_only_the_hasty_client_wait() -> None:
         assert await setting.send() == replace(pause, retry_after=timedelta(seconds=20))
 
 
+async def test_keeps_a_distance_between_messages_to_one_client() -> None:
+    """Meta's pair rate is kept before Meta has to say so; what Meta did not take begins no distance."""
+    async with cloud_setting(per_client_gap=timedelta(seconds=6)) as setting:
+        setting.loopback.fail("POST", **graph_error(131000, 500))
+        assert isinstance(await setting.send(), Rejected)
+        assert isinstance(await setting.send(), Sent)
+        found = await setting.send()
+        assert isinstance(found, Rejected)
+        assert (found.code, found.retry_after, found.lane_only) == ("pace", timedelta(seconds=6), True)
+        assert isinstance(await setting.send(peer="to:254700000002"), Sent)
+        setting.clock.advance(seconds=6)
+        setting.network.moods.hasty = {"254712345678"}
+        assert (await setting.send(), setting.cloud.health()) == (
+            Rejected(Fault.TRANSIENT, "131056", _HASTY, timedelta(seconds=6), lane_only=True),
+            Health(ready=True),
+        )
+        assert len(setting.network.sent) == 2
+
+
 async def test_logs_what_meta_says_is_wrong_with_the_account() -> None:
     """Errors that belong to no message reach the administrator's log, with what to do and without Meta's own words."""
     lines: list[str] = []

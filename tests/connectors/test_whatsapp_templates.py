@@ -109,7 +109,7 @@ async def test_tries_the_template_at_once_after_its_end_was_not_seen() -> None:
 
 
 async def test_says_the_template_after_whatsapp_reported_that_the_text_failed() -> None:
-    """WhatsApp may take a text and report later that it came too late: an operator's redrive sends the template."""
+    """WhatsApp may take a text and report later that it came too late: the receipt says so."""
     async with cloud_setting(template=_TEMPLATE) as setting:
         setting.network.moods.templates = {"answer_later/en": 2}
         assert isinstance(await setting.send(), Sent)
@@ -120,13 +120,27 @@ async def test_says_the_template_after_whatsapp_reported_that_the_text_failed() 
             "131047",
             "the client last wrote more than 24 hours ago, so WhatsApp takes only a template",
         )
+        assert receipt.wants_template
+
+
+async def test_says_nothing_but_the_template_where_only_that_is_wanted() -> None:
+    """After a restart, too, and although the client may have written since."""
+    async with cloud_setting(template=_TEMPLATE) as setting:
+        setting.network.moods.templates = {"answer_later/en": 2}
+        setting.receive(graph.message_notification(graph.text_message("wamid.B", "hi?", at=int(START.timestamp()))))
+        body = Acknowledgement("to:254712345678", "Hello", "wamid.A", written_at=START, template_only=True)
+        assert isinstance(await setting.cloud.send(claim(body, attempt=2)), Sent)
+        assert setting.network.sent[0]["template"]["name"] == "answer_later"
+
+
+async def test_takes_a_failed_text_for_the_end_without_a_template() -> None:
+    """Nothing can follow then, and the sentence tells what is missing."""
+    async with cloud_setting() as setting:
         await setting.send()
-        assert setting.network.sent[1]["template"]["name"] == "answer_later"
-        setting.clock.advance(minutes=1)
-        again = graph.text_message("wamid.B", "hello?", at=int(START.timestamp()) + 60)
-        setting.receive(graph.message_notification(again))
-        await setting.send()
-        assert setting.network.sent[2]["text"] == "Hello"
+        sent = setting.network.sent[0]
+        failed = graph.status_notification(sent["id"], sent["key"], "failed", 131047, int(START.timestamp()) + 5)
+        (receipt,) = setting.receive(failed).receipts
+        assert (receipt.reason, receipt.wants_template) == (_TOO_LATE, False)
 
 
 async def test_refuses_in_one_sentence_without_a_template() -> None:
@@ -154,6 +168,9 @@ async def test_says_what_is_wrong_with_the_template(variables: tuple[str, ...], 
         assert setting.network.sent == []
 
 
+_ACK = Acknowledgement("to:254712345678", "Hello", "wamid.A", client_name="Jackson", ticket_id="OC-1")
+
+
 @pytest.mark.parametrize(
     ("written_h", "accepted_h", "again_h", "kind"),
     [
@@ -170,11 +187,11 @@ async def test_knows_the_window(written_h: float | None, accepted_h: float, agai
     """The day begins with the client's newest message: when it was written counts, and not when it was accepted."""
     async with cloud_setting(template=_TEMPLATE) as setting:
         setting.network.moods.templates = {"answer_later/en": 2}
-        for message_id, hours in (("wamid.A", written_h), ("wamid.B", again_h)):
-            if hours is not None:
-                at = int((START - timedelta(hours=hours)).timestamp())
-                setting.receive(graph.message_notification(graph.text_message(message_id, "hi", at=at)))
-        body = Acknowledgement("to:254712345678", "Hello", "wamid.A", client_name="Jackson", ticket_id="OC-1")
+        if again_h is not None:
+            at = int((START - timedelta(hours=again_h)).timestamp())
+            setting.receive(graph.message_notification(graph.text_message("wamid.B", "hi", at=at)))
+        written_at = None if written_h is None else START - timedelta(hours=written_h)
+        body = replace(_ACK, written_at=written_at)
         await setting.cloud.send(claim(body, age=timedelta(hours=accepted_h)))
         assert ("text" if setting.network.sent[0]["text"] else "template") == kind
 

@@ -18,6 +18,7 @@ from standins.gateway import ONLINE, heard, launch, message, state
 from standins.parts import SetClock
 
 from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
+from engine.connectors.whatsapp_web.sessions import MARK, session_file
 from engine.connectors.whatsapp_web.states import State
 from engine.connectors.whatsapp_web.supervision import Patience
 from engine.core.deliveries import Acknowledgement, Claimed, Fault, Found, Rejected, Sent, Unknown
@@ -94,6 +95,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[_Line]]]
         per_client_gap: timedelta = timedelta(0),
         started: Launch | None = None,
         listen: bool = True,
+        read_receipts: bool = False,
     ) -> _Line:
         folder = tmp_path / "session"
         connector = WhatsAppWeb(
@@ -101,6 +103,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[_Line]]]
             launch=started or launch(folder, *lives),
             per_second=10_000,
             per_client_gap=per_client_gap,
+            read_receipts=read_receipts,
             clock=_RealClock(),
             chance=lambda: 0.0,
             patience=patience,
@@ -177,7 +180,7 @@ async def test_what_is_nobodys_is_taken_without_the_journal(line: Start) -> None
 
 
 async def test_an_acknowledgement_goes_out(line: Start) -> None:
-    """It goes to the conversation's own address, as it was written, and its receipt finds it."""
+    """It goes to the conversation's own address, as it was written, and its receipt is told."""
     source = {"chat": {"user": "254712345678", "server": "s.whatsapp.net"}, "from_me": False, "group": False}
     receipt = {"hand": {"is": "receipt", "source": source, "ids": ["M1"], "status": "read"}}
     here = await line([ONLINE, _SENT, receipt])
@@ -188,17 +191,19 @@ async def test_an_acknowledgement_goes_out(line: Start) -> None:
     assert order["text"] == "Hello Jackson, I am sorry."
     await _until(lambda: bool(here.journal.accepted))
     (found,) = here.journal.accepted[0].receipts
-    assert (found.key, found.provider_id, found.status) == (claim(ACKNOWLEDGEMENT).id, "M1", "read")
+    assert (found.key, found.provider_id, found.status) == ("", "M1", "read")
+    assert found.aliases == ("wa-254712345678",)
     assert here.connector.health().ready
 
 
-async def test_an_own_message_is_no_answer_of_a_person(line: Start) -> None:
-    """What a person of ours writes on the phone is a signal, and its receipts say nothing about our deliveries."""
+async def test_an_own_message_is_told_as_a_signal(line: Start) -> None:
+    """What a person of ours writes on the phone is no message of the client's."""
     own = message("I take this")
     own["hand"]["info"]["source"]["from_me"] = own["hand"]["info"]["device_sent"] = True
-    here = await line([ONLINE, own, own])
-    await _until(lambda: len(heard(here.folder, "taken")) == 2)
+    here = await line([ONLINE, own])
+    await _until(lambda: len(heard(here.folder, "taken")) == 1)
     assert [signal.kind for received in here.journal.accepted for signal in received.signals] == ["human_reply"]
+    assert here.journal.texts == []
 
 
 @pytest.mark.parametrize(
@@ -230,19 +235,12 @@ async def test_only_acknowledgements_to_people_are_carried(line: Start) -> None:
     assert await here.connector.reconcile(claim(escalation())) is Found.UNDECIDED
 
 
-async def test_a_lost_answer_is_settled_by_a_receipt(line: Start) -> None:
-    """A message of which the library does not know whether it arrived is found by the client's own receipt."""
-    source = {"chat": {"user": "254712345678", "server": "s.whatsapp.net"}, "from_me": False, "group": False}
-    receipt = {"hand": {"is": "receipt", "source": source, "ids": ["M7"], "status": "delivered"}}
-    here = await line([ONLINE, _refused("timed out waiting for message send response"), {"wait": "send"}, receipt])
+async def test_a_lost_answer_is_in_doubt(line: Start) -> None:
+    """Whether a message went out of which the library does not know it, only the journal can find out."""
+    here = await line([ONLINE, _refused("timed out waiting for message send response")])
     await here.reaches(State.ONLINE)
     assert isinstance(await here.connector.send(_ack()), Unknown)
     assert await here.connector.reconcile(_ack(doubtful=True)) is Found.UNDECIDED
-    later = asyncio.create_task(here.connector.send(_ack(2, "254799999999@s.whatsapp.net")))
-    await _until(lambda: bool(here.journal.accepted))
-    assert await here.connector.reconcile(_ack(doubtful=True)) == Sent("M7")
-    assert [one.key for one in here.journal.accepted[0].receipts] == [_ack().id]
-    later.cancel()
 
 
 async def test_a_gateway_that_dies_leaves_a_doubt(line: Start) -> None:
@@ -255,6 +253,47 @@ async def test_a_gateway_that_dies_leaves_a_doubt(line: Start) -> None:
     await _until(lambda: len((here.folder / "births").read_text()) == 2)
     await here.reaches(State.ONLINE)
     assert isinstance(await here.connector.send(_ack(2)), Sent)
+
+
+async def test_a_gateway_that_is_killed_did_not_stop(line: Start, lines: list[str]) -> None:
+    """Even when the kill cuts off what it was being told: that its message was taken."""
+    here = await line([ONLINE, {"offer": message("one")["hand"]}, {"hang": 1}], [ONLINE])
+    await _until(lambda: here.journal.texts == ["one"])
+    child = here.connector._gateway.child
+    assert child is not None
+    os.kill(child.pid, signal.SIGKILL)
+    await _until(lambda: len(heard(here.folder, "connect")) == 2)
+    await here.reaches(State.ONLINE)
+    assert "the gateway ended with -9" in "\n".join(lines)
+    assert [one["after_loss"] for one in heard(here.folder, "connect")] == [False, True]
+    assert here.connector.health().lost_at is not None
+
+
+async def test_a_gateway_that_was_never_online_loses_nothing(line: Start) -> None:
+    """Its end is no reason to look at the phone."""
+    here = await line([{"die": signal.SIGKILL}], [ONLINE])
+    await here.reaches(State.ONLINE)
+    assert here.connector.health().lost_at is None
+
+
+async def test_a_session_that_cannot_be_read_is_survived(line: Start, lines: list[str]) -> None:
+    """Then nobody can tell what was lost, and the gateway is started all the same."""
+    here = await line([ONLINE, {"wait": "send"}, {"die": signal.SIGKILL}], [ONLINE])
+    await here.reaches(State.ONLINE)
+    session_file(here.folder).write_bytes(b"damaged" * 1000)
+    assert isinstance(await here.connector.send(_ack()), Unknown)
+    await _until(lambda: len(heard(here.folder, "connect")) == 2)
+    assert heard(here.folder, "connect")[1]["after_loss"]
+    assert "its session cannot be read" in "\n".join(lines)
+
+
+async def test_a_mark_that_cannot_be_written_is_survived(line: Start, lines: list[str]) -> None:
+    """A full disk takes nobody off the line."""
+    here = await line([{"wait": "send"}])
+    await _until(lambda: bool(heard(here.folder, "connect")))
+    (here.folder / f"{MARK}.new").mkdir()
+    here.connector._gateway._hear_state(None, {"is": "state", "happening": "connected"})  # type: ignore[arg-type]
+    assert "cannot be written" in "\n".join(lines)
 
 
 async def test_a_gateway_that_does_not_answer_is_killed(line: Start) -> None:
@@ -373,6 +412,39 @@ async def test_messages_to_one_client_keep_their_gap(line: Start) -> None:
     assert (found.fault, found.code) == (Fault.TRANSIENT, "pace")
     assert timedelta(minutes=59) < found.retry_after <= timedelta(hours=1)
     assert isinstance(await here.connector.send(_ack(3, "254799999999@s.whatsapp.net")), Sent)
+
+
+async def test_the_client_sees_that_somebody_is_there(line: Start) -> None:
+    """Before its answer a message is shown as read, once; the order for it goes ahead and nothing waits for it."""
+    here = await line([ONLINE], read_receipts=True)
+    await here.reaches(State.ONLINE)
+    assert isinstance(await here.connector.send(_ack()), Sent)
+    assert isinstance(await here.connector.send(replace(_ack(2), attempt=2)), Sent)
+    orders = [frame for frame in heard(here.folder) if frame["do"] in {"attend", "send"}]
+    assert [frame["do"] for frame in orders] == ["attend", "send", "send"]
+    assert {key: orders[0][key] for key in ("user", "server", "message_id")} == {
+        "user": "254712345678",
+        "server": "s.whatsapp.net",
+        "message_id": "A1",
+    }
+
+
+@pytest.mark.parametrize(("read_receipts", "message_id"), [(False, "A1"), (True, "wamid.A=="), (True, "SM 1")])
+async def test_nothing_is_shown_as_read_otherwise(line: Start, *, read_receipts: bool, message_id: str) -> None:
+    """Not where it is off, and not for a message that came by another way."""
+    here = await line([ONLINE], read_receipts=read_receipts)
+    await here.reaches(State.ONLINE)
+    claimed = claim(Acknowledgement(_PEER, "Hello", message_id))
+    assert isinstance(await here.connector.send(claimed), Sent)
+    assert heard(here.folder, "attend") == []
+
+
+async def test_the_gateway_is_told_how_patient_its_probe_is(line: Start) -> None:
+    """The spans of the probe come from the daemon."""
+    here = await line([ONLINE], patience=replace(_PATIENCE, probe_after_s=7, probe_within_s=3))
+    await here.reaches(State.ONLINE)
+    (order,) = heard(here.folder, "connect")
+    assert (order["probe_after_s"], order["probe_within_s"]) == (7, 3)
 
 
 async def test_messages_leave_one_by_one(line: Start) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,10 +16,10 @@ from hypothesis import strategies as st
 
 from engine.connectors.whatsapp_web.arrivals import read
 from engine.connectors.whatsapp_web.contents import UNDECRYPTABLE, UNSUPPORTED, Content, Happening, content_of
-from engine.connectors.whatsapp_web.identities import HIDDEN, PHONE, Address, Aliases, address_of_peer
+from engine.connectors.whatsapp_web.identities import HIDDEN, PHONE, Address, address_of_peer
 from engine.connectors.whatsapp_web.records import info_record, jid_record, plain
 from engine.core.events import Address as Reply
-from engine.core.events import Attachment, Client, Event, Inbound, Message, Signal
+from engine.core.events import Attachment, Client, Event, Inbound, Message, Receipt, Signal
 from engine.ports import Received
 
 _NOW = datetime(2026, 2, 12, 10, 20, tzinfo=UTC)
@@ -225,11 +226,15 @@ def test_no_record_raises(message: dict[str, object], info: object, chat: object
         {"is": "message", "info": {"id": "A1", "timestamp_ms": info, "source": source}, "message": message},
         {"is": "message", "info": {"id": "A1", "source": {"chat": _jid("254712345678")}}, "message": message},
     ):
-        assert isinstance(read("main", frame, Aliases(), (), _NOW), Received | None)
+        assert isinstance(read("main", frame, _NOW), Received | None)
 
 
 def _jid(user: str, server: str = PHONE) -> dict[str, str]:
     return {"user": user, "server": server}
+
+
+_PHONE_JID, _HIDDEN_JID = _jid("254712345678"), _jid("99887766554433", HIDDEN)
+_ALIASES = ("wa-254712345678",)
 
 
 def _frame(message: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
@@ -240,12 +245,12 @@ def _frame(message: dict[str, Any] | None = None, **changes: Any) -> dict[str, A
     return {"is": "message", "info": info, "message": message or {"conversation": "no dial tone"}}
 
 
-def _read(frame: dict[str, Any], aliases: Aliases | None = None, ours: tuple[str, ...] = ()) -> Received | None:
-    return read("main", frame, aliases or Aliases(), ours, _NOW)
+def _read(frame: dict[str, Any]) -> Received | None:
+    return read("main", frame, _NOW)
 
 
-def _inbound(frame: dict[str, Any], aliases: Aliases | None = None) -> Inbound:
-    received = _read(frame, aliases)
+def _inbound(frame: dict[str, Any]) -> Inbound:
+    received = _read(frame)
     assert received is not None
     assert not received.signals
     assert not received.receipts
@@ -257,7 +262,7 @@ def test_a_message_becomes_an_event() -> None:
     """Client, conversation, time and the way back come from WhatsApp's own envelope."""
     client = Client("+254712345678", "Jackson")
     event = Event("whatsapp", _SENT_AT, "wa-254712345678", client, Message("A1", "no dial tone"))
-    assert _inbound(_frame()) == Inbound("main", event, Reply("main", "254712345678@s.whatsapp.net"))
+    assert _inbound(_frame()) == Inbound("main", event, Reply("main", "254712345678@s.whatsapp.net"), _ALIASES)
 
 
 def test_a_hidden_number_is_a_client_too() -> None:
@@ -266,28 +271,52 @@ def test_a_hidden_number_is_a_client_too() -> None:
     assert inbound.event.client == Client()
     assert inbound.event.conversation_id == "wa-lid-99887766554433"
     assert inbound.reply == Reply("main", "99887766554433@lid")
+    assert inbound.aliases == ("wa-lid-99887766554433",)
 
 
-def test_a_number_that_was_told_once_is_remembered() -> None:
-    """Where WhatsApp names the number beside the hidden one, the conversation has the number's name from then on."""
-    aliases = Aliases()
-    hidden = _jid("99887766554433", HIDDEN)
-    first = _inbound(_frame(chat=hidden, sender_alt=_jid("254712345678")), aliases)
-    later = _inbound(_frame(chat=hidden), aliases)
-    by_number = _inbound(_frame(), aliases)
-    conversations = {one.event.conversation_id for one in (first, later, by_number)}
-    assert conversations == {"wa-254712345678"}
-    assert later.event.client.phone == "+254712345678"
-    assert later.reply == Reply("main", "99887766554433@lid")
+@pytest.mark.parametrize(
+    ("changes", "peer"),
+    [
+        ({"chat": _HIDDEN_JID, "sender_alt": _PHONE_JID}, "99887766554433@lid"),
+        ({"chat": _PHONE_JID, "sender_alt": _HIDDEN_JID}, "254712345678@s.whatsapp.net"),
+    ],
+    ids=["by the hidden one", "by the number"],
+)
+def test_a_message_tells_both_names_of_its_client(changes: dict[str, Any], peer: str) -> None:
+    """The number names the conversation, both names are told, and the answer goes where the message came from."""
+    inbound = _inbound(_frame(**changes))
+    assert inbound.event.conversation_id == "wa-254712345678"
+    assert inbound.event.client.phone == "+254712345678"
+    assert inbound.aliases == ("wa-254712345678", "wa-lid-99887766554433")
+    assert inbound.reply == Reply("main", peer)
 
 
-def test_remembers_a_bounded_number_of_clients() -> None:
-    """The memory of hidden numbers does not grow without end; the oldest is forgotten first."""
-    aliases = Aliases()
-    for number in range(20_001):
-        aliases.learn(Address(str(100_000 + number), HIDDEN), Address(str(200_000 + number), PHONE))
-    assert aliases.person(Address("100000", HIDDEN)).phone is None
-    assert aliases.person(Address("100001", HIDDEN)).phone == "+200001"
+def _receipt_frame(**changes: Any) -> dict[str, Any]:
+    source = {"chat": _HIDDEN_JID, "sender_alt": _PHONE_JID, "from_me": False, "group": False}
+    return {"is": "receipt", "source": source, "ids": ["M1", "M2"], "status": "delivered", **changes}
+
+
+def test_a_receipt_names_its_message_and_its_client() -> None:
+    """WhatsApp takes no key of ours: each receipt has the message's id, and every name of the client."""
+    aliases = ("wa-254712345678", "wa-lid-99887766554433")
+    receipts = tuple(Receipt("main", "", one, "delivered", _NOW, aliases=aliases) for one in ("M1", "M2"))
+    assert _read(_receipt_frame()) == Received(receipts=receipts)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": {"chat": _PHONE_JID, "from_me": True}},
+        {"source": {"chat": {"user": "1203630", "server": "g.us"}}},
+        {"source": None},
+        {"ids": "M1"},
+        {"ids": [5, ""]},
+    ],
+    ids=["our other device", "group", "no source", "no list", "no ids"],
+)
+def test_only_the_clients_own_receipt_counts(changes: dict[str, Any]) -> None:
+    """What comes from elsewhere, or names no message, is nothing."""
+    assert _read(_receipt_frame(**changes)) is None
 
 
 def test_a_business_without_a_profile_name_has_its_verified_one() -> None:
@@ -325,8 +354,9 @@ def test_a_person_of_ours_answered() -> None:
     frame = _frame(
         from_me=True, device_sent=True, chat=_jid("99887766554433", HIDDEN), recipient_alt=_jid("254712345678")
     )
-    assert _read(frame) == Received(signals=(Signal("main", "wa-254712345678", "human_reply", "A1", _SENT_AT),))
-    assert _read(frame, ours=("A1",)) is None
+    aliases = ("wa-254712345678", "wa-lid-99887766554433")
+    signal = Signal("main", "wa-254712345678", "human_reply", "A1", _SENT_AT, aliases=aliases)
+    assert _read(frame) == Received(signals=(signal,))
 
 
 def test_a_reaction_of_ours_is_no_answer() -> None:
@@ -339,9 +369,9 @@ def test_what_happens_to_a_message_is_a_signal() -> None:
     """Reactions and messages taken back name the message that they are about."""
     reaction = _read(_frame({"reactionMessage": {**_KEY, "text": "👍"}}))
     revoke = _read(_frame({"protocolMessage": {"type": 0, **_KEY}}))
-    conversation = "wa-254712345678"
-    assert reaction == Received(signals=(Signal("main", conversation, "reaction", "A1", _SENT_AT, "A0", "👍"),))
-    assert revoke == Received(signals=(Signal("main", conversation, "revoke", "A1", _SENT_AT, "A0"),))
+    told = Signal("main", "wa-254712345678", "reaction", "A1", _SENT_AT, "A0", "👍", _ALIASES)
+    assert reaction == Received(signals=(told,))
+    assert revoke == Received(signals=(replace(told, kind="revoke", text=""),))
 
 
 def test_control_messages_bring_nothing() -> None:

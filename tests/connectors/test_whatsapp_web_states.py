@@ -7,14 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.connectors.whatsapp_web import frames, pacing
+from engine.connectors.whatsapp_web import frames
 from engine.connectors.whatsapp_web.frames import BrokenFrame, Decoder, encode
-from engine.connectors.whatsapp_web.identities import Aliases
-from engine.connectors.whatsapp_web.receipts import Ledger
 from engine.connectors.whatsapp_web.refusals import refusal
 from engine.connectors.whatsapp_web.states import Happening, Standing, State, follow, pause, problem
 from engine.core.deliveries import Fault, Rejected, Unknown
-from engine.core.events import Receipt
 
 _NOW = datetime(2026, 2, 12, 10, 20, tzinfo=UTC)
 _LATER = _NOW + timedelta(minutes=5)
@@ -158,97 +155,3 @@ def test_a_frame_has_a_bound() -> None:
     """What is too long is refused before it is sent."""
     with pytest.raises(BrokenFrame):
         encode({"text": "x" * frames.LONGEST})
-
-
-def test_messages_keep_their_distance() -> None:
-    """A message waits for the gap after any other, and for the longer one after its own client's last."""
-    pace = pacing.pace_of(2.0, timedelta(seconds=10))
-    start = timedelta(seconds=100)
-    assert pacing.wait(pace, "a", start) == timedelta(0)
-    pace = pacing.spend(pace, "a", start, 0.0)
-    assert pacing.wait(pace, "b", start) == timedelta(seconds=0.5)
-    assert pacing.wait(pace, "a", start) == timedelta(seconds=10)
-    assert pacing.wait(pacing.spend(pace, "b", start, 1.0), "b", start) == timedelta(seconds=15)
-    assert pacing.wait(pace, "a", start + timedelta(seconds=10)) == timedelta(0)
-
-
-def test_past_gaps_are_forgotten() -> None:
-    """Clients whose gap is over cost no memory."""
-    pace = pacing.pace_of(1000.0, timedelta(seconds=10))
-    for number in range(30):
-        pace = pacing.spend(pace, f"client {number}", timedelta(seconds=number), 0.0)
-    assert len(pace.clients) == 10
-
-
-def _receipt(
-    message_id: str, user: str = "254712345678", server: str = "s.whatsapp.net", **more: Any
-) -> dict[str, Any]:
-    source = {"chat": {"user": user, "server": server}, "group": False, "from_me": False, **more}
-    return {"is": "receipt", "source": source, "ids": [message_id], "status": "delivered"}
-
-
-def _read(ledger: Ledger, frame: dict[str, Any], aliases: Aliases | None = None) -> tuple[Receipt, ...]:
-    return ledger.read("main", frame, aliases or Aliases(), _NOW)
-
-
-def test_a_receipt_finds_its_delivery() -> None:
-    """What was sent is known by its message's id; a receipt for anything else says nothing."""
-    ledger = Ledger()
-    ledger.sent("M1", "d1")
-    assert "M1" in ledger
-    assert _read(ledger, _receipt("M1")) == (Receipt("main", "d1", "M1", "delivered", _NOW),)
-    assert _read(ledger, _receipt("M2")) == ()
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        _receipt("M9", from_me=True),
-        _receipt("M9", user="1203630", server="g.us"),
-        _receipt("M9", user="254799999999"),
-        {**_receipt("M9"), "ids": "M9"},
-        {**_receipt("M9"), "ids": [5, ""]},
-        {**_receipt("M9"), "source": None},
-    ],
-    ids=["our other device", "group", "another client", "no list", "no ids", "no source"],
-)
-def test_only_the_clients_own_receipt_proves(frame: dict[str, Any]) -> None:
-    """A delivery in doubt stays in doubt whatever else comes."""
-    ledger = Ledger()
-    ledger.doubt("d1", "254712345678@s.whatsapp.net")
-    assert _read(ledger, frame) == ()
-    assert ledger.proven("d1") is None
-
-
-def test_an_unknown_message_proves_what_was_in_doubt() -> None:
-    """A receipt for an id that nobody knows settles the oldest doubt of that conversation, only once."""
-    ledger, aliases = Ledger(), Aliases()
-    ledger.doubt("d0", "unreadable")
-    ledger.doubt("d1", "254712345678@s.whatsapp.net")
-    ledger.doubt("d2", "wa-254712345678")
-    alt = {"user": "254712345678", "server": "s.whatsapp.net"}
-    found = _read(ledger, _receipt("M1", "99887766554433", "lid", sender_alt=alt), aliases)
-    assert [receipt.key for receipt in found] == ["d1"]
-    assert ledger.proven("d1") == "M1"
-    assert [receipt.key for receipt in _read(ledger, _receipt("M1"), aliases)] == ["d1"]
-    ledger.doubt("d1", "254712345678@s.whatsapp.net")
-    assert [receipt.key for receipt in _read(ledger, _receipt("M2"), aliases)] == ["d2"]
-    assert _read(ledger, _receipt("M3"), aliases) == ()
-
-
-def test_what_a_person_wrote_on_the_phone_proves_nothing() -> None:
-    """The receipts of messages of the linked phone are no word about a delivery in doubt."""
-    ledger = Ledger()
-    ledger.doubt("d1", "254712345678@s.whatsapp.net")
-    ledger.wrote_by_hand("H1")
-    assert _read(ledger, _receipt("H1")) == ()
-    assert ledger.proven("d1") is None
-
-
-def test_the_memory_of_messages_is_bounded() -> None:
-    """The oldest messages are forgotten."""
-    ledger = Ledger()
-    for number in range(20_001):
-        ledger.sent(f"M{number}", f"d{number}")
-    assert "M0" not in ledger
-    assert "M1" in ledger

@@ -112,6 +112,16 @@ def test_a_body_of_an_earlier_version_is_still_read() -> None:
     ) == Acknowledgement("p", "t", "m", "", None)
 
 
+@pytest.mark.parametrize("text", ["t", "t\ud800"], ids=["plain", "half of a pair"])
+def test_an_acknowledgement_keeps_when_the_client_wrote(text: str) -> None:
+    """To the microsecond, and also beside words that have to be repaired."""
+    written_at = datetime(2026, 2, 12, 13, 15, 30, 123456, tzinfo=timezone(timedelta(hours=3)))
+    body = Acknowledgement("p", text, "m", written_at=written_at, template_only=True)
+    loaded = load_body(kind_of(body), dump_body(body))
+    assert isinstance(loaded, Acknowledgement)
+    assert (loaded.written_at, loaded.template_only) == (written_at, True)
+
+
 def test_a_stored_time_keeps_its_instant() -> None:
     """To the microsecond, whatever the zone."""
     at = datetime(2026, 2, 12, 13, 15, 30, 123456, tzinfo=timezone(timedelta(hours=3)))

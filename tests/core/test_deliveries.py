@@ -30,6 +30,7 @@ from engine.core.deliveries import (
     Sent,
     Settlement,
     Unknown,
+    as_template,
     backoff,
     kind_of,
     settle,
@@ -363,3 +364,10 @@ def test_the_ticket_takes_the_place_of_its_mark(body: Body, kind: DeliveryKind, 
     """Every kind of body gets the number wherever the mark stands, and stays of its kind."""
     assert with_ticket(body, "OC-2026-0007") == numbered
     assert kind_of(body) is kind_of(numbered) is kind
+
+
+def test_a_refused_text_goes_out_once_more_as_the_template() -> None:
+    """All that the template needs stays; what has been tried so, and what is no acknowledgement, does not go again."""
+    assert as_template(ACKNOWLEDGEMENT) == replace(ACKNOWLEDGEMENT, template_only=True)
+    assert as_template(replace(ACKNOWLEDGEMENT, template_only=True)) is None
+    assert as_template(ESCALATION) is None

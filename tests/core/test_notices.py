@@ -1,9 +1,11 @@
 """What operators are told about the rules: places and sentences, never a quoted line."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from engine.core.diagnostics import Diagnostic, Severity
-from engine.core.notices import connection, rules_refused, rules_taken
+from engine.core.notices import connection, place, rules_refused, rules_taken, unclean_end
 from engine.core.quotes import plain, spans
 
 SHA = "0123456789abcdef"
@@ -79,3 +81,32 @@ def test_a_connection_that_needs_a_person_is_told(state: str, text: str | None) 
     notice = connection("main", state, "link it again")
     assert (plain(notice.text) if notice else None) == text
     assert notice is None or (notice.matter, notice.state, notice.good) == ("connection main", state, state == "online")
+
+
+def test_what_may_be_missing_is_told_with_the_moment() -> None:
+    """In words for whoever has the phone at hand; each such end is a matter of its own."""
+    notice = unclean_end("main", datetime(2026, 2, 12, 12, 3, 20, tzinfo=UTC))
+    assert notice.text == (
+        "**Some WhatsApp messages to main may be missing.** The program that holds the connection was ended by force "
+        "(a crash, a kill or a power cut); the last thing that it got came at 2026-02-12 12:03 UTC. Up to 101 messages "
+        "from right before that may not be here, although WhatsApp shows them as delivered. Those that left a trace "
+        "are posted as messages that could not be read. Please look at the phone for what came in the minutes before."
+    )
+    assert (notice.matter, notice.state, notice.good) == ("unclean end of main", "2026-02-12T12:03:20+00:00", False)
+
+
+def test_a_channel_that_refuses_is_told_with_what_to_do() -> None:
+    """A name out of the rules and the sentence mention nobody; taking posts again is good news."""
+    refused = place("noc", "invite the bot with /invite @engine-bot")
+    assert plain(refused.text) == (
+        "**~noc takes no posts.** invite the bot with /invite @engine-bot. What is for it waits until that is done."
+    )
+    assert all(span.quoted for span in spans(refused.text) if "~" in span.text or "@" in span.text)
+    assert (refused.matter, refused.state, refused.good) == (
+        "place noc",
+        "invite the bot with /invite @engine-bot",
+        False,
+    )
+    taken = place("noc", "")
+    assert plain(taken.text) == "**~noc takes posts again.** What waited is being sent."
+    assert (taken.matter, taken.state, taken.good) == ("place noc", "good", True)

@@ -55,7 +55,13 @@ def test_the_first_message_opens_an_incident_with_one_acknowledgement_and_one_po
     """The whole plan of the contract's example, field by field."""
     inbound = message()
     acknowledgement = Acknowledgement(
-        REPLY.peer, ACKNOWLEDGEMENT, "MSG-1", "dev-support-escalations", "support", client_name="Jackson"
+        REPLY.peer,
+        ACKNOWLEDGEMENT,
+        "MSG-1",
+        "dev-support-escalations",
+        "support",
+        client_name="Jackson",
+        written_at=RECEIVED_AT,
     )
     body = (
         f"Client: {quote('Jackson')} ({quote(PHONE)})\n"
@@ -172,6 +178,23 @@ def test_a_second_message_completes_who_the_client_is_and_adds_its_tags() -> Non
     assert (the_incident(renamed).client_name, the_incident(renamed).client_phone) == ("Jackson", PHONE)
 
 
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [(False, ""), (True, "\nUpdate: 3CX outbound calls failing (priority raised from low to high)")],
+    ids=["alone", "with a graver problem"],
+)
+def test_a_number_that_becomes_known_is_added_to_the_post(*, raised: bool, said: str) -> None:
+    """Engineers who were told that the number is hidden see it in the post, and the thread has the message."""
+    hidden = replace(OPEN, client_phone=None, priority=Priority.LOW if raised else OPEN.priority)
+    made = planned(message(number=2), FAULT, circumstances(hidden, THE_POST))
+    revision, reply = [one.body for one in made.deliveries if not isinstance(one.body, Acknowledgement)]
+    assert isinstance(revision, Revision)
+    assert revision.escalation.body == f"{THE_POST.body}\nUpdate: the client's number is {quote(PHONE)}{said}"
+    assert isinstance(reply, FollowUp)
+    unposted = planned(message(number=2), FAULT, circumstances(hidden))
+    assert [type(one.body) for one in unposted.deliveries] == [FollowUp]
+
+
 def test_a_raised_priority_edits_the_post_and_notifies_again() -> None:
     """An edit notifies nobody, so a reply with the mention follows; the incident is about the graver problem now."""
     outage = replace(OUTAGE, summary=f"{quote('All')} is down", ruleset_sha="beef")
@@ -218,7 +241,13 @@ def test_a_greeting_is_answered_without_a_post() -> None:
     made = planned(message("Hello"), GREETING)
     assert bodies(made) == [
         Acknowledgement(
-            REPLY.peer, "Hello Jackson, how can we help you?", "MSG-1", "support-triage", None, client_name="Jackson"
+            REPLY.peer,
+            "Hello Jackson, how can we help you?",
+            "MSG-1",
+            "support-triage",
+            None,
+            client_name="Jackson",
+            written_at=RECEIVED_AT,
         )
     ]
     assert the_incident(made) == replace(GREETED, ticket_id=TICKET, version=0)

@@ -76,7 +76,7 @@ def test_a_clock_that_runs_ahead_holds_no_longer() -> None:
         pytest.param(replace(REPLY, kind="revoke"), "The client took a message back.", id="revoke"),
         pytest.param(
             replace(REPLY, kind="number_change", text="+254700000009"),
-            "The client has another number now: +254700000009. Messages from there open a new incident.",
+            "The client has another number now: +254700000009. Messages from there belong to this conversation.",
             id="number",
         ),
     ],

@@ -69,6 +69,15 @@ def test_the_text_is_shown_or_what_came_in_its_place(text: str, kinds: tuple[str
     assert plain(str(variables.of_message(event(text, "J", PHONE, *kinds))["raw_text"])) == shown
 
 
+def test_a_message_that_could_not_be_read_says_where_to_read_it() -> None:
+    """The engineers have the phone."""
+    found = event("")
+    unread = replace(found, message=replace(found.message, kind="undecryptable"))
+    assert variables.of_message(unread)["raw_text"] == (
+        "(this message could not be read here: please read it on the phone)"
+    )
+
+
 def test_an_attachment_s_kind_is_quoted() -> None:
     """It comes from outside like any text."""
     shown = variables.of_message(event("", "J", PHONE, "@all"))["raw_text"]

@@ -1,15 +1,22 @@
 """What engine.yaml orders is what is put together."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from standins.parts import SetClock
+from standins import jsm, pagerduty
+from standins.engineers import Ledger
+from standins.loopback import serving
+from standins.parts import SetClock, until
 
 from engine import adapters, settings
 from engine.connectors.console import Console
-from engine.connectors.mattermost import Files
-from engine.core.deliveries import DeliveryKind
+from engine.connectors.mattermost import Files, Incidents
+from engine.connectors.paging import PagingService
+from engine.core.deliveries import DeliveryKind, InDoubt
+from engine.core.fallbacks import Fallback
+from engine.oncall.static import StaticOnCall
 
 _SECRETS = {
     "ENGINE_CLOUD_ACCESS_TOKEN": "access-1",
@@ -57,10 +64,40 @@ async def test_files_are_fetched_where_that_is_ordered(tmp_path: Path, media: st
         await connector.close()
 
 
+async def test_a_second_way_for_posts_is_made_where_it_is_ordered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing twice when nobody can tell whether it was said, and gives up after a day."""
+    monkeypatch.setitem(_SECRETS, "ENGINE_MATTERMOST_FALLBACK_URL", "https://chat.example.org/hooks/x")
+    read, made = _made(tmp_path, _CLOUD + _CHAT.replace("support}", "support, fallback: on}"))
+    assert adapters.fallback(read) == Fallback("mattermost.fallback", timedelta(minutes=3))
+    webhook = made.destinations[adapters.FALLBACK]
+    policy = adapters.destination(webhook, read).policy(DeliveryKind.COPY)
+    assert (policy.in_doubt, policy.give_up_after) == (InDoubt.HOLD, timedelta(hours=24))
+    read, made = _made(tmp_path, _CLOUD + _CHAT)
+    assert adapters.fallback(read) is None
+    assert adapters.FALLBACK not in made.destinations
+    assert adapters.fallback(_made(tmp_path, _CLOUD)[0]) is None
+
+
 def test_without_mattermost_files_are_printed_as_posts_are(tmp_path: Path) -> None:
     """That is, that there would be one."""
     _, made = _made(tmp_path, _CLOUD)
     assert isinstance(made.destinations[adapters.FILES], Console)
+
+
+async def test_engineers_are_heard_where_their_chat_is(tmp_path: Path) -> None:
+    """By the server of the posts, under a name of its own; without Mattermost there is nobody to hear."""
+    incidents = Incidents(Ledger().list_posts, Ledger().is_root)
+    read, made = _made(tmp_path, _CLOUD + _CHAT)
+    heard = adapters.watcher(read, made, incidents, SetClock())
+    assert heard is not None
+    assert (heard.name, heard.exclusive) == ("mattermost.events", True)
+    assert heard._door.url == "https://chat.example.org"
+    for connector in made.destinations.values():
+        await connector.close()
+    read, made = _made(tmp_path, _CLOUD)
+    assert adapters.watcher(read, made, incidents, SetClock()) is None
 
 
 def test_files_are_few_at_a_time_and_given_up_after_a_day(tmp_path: Path) -> None:
@@ -71,3 +108,77 @@ def test_files_are_few_at_a_time_and_given_up_after_a_day(tmp_path: Path) -> Non
     assert (posts.per_second, posts.at_once) == (2, 16)
     assert files.policy(DeliveryKind.MEDIA).give_up_after == timedelta(days=1)
     assert posts.policy(DeliveryKind.ESCALATION).give_up_after is None
+
+
+_PAGING = """\
+services:
+  noc: {type: pagerduty}
+  noc-jsm: {type: jsm}
+  old: {type: opsgenie}
+"""
+_PAGING_SECRETS = {
+    "ENGINE_NOC_ROUTING_KEY": "R" * 32,
+    "ENGINE_NOC_JSM_API_KEY": "key-1",
+    "ENGINE_OLD_API_KEY": "key-2",
+    "ENGINE_ONCALL_PAGERDUTY_TOKEN": "token-3",
+    "ENGINE_ONCALL_JSM_TOKEN": "token-4",
+}
+_SCREEN = "connectors: {screen: {type: console}}\n"
+
+
+def _read(tmp_path: Path, text: str) -> settings.Settings:
+    file = tmp_path / "engine.yaml"
+    file.write_text(text, encoding="utf-8")
+    return settings.load(file, _PAGING_SECRETS)
+
+
+async def test_services_are_destinations_with_their_own_rate(tmp_path: Path) -> None:
+    """The relay finds each by its name."""
+    read = _read(tmp_path, _SCREEN + _PAGING)
+    made = adapters.connectors(read, lambda _claimed: None, SetClock())
+    for name in ("noc", "noc-jsm", "old"):
+        service = made.destinations[name]
+        assert isinstance(service, PagingService)
+        assert service.name == name
+        assert adapters.destination(service, read).per_second == 2
+        assert adapters.destination(service, read).policy(DeliveryKind.PAGE).give_up_after is None
+        await service.close()
+
+
+def test_a_fixed_mention_asks_nobody(tmp_path: Path) -> None:
+    """As ever."""
+    made = adapters.on_call(_read(tmp_path, _SCREEN), SetClock(), lambda: None)
+    assert (made.duty, made.sources) == (StaticOnCall("@oncall"), ())
+    assert made.health().ready
+
+
+async def test_a_schedule_asks_the_services_of_the_order(tmp_path: Path) -> None:
+    """In that order, over real HTTP, and as each of them wants to be asked."""
+    duty, site = pagerduty.PagerDuty(), jsm.Jsm()
+    duty.oncall["PSCHED1"] = [("alice@example.com", None)]
+    site.oncall["5e1f"] = ["712020:1"]
+    async with serving(duty) as one, serving(site) as other:
+        text = f"""\
+{_SCREEN}oncall:
+  source: schedule
+  order: [jsm, pagerduty]
+  pagerduty: {{url: {one.url}, schedules: {{voip: PSCHED1}}}}
+  jsm:
+    url: {other.url}
+    cloud_id: {jsm.CLOUD_ID}
+    user: {jsm.USER}
+    schedules: {{voip: 5e1f}}
+    people: {{bob@example.com: "712020:1"}}
+"""
+        file = tmp_path / "engine.yaml"
+        file.write_text(text, encoding="utf-8")
+        tokens = {"ENGINE_ONCALL_PAGERDUTY_TOKEN": pagerduty.TOKEN, "ENGINE_ONCALL_JSM_TOKEN": jsm.TOKEN}
+        made = adapters.on_call(settings.load(file, tokens), SetClock(), lambda: None)
+        assert [source.name for source in made.sources] == ["Jira Service Management", "PagerDuty"]
+        assert not made.health().ready
+        tasks = [asyncio.create_task(source.run()) for source in made.sources]
+        await until(lambda: all(source.known("voip") for source in made.sources))
+        assert made.health().ready
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

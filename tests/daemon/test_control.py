@@ -93,6 +93,9 @@ class Daemon:
     async def redrive(self, delivery_id: str, reason: str) -> Json:
         return self._note("redrive", delivery_id, reason)
 
+    async def post(self, channel: str, team: str | None) -> Json:
+        return self._note("test", channel, team)
+
     async def client(self, phone: str | None, conversation: str | None, *, whole: bool) -> Json:
         return self._note("client", phone, conversation, whole)
 
@@ -119,7 +122,7 @@ class Office:
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
     daemon, path = Daemon(), tmp_path / "control.sock"
-    async with serving(build(daemon, daemon, {daemon.name: daemon}), UnixEndpoint(path), mode=0o600):
+    async with serving(build(daemon, daemon, {daemon.name: daemon}, daemon), UnixEndpoint(path), mode=0o600):
         yield Office(daemon, ControlClient(path))
 
 
@@ -187,6 +190,12 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
             ("drop", "d1", "no longer needed"),
             {"asked": "drop"},
             id="drop",
+        ),
+        pytest.param(
+            lambda client: client.send_test("noc"), ("test", "noc", None), {"asked": "test"}, id="a test post"
+        ),
+        pytest.param(
+            lambda client: client.send_test("noc", "sales"), ("test", "noc", "sales"), {"asked": "test"}, id="of a team"
         ),
         pytest.param(lambda client: client.redrive("d1"), ("redrive", "d1", ""), {"asked": "redrive"}, id="redrive"),
         pytest.param(lambda client: client.delivery("d1"), ("delivery", "d1"), {"asked": "delivery"}, id="delivery"),

@@ -118,6 +118,12 @@ CASES: dict[str, tuple[Report, str, dict[str, str], float]] = {
         1,
     ),
     "unrouted": (lambda metrics: metrics.set_backlog(4, {}, {}), "engine_backlog_unrouted", {}, 4),
+    "unclean ends": (
+        lambda metrics: metrics.count_unclean_end("main"),
+        "engine_connection_unclean_ends_total",
+        {"connector": "main"},
+        1,
+    ),
     "reload": (lambda metrics: metrics.set_reload_ok(ok=True), "engine_rules_reload_ok", {}, 1),
     "paused": (lambda metrics: metrics.set_paused(paused=True), "engine_paused", {}, 1),
     "ready": (lambda metrics: metrics.set_ready(ready=True), "engine_ready", {}, 1),
@@ -147,20 +153,35 @@ def test_work_that_is_done_leaves_the_backlog_at_zero() -> None:
 
 
 def test_what_is_open_is_told_by_status_and_priority() -> None:
-    """With the age of the oldest; outages are told apart, and what is closed reads 0."""
+    """With the age of the oldest; outages and what nobody need claim because of one are told apart; what is closed
+    reads 0.
+    """
     metrics, now = Metrics(), datetime(2026, 2, 12, 10, tzinfo=UTC)
-    oldest = now - timedelta(minutes=20)
-    urgent = OpenCount(IncidentStatus.OPEN, Priority.URGENT, outages=False, count=3, oldest_at=oldest)
-    outage = OpenCount(IncidentStatus.CLAIMED, Priority.URGENT, outages=True, count=1, oldest_at=oldest)
-    labels = {"status": "open", "priority": "urgent"}
-    metrics.set_incidents((urgent, outage), now)
-    assert value(metrics, "engine_incidents_open", **labels) == 3
-    assert value(metrics, "engine_incidents_open", status="claimed", priority="urgent") is None
-    assert value(metrics, "engine_incidents_oldest_seconds", **labels) == 1200
-    assert value(metrics, "engine_outages_open") == 1
+
+    def counted(status: IncidentStatus, minutes: int, *, outages: bool = False, members: bool = False) -> OpenCount:
+        return OpenCount(status, Priority.URGENT, outages, members, 3, now - timedelta(minutes=minutes))
+
+    metrics.set_incidents(
+        (
+            counted(IncidentStatus.OPEN, 20),
+            counted(IncidentStatus.OPEN, 30, members=True),
+            counted(IncidentStatus.CLAIMED, 40),
+            counted(IncidentStatus.CLAIMED, 10, members=True),
+            counted(IncidentStatus.CLAIMED, 50, outages=True),
+        ),
+        now,
+    )
+
+    def told(status: str) -> tuple[float | None, float | None]:
+        labels = {"status": status, "priority": "urgent"}
+        names = ("engine_incidents_open", "engine_incidents_oldest_seconds")
+        count, age = (value(metrics, name, **labels) for name in names)
+        return count, age
+
+    assert (told("open"), told("outage"), told("claimed")) == ((3, 1200), (3, 1800), (6, 2400))
+    assert value(metrics, "engine_outages_open") == 3
     metrics.set_incidents((), now)
-    assert value(metrics, "engine_incidents_open", **labels) == 0
-    assert value(metrics, "engine_incidents_oldest_seconds", **labels) == 0
+    assert told("open") == told("claimed") == (0, 0)
     assert value(metrics, "engine_outages_open") == 0
 
 

@@ -45,7 +45,7 @@ connectors:
     phone_number_id: "106540352242922"
     api_url: http://127.0.0.1:9999/
     api_version: v24.0
-    rate_per_second: 20.5
+    per_second: 20.5
     read_receipts: on
     template:
       name: answer_later
@@ -87,6 +87,22 @@ def refusal(load: Load, text: str) -> str:
     with pytest.raises(ConfigurationError) as refused:
         load(text)
     return str(refused.value)
+
+
+def test_a_second_way_for_posts_is_read(load: Load) -> None:
+    """Its address is a secret, asked for only where it is turned on."""
+    section = "mattermost: {url: https://chat.example.org, team: support%s}\n"
+    plain = load(LEAST + section % "").mattermost
+    assert plain is not None
+    assert (plain.fallback_url, plain.fallback_after) == (None, timedelta(minutes=3))
+    environ = {**SECRETS, "ENGINE_MATTERMOST_FALLBACK_URL": "https://chat.example.org/hooks/x"}
+    read = load(LEAST + section % ", fallback: on, fallback_after: 5m", environ)
+    assert read.mattermost is not None
+    assert read.mattermost.fallback_url is not None
+    assert read.mattermost.fallback_url.reveal() == "https://chat.example.org/hooks/x"
+    assert read.mattermost.fallback_after == timedelta(minutes=5)
+    assert [secret.name for secret in read.secrets()] == ["mattermost_token", "mattermost_fallback_url"]
+    assert "mattermost_fallback_url: there is no" in refusal(load, LEAST + section % ", fallback: on")
 
 
 def test_every_key_is_read(load: Load) -> None:
@@ -168,7 +184,8 @@ def test_a_cloud_connector_has_defaults_too(load: Load) -> None:
     """Meta's address, version and limit are known."""
     (cloud,) = load('connectors: {cloud: {type: whatsapp-cloud, phone_number_id: "1"}}\n').connectors
     assert isinstance(cloud, WhatsAppCloudSettings)
-    assert (cloud.api_url, cloud.api_version, cloud.rate_per_second) == ("https://graph.facebook.com", "v23.0", 80)
+    assert (cloud.api_url, cloud.api_version, cloud.per_second) == ("https://graph.facebook.com", "v23.0", 80)
+    assert cloud.per_client_gap == timedelta(seconds=6)
     assert (cloud.read_receipts, cloud.template) == (False, None)
     text = 'connectors: {cloud: {type: whatsapp-cloud, phone_number_id: "1", template: {name: later, language: sw}}}\n'
     (cloud,) = load(text).connectors
@@ -275,11 +292,12 @@ def test_a_linked_number_has_a_session_and_a_pace(load: Load) -> None:
     """Its folder lies in the state folder under the connector's name, and it writes no faster than a person could."""
     plain, own = load(
         "state: /var/lib/engine\nconnectors:\n  main: {type: whatsapp-web}\n"
-        "  other: {type: whatsapp-web, session: spare, per_second: 2, per_client_gap: 1m}\n"
+        "  other: {type: whatsapp-web, session: spare, per_second: 2, per_client_gap: 1m, read_receipts: on}\n"
     ).connectors
     gap = timedelta(seconds=5)
     assert plain == WhatsAppWebSettings("main", Path("/var/lib/engine/whatsapp-main"), 0.5, gap)
-    assert own == WhatsAppWebSettings("other", Path("/var/lib/engine/spare"), 2.0, timedelta(minutes=1))
+    spare = Path("/var/lib/engine/spare")
+    assert own == WhatsAppWebSettings("other", spare, 2.0, timedelta(minutes=1), read_receipts=True)
 
 
 def test_a_linked_number_bounds_the_relay_too(load: Load) -> None:
@@ -367,8 +385,8 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
             id="odd version",
         ),
         pytest.param(
-            f"connectors: {{{CLOUD}, rate_per_second: 0}}}}\n",
-            '1:83  error  E904  "rate_per_second" is a number above 0',
+            f"connectors: {{{CLOUD}, per_second: 0}}}}\n",
+            'E904  "per_second" is a number above 0',
             id="no rate",
         ),
         pytest.param(
@@ -464,10 +482,16 @@ CLOUD = 'cloud: {type: whatsapp-cloud, phone_number_id: "1"'
         ),
         pytest.param(
             f"{LEAST}oncall: {{source: pagerduty}}\n",
-            "2:18  error  E905  on-call from pagerduty comes in a later version",
+            '2:18  error  E904  "source" is one of static, schedule\n'
+            "    2 | oncall: {source: pagerduty}\n"
+            '      |                  ^^^^^^^^^ write "schedule", and the section "pagerduty" beside it',
             id="pagerduty",
         ),
-        pytest.param(f"{LEAST}oncall: {{source: me}}\n", '2:18  error  E904  "source" is static', id="on-call source"),
+        pytest.param(
+            f"{LEAST}oncall: {{source: me}}\n",
+            '2:18  error  E904  "source" is one of static, schedule',
+            id="on-call source",
+        ),
         pytest.param(
             f"{LEAST}limits: {{open_deliveries: 0}}\n",
             '2:27  error  E904  "open_deliveries" is a whole number, at least 1',

@@ -20,7 +20,8 @@ FULL = f"""\
     account_sid: {ACCOUNT}
     from: "whatsapp:+14155238886"
     api_url: http://127.0.0.1:9999/
-    rate_per_second: 5
+    per_second: 5
+    per_client_gap: 10s
     backfill_every: 10m
     template:
       content_sid: {CONTENT}
@@ -50,7 +51,8 @@ def test_every_key_is_read(load: Load) -> None:
     (reserve,) = read.connectors
     assert isinstance(reserve, TwilioSettings)
     assert (reserve.name, reserve.account_sid, reserve.sender) == ("reserve", ACCOUNT, "whatsapp:+14155238886")
-    assert (reserve.api_url, reserve.rate_per_second) == ("http://127.0.0.1:9999", 5)
+    assert (reserve.api_url, reserve.per_second) == ("http://127.0.0.1:9999", 5)
+    assert reserve.per_client_gap == timedelta(seconds=10)
     assert reserve.webhook_url == "https://support.example.org/webhooks/reserve"
     assert reserve.template == TwilioTemplateSettings(
         CONTENT, (("1", "{{client_name}}"), ("2", "ticket {{ ticket_id }}"))
@@ -64,8 +66,16 @@ def test_what_is_left_out_has_a_default(load: Load) -> None:
     """Twilio's address and limit are known; without a template a person answers whoever wrote too long ago."""
     (reserve,) = load(f"{HTTP}connectors: {{reserve: {{{LEAST}}}}}\n").connectors
     assert isinstance(reserve, TwilioSettings)
-    assert (reserve.api_url, reserve.rate_per_second) == ("https://api.twilio.com", 80)
+    assert (reserve.api_url, reserve.per_second) == ("https://api.twilio.com", 80)
     assert (reserve.template, reserve.backfill_every) == (None, timedelta(minutes=5))
+    assert reserve.per_client_gap == timedelta(seconds=6)
+
+
+def test_the_former_name_of_the_pace_still_counts(load: Load) -> None:
+    """What 0.4.0 called `rate_per_second` means the same."""
+    (reserve,) = load(_one(f"{LEAST}, rate_per_second: 7")).connectors
+    assert isinstance(reserve, TwilioSettings)
+    assert reserve.per_second == 7
 
 
 def test_replies_go_through_twilio(load: Load) -> None:
@@ -101,6 +111,16 @@ def _one(changed: str) -> str:
             id="a number alone",
         ),
         pytest.param(_one(f"{LEAST}, backfill_every: 5"), 'E904  "backfill_every" is a length of time', id="odd pause"),
+        pytest.param(
+            _one(f"{LEAST}, rate_per_second: 5, per_second: 6"),
+            'E906  "rate_per_second" and "per_second" are the same',
+            id="the pace twice",
+        ),
+        pytest.param(
+            _one(f"{LEAST}, read_receipts: on"),
+            "E904  Twilio shows neither blue ticks nor typing: take read_receipts out",
+            id="read receipts",
+        ),
         pytest.param(_one(f"{LEAST}, rate: 5"), 'E901  "reserve" has no key "rate"', id="unknown key"),
         pytest.param(_one(f"{LEAST}, template: x"), 'E903  "template" must have keys', id="template a word"),
         pytest.param(_one(f"{LEAST}, template: {{}}"), 'E902  "template" lacks the key "content_sid"', id="no sid"),

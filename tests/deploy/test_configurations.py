@@ -67,6 +67,20 @@ def test_the_example_for_twilio_works(tmp_path: Path) -> None:
     assert reserve.webhook_url in text
 
 
+def test_the_examples_for_paging_work(tmp_path: Path) -> None:
+    """What stands on the page can be copied into engine.yaml, and needs the secrets that it names."""
+    text = (_DEPLOY / "paging.md").read_text()
+    examples = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    secrets = {"noc_routing_key", "noc_jsm_api_key", "oncall_pagerduty_token", "oncall_jsm_token"}
+    environ = {f"ENGINE_{name.upper()}": "secret" for name in {"desk_token", *secrets}}
+    found = set()
+    for example in examples:
+        (tmp_path / "engine.yaml").write_text(example)
+        found |= {secret.name for secret in load(tmp_path / "engine.yaml", environ).secrets()}
+    assert found == {"desk_token", *secrets}
+    assert all(f"`{name}`" in text for name in secrets)
+
+
 def test_production_prints_no_client_text() -> None:
     """A console connector writes what clients read into the log; production has none."""
     assert not [one for one in _settings("production").connectors if isinstance(one, ConsoleSettings)]

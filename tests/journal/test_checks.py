@@ -118,6 +118,14 @@ async def test_an_empty_journal_holds_together(restart: Restart) -> None:
             id="two live incidents",
         ),
         pytest.param(
+            [
+                "INSERT INTO identities VALUES ('main', 'wa-2', 'wa-1', 1, 1)",
+                "INSERT INTO identities VALUES ('main', 'wa-3', 'wa-2', 1, 1)",
+            ],
+            ["2 names of clients lead to a conversation that leads elsewhere"],
+            id="names that lead nowhere",
+        ),
+        pytest.param(
             ["UPDATE deliveries SET state = 'sending' WHERE id = 'ack'"],
             ["delivery ack is being sent by nobody"],
             id="sent by nobody",

@@ -2,12 +2,13 @@
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import apsw
 import pytest
-from journal.faults import meddle, path_of
+from journal.faults import meddle, path_of, writing
 from journal.samples import (
     DEAD,
     NOW,
@@ -53,11 +54,12 @@ async def source(sqlite_journal: StoredJournal) -> Path:
     """A stopped journal that has something in every table."""
     journal = sqlite_journal
     await opened(journal, escalation("post"), follow_up("reply"), acknowledgement("ack"))
-    await accepted(journal, inbound("m2\0"))
+    await accepted(journal, replace(inbound("m2\0"), aliases=("wa-1", "wa-lid-1000001")))
     assert await finish(journal, await claim_one(journal, "main"))
     await journal.note_receipts([receipt("ack", "sent")], NOW, escalate_to="mattermost")
     assert await finish(journal, await claim_one(journal), DEAD)
     await claim_one(journal)
+    writing(journal).execute("INSERT INTO early_receipts VALUES ('main', 'M9', 'read', '[\"wa-1\"]', NULL, '', 1, 'm')")
     await journal.set_paused(paused=True, now=NOW)
     await journal.close()
     return path_of(journal)

@@ -173,6 +173,9 @@ async def test_the_posts_of_open_incidents_are_known(journal: Journal) -> None:
     assert first == OpenPost("OC-2026-0001", "provider-1", later(61), "support", None, "amina", "post:w1")
     assert (third.root, third.claimed_by) == ("provider-3", None)
     assert await journal.open_posts("elsewhere") == ()
+    roots = ("provider-1", "provider-2", "provider-9", "provider-1\x00")
+    assert [await journal.is_root("mattermost", root) for root in roots] == [True, True, False, False]
+    assert not await journal.is_root("elsewhere", "provider-1")
 
 
 async def test_a_timer_of_what_is_closed_goes_without_a_word(journal: Journal) -> None:

@@ -104,9 +104,11 @@ async def test_what_is_open_is_counted(journal: Journal) -> None:
         plan = opening(message, priority=Priority.URGENT)
         await journal.record(await accepted(journal, message), plan, DECISION, later(number), watching)
     found = {(one.status, one.outages): one for one in await journal.open_incidents()}
-    opened_now = OpenCount(IncidentStatus.OPEN, Priority.URGENT, outages=False, count=2, oldest_at=NOW)
-    assert found[IncidentStatus.OPEN, False] == opened_now
-    assert found[IncidentStatus.OPEN, True] == replace(opened_now, outages=True, count=1, oldest_at=later(2))
+    members = OpenCount(IncidentStatus.OPEN, Priority.URGENT, outages=False, members=True, count=2, oldest_at=NOW)
+    assert found[IncidentStatus.OPEN, False] == members
+    assert found[IncidentStatus.OPEN, True] == replace(
+        members, outages=True, members=False, count=1, oldest_at=later(2)
+    )
     assert len(found) == 2
     outage = next(one for one in await journal.measured(NOW, None, 10) if one.outage)
     assert (outage.spans, outage.priority) == ({}, Priority.URGENT)

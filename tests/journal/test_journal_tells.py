@@ -124,6 +124,16 @@ async def test_backlog_counts_open_and_failed_work(journal: Journal) -> None:
     assert (await journal.backlog()).oldest == {"mattermost": later(60)}
 
 
+async def test_what_an_operator_gave_up_is_no_open_question(journal: Journal) -> None:
+    """It is dead and listed as such, and counts as nothing that somebody has to look after."""
+    await opened(journal, acknowledgement("d1"), escalation("d2"))
+    await finish(journal, await claim_one(journal, "main"), DEAD)
+    await journal.drop("d1", "called the client", later(1))
+    await journal.drop("d2", "not needed", later(1))
+    assert (await journal.backlog()).deliveries == {}
+    assert [one.id for one in await journal.deliveries(DeliveryState.DEAD, 9)] == ["d2", "d1"]
+
+
 async def test_deliveries_are_listed_newest_first(journal: Journal) -> None:
     """All, or those of one state, at most `limit`; a due time only where it says something."""
     await opened(journal, escalation("d1"), follow_up("d2"), follow_up("d3"), follow_up("d4"), acknowledgement("d5"))

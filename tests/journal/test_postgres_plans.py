@@ -12,7 +12,7 @@ from standins import postgres
 from engine.journal.postgres import PostgresStore
 from engine.journal.statements import QUERIES
 
-_GROWING = ("inbox", "incidents", "deliveries", "receipts", "audit", "timers")
+_GROWING = ("inbox", "incidents", "deliveries", "receipts", "audit", "timers", "signals", "identities")
 # They stop at their limit, and nearly every row is a hit.
 _NEWEST_FIRST = {"newest_incidents", "newest_deliveries", "newest_sent_deliveries"}
 # Ten thousand conversations, each with a message, an incident, two deliveries, receipts and audit; a few are open.
@@ -31,6 +31,9 @@ _LIFE: tuple[LiteralString, ...] = (
     "INSERT INTO timers SELECT 'main', 'wa-' || n, 'lapse', n, 'OC-2026-' || n FROM generate_series(1, 10000) n",
     """INSERT INTO audit SELECT n, n, 'decided', 'OC-2026-' || (n + 3) / 4, CASE WHEN n % 4 = 0 THEN n / 4 END, 's',
     '{}', 'x' FROM generate_series(1, 40000) n""",
+    "INSERT INTO signals SELECT 'main', 'wa-' || n, 's' || n, 'human_reply', n, n FROM generate_series(1, 10000) n",
+    """INSERT INTO identities SELECT 'main', 'wa-' || n, 'wa-' || (n / 2) * 2, n, 0
+    FROM generate_series(2, 20001) n""",
     "ANALYZE",
 )
 

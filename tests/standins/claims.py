@@ -7,7 +7,18 @@ from typing import Any
 from standins.parts import START
 
 from engine.core.decisions import Priority
-from engine.core.deliveries import Acknowledgement, Body, Claimed, Copy, Escalation, FollowUp, Media, Revision
+from engine.core.deliveries import (
+    Acknowledgement,
+    Body,
+    Claimed,
+    Copy,
+    Escalation,
+    FollowUp,
+    Media,
+    Page,
+    PageAction,
+    Revision,
+)
 from engine.core.quotes import quote
 
 PHONE = "+254712345678"
@@ -57,6 +68,20 @@ def copy(channel: str = "noc", team: str | None = None) -> Copy:
 def media(kind: str = "voice", **details: Any) -> Media:
     """A file for the thread, which the connector `cloud` can fetch."""
     return replace(Media(CHANNEL, None, "OC-2026-0001", "cloud", "1234567890", kind, media_type="audio/ogg"), **details)
+
+
+def page(action: PageAction = PageAction.TRIGGER, **details: Any) -> Page:
+    """A call about the incident."""
+    made = Page(
+        action=action,
+        key="oc/test/OC-2026-0001",
+        summary="OC-2026-0001 (high): nobody has taken it for 5 min",
+        priority=Priority.HIGH,
+        tags=("whatsapp", "voip"),
+        opened_at=START,
+        ticket_id="OC-2026-0001",
+    )
+    return replace(made, **details)
 
 
 def claim(

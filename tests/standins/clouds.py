@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from standins import graph
@@ -38,7 +38,11 @@ class Setting:
 
 @asynccontextmanager
 async def setting(
-    timeout_s: float = 2, *, template: Template | None = None, read_receipts: bool = False
+    timeout_s: float = 2,
+    *,
+    template: Template | None = None,
+    read_receipts: bool = False,
+    per_client_gap: timedelta = timedelta(0),
 ) -> AsyncIterator[Setting]:
     network, clock = Graph(), SetClock()
     async with serving(network) as loopback:
@@ -51,6 +55,7 @@ async def setting(
             verify_token=graph.VERIFY_TOKEN,
             template=template,
             read_receipts=read_receipts,
+            per_client_gap=per_client_gap,
             timeout_s=timeout_s,
         )
         cloud = WhatsAppCloud("cloud", number, clock)

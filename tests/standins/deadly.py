@@ -22,7 +22,7 @@ from typing import Any
 
 import httpx
 from standins.graph import Graph, signature
-from standins.loopback import Answer, Loopback, Network, Request
+from standins.loopback import Answer, Loopback, Network, Request, Upgrading
 from standins.mattermost import Mattermost
 from standins.twilio import Twilio
 
@@ -51,6 +51,10 @@ class Deadly(Network):
         os.kill(order["pid"], signal.SIGKILL)
         self.killed.append(order["when"])
         return answer
+
+    async def converse(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if isinstance(self.network, Upgrading):
+            await self.network.converse(request, reader, writer)
 
     def recorded(self) -> Any:
         return {**self.network.recorded(), "killed": self.killed, "asked": self.asked}

@@ -52,6 +52,8 @@ class Moods:
     number_only: set[str] = field(default_factory=set)
     # How many variables the approved templates have, by "name/language".
     templates: dict[str, int] = field(default_factory=dict)
+    # How clients take the messages of the number: GREEN, YELLOW, RED or NA.
+    quality: str = "GREEN"
 
 
 class Graph(Network):
@@ -78,6 +80,8 @@ class Graph(Network):
     async def answer(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
             return _refused(190, 401)
+        if (request.method, request.path) == ("GET", f"/{API_VERSION}/{PHONE_NUMBER_ID}"):
+            return Answer(body={"id": PHONE_NUMBER_ID, "quality_rating": self.moods.quality})
         if request.method == "GET":
             return self._file(request)
         if (request.method, request.path) != ("POST", f"/{API_VERSION}/{PHONE_NUMBER_ID}/messages"):
@@ -162,7 +166,7 @@ class Graph(Network):
         "content": base64, "type": …}}`, and the moods: `{"silent": [peers]}`, `{"templates": {"name/language": 2}}`, …
         """
         for name in {one.name for one in fields(Moods)} & set(order):
-            setattr(self.moods, name, order[name] if name == "templates" else set(order[name]))
+            setattr(self.moods, name, order[name] if name in {"templates", "quality"} else set(order[name]))
         if "file" in order:
             file = order["file"]
             self.files[file["id"]] = base64.b64decode(file["content"]), file["type"]

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,8 +66,12 @@ def write_config(folder: Path, rules: Path | None = None, text: str = CONFIG) ->
 
 
 @contextmanager
-def live_daemon(folder: Path, rules: Path | None = None, extra: str = "") -> Iterator[LiveDaemon]:
-    """The daemon, from ready until the block ends; then it drains. `extra` are further lines of engine.yaml."""
+def live_daemon(
+    folder: Path, rules: Path | None = None, extra: str = "", environ: Mapping[str, str] | None = None
+) -> Iterator[LiveDaemon]:
+    """The daemon, from ready until the block ends; then it drains. `extra` are further lines of engine.yaml, and
+    `environ` has their secrets.
+    """
     daemon = LiveDaemon(write_config(folder, rules, CONFIG + extra))
     ready = threading.Event()
     handles: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
@@ -79,7 +83,7 @@ def live_daemon(folder: Path, rules: Path | None = None, extra: str = "") -> Ite
     async def serve() -> None:
         stop = asyncio.Event()
         handles.append((asyncio.get_running_loop(), stop))
-        settings = load(daemon.config, {"ENGINE_DESK_TOKEN": TOKEN})
+        settings = load(daemon.config, {"ENGINE_DESK_TOKEN": TOKEN, **(environ or {})})
         await Engine(settings, show=daemon.said.append, environ={}).run(stop, opened)
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))

@@ -5,6 +5,9 @@ A stand-in is a Network: a request in, an answer out. `Loopback` serves it, in t
 
     {"on": "POST /api/v4/posts", "do": "cut_after", "times": 1}
 
+A network that is an `Upgrading` one also takes WebSockets. A stand-in that finds requests against a published contract
+keeps them as `violations`, and then the test that `serving` serves fails.
+
 `on` is a regular expression for method and path. `do` is `answer` (with `status`, `body`, `headers`), `cut_before`,
 `cut_after`, `hang_before` or `hang_after`, before or after it took effect, `late_after`: the answer comes after
 `pace_s`, `drip_after`: it comes a byte at a time, each after `pace_s`, so that no silence is ever long, `half_after`:
@@ -22,7 +25,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 
@@ -66,6 +69,15 @@ class Network(Protocol):
 
     async def control(self, order: Mapping[str, Any]) -> Any:
         """Change a switch or do something by itself."""
+        ...
+
+
+@runtime_checkable
+class Upgrading(Protocol):
+    """A stand-in that also speaks over WebSockets."""
+
+    async def converse(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take over a connection from its upgrade to its end."""
         ...
 
 
@@ -135,7 +147,7 @@ class Loopback:
         try:
             # A cancelled conversation has nothing more to say; asyncio's streams would report it as an error.
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                while (request := await _read(reader)) is not None and await self._serve(request, writer):
+                while (request := await _read(reader)) is not None and await self._serve(request, reader, writer):
                     pass
         finally:
             writer.close()
@@ -143,7 +155,7 @@ class Loopback:
             with suppress(ConnectionError, TimeoutError):
                 await asyncio.wait_for(writer.wait_closed(), 1)
 
-    async def _serve(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+    async def _serve(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; False when the connection is to be cut."""
         if request.path.startswith("/_"):
             await _write(writer, await self._controlled(request))
@@ -151,6 +163,9 @@ class Loopback:
         self.seen.append(f"{request.method} {request.path}")
         self.headers.update(request.headers)
         fault = self._next_fault(self.seen[-1])
+        if fault is None and "upgrade" in request.headers and isinstance(self.network, Upgrading):
+            await self.network.converse(request, reader, writer)
+            return False
         if fault is None:
             await _write(writer, await self.network.answer(request))
             return True
@@ -241,6 +256,8 @@ async def serving(network: Network, context: ssl.SSLContext | None = None) -> As
         yield loopback
     finally:
         await loopback.close()
+    violated = getattr(network, "violations", ())
+    assert not violated, f"requests against the published contract: {violated}"
 
 
 def main(network: Network, arguments: Sequence[str] | None = None) -> None:

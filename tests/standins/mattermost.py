@@ -2,25 +2,34 @@
 
 Reproduces: types hardly checked, own ids, errors by id, 4xx while the database is away, hardened mode, the duplicate
 cache (30 s, not per user, in one node's memory), `since` by update time, archived and private channels, membership,
-priority labels, threads, edits that notify nobody, and whom each post would call. Run it as a process with
-`python -m standins.mattermost --port 0`.
+priority labels, threads, edits that notify nobody, whom each post would call, people and their reactions, the WebSocket
+(`sockets`) and the limit on requests (`budgets`). Requests against the published contract (`contracts`) are noted. Run
+it as a process with `python -m standins.mattermost --port 0`.
 """
 
-import hashlib
+import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email import message_from_bytes
 from email.utils import format_datetime
 from typing import Any
 
+from standins import uploads
+from standins.budgets import Budget
+from standins.chatters import Chatters
+from standins.contracts import violations
 from standins.loopback import Answer, Network, Request, main
 from standins.mentions import notified
+from standins.sockets import Hub
 
 TOKEN = "bot-token"
 TEAM = "support"
+# Of the incoming webhook, and where it posts.
+HOOK = "/hooks/secret-of-the-hook"
+HOOK_CHANNEL = "support-triage"
 BOT = "engine-bot"
 _LONGEST_MESSAGE = 16_383
 _LARGEST_BODY = 300_000
@@ -57,6 +66,10 @@ class Switches:
     uploads: bool = True
     largest_file: int = 100 * 1024 * 1024
     token: str = TOKEN
+    # Whether the token's account is a bot's, and whether it is disabled, which takes its sessions away.
+    is_bot: bool = True
+    disabled: bool = False
+    version: str = "11.6.0"
     # Test seconds that have passed beyond the real ones.
     offset_s: float = 0
 
@@ -75,9 +88,17 @@ class Mattermost(Network):
     notifications: list[tuple[str, str]] = field(default_factory=list)
     # By what people listen to.
     keywords: dict[str, frozenset[str]] = field(default_factory=dict)
+    # Requests that do not fit the published specification.
+    violations: list[str] = field(default_factory=list)
+    budget: Budget = field(default_factory=Budget)
+    hub: Hub = field(init=False)
+    chatters: Chatters = field(init=False)
     _keys: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.hub = Hub(lambda: self.switches.token, self._seconds)
+        self.chatters = Chatters(self.hub)
+        self.chatters.add(_identity("u", 1), BOT, is_bot=True)
         for name in ("dev-support-escalations", "support-triage", "telephony", "billing"):
             self.add_channel(name)
         everybody = frozenset({"amina", "otieno"})
@@ -85,6 +106,8 @@ class Mattermost(Network):
             self.keywords[word] = everybody
         for user in everybody:
             self.keywords[f"@{user}"] = frozenset({user})
+        for number, user in enumerate(sorted(everybody), 2):
+            self.chatters.add(_identity("u", number), user)
 
     def add_channel(self, name: str, **details: bool) -> Channel:
         """Create a channel, or one with a new id in the place of an old one."""
@@ -93,8 +116,13 @@ class Mattermost(Network):
         )
         return self.channels[name]
 
+    async def converse(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.hub.converse(request, reader, writer)
+
     async def answer(self, request: Request) -> Answer:
-        answer = self._answer(request)
+        self.violations += violations(request)
+        counted, refusal = self.budget.spend(self._seconds())
+        answer = refusal or self._answer(request)
         body = answer.body
         if answer.status >= 500 and self.switches.hardened and isinstance(body, dict):
             body = body | {"id": "", "message": "Internal Server Error"}
@@ -102,6 +130,7 @@ class Mattermost(Network):
             "date": format_datetime(self.now(), usegmt=True),
             "x-request-id": _identity("r", len(self.posts)),
             "set-cookie": "MMAUTHTOKEN=never-send-this-back; path=/",
+            **counted,
             **answer.headers,
         }
         return Answer(answer.status, body, headers)
@@ -111,15 +140,49 @@ class Mattermost(Network):
             "posts": list(self.posts.values()),
             "files": list(self.files.values()),
             "notifications": self.notifications,
+            "violations": self.violations,
         }
 
     async def control(self, order: Mapping[str, Any]) -> Any:
-        """`{"set": {switch: value}}`, `{"channel": {"name": …, "member": false}}`."""
+        """`{"set": {switch: value}}`, `{"channel": {"name": …, "member": false}}`; of people `{"person": {name: [channel]}}`,
+        `react`, `unreact` (post, user, emoji), `say` (root, user, message), `leave` (channel, user); of the WebSocket
+        `{"sockets": what}`: cut, grow_deaf, skip.
+        """
         for switch, value in order.get("set", {}).items():
             setattr(self.switches, switch, value)
         if "channel" in order:
             self.add_channel(**order["channel"])
+        for name, places in order.get("person", {}).items():
+            self.place(name, places)
+        for what in ("react", "unreact", "say", "leave"):
+            if what in order:
+                getattr(self, what)(**order[what])
+        if "sockets" in order:
+            getattr(self.hub, order["sockets"])()
         return {"channels": sorted(self.channels)}
+
+    def react(self, post: str, user: str, emoji: str) -> None:
+        """A person sets a reaction."""
+        self.posts[post]["update_at"] = self._ms()
+        self.chatters.react(self.posts[post], self.chatters.id_of(user), emoji, self._ms())
+
+    def unreact(self, post: str, user: str, emoji: str) -> None:
+        """A person takes a reaction back."""
+        self.posts[post]["update_at"] = self._ms()
+        self.chatters.unreact(self.posts[post], self.chatters.id_of(user), emoji, self._ms())
+
+    def say(self, root: str, user: str, message: str, **details: Any) -> str:
+        """A person replies in a thread; the id of the reply."""
+        said = {"message": message, "root_id": root, "channel_id": self.posts[root]["channel_id"], **details}
+        return str(self._store(said | {"user_id_of_test": self.chatters.id_of(user)})["id"])
+
+    def place(self, user: str, channels: Iterable[str]) -> None:
+        """A person, known or not, is a member of these channels and of no other."""
+        self.chatters.place(user, {one.id: one.name in set(channels) for one in self.channels.values()})
+
+    def leave(self, channel: str, user: str) -> None:
+        """A person leaves a channel."""
+        self.chatters.leave(self.channels[channel].id, user)
 
     def _answer(self, request: Request) -> Answer:
         path = request.path.removeprefix("/api/v4/").split("/")
@@ -127,7 +190,10 @@ class Mattermost(Network):
             return self._ping(detailed=request.query.get("get_server_status") == "true")
         if path == ["config", "client"]:
             return self._config()
-        if self.switches.database_down or request.headers.get("authorization") != f"Bearer {self.switches.token}":
+        if path[:2] == ["", "hooks"]:
+            return self._hook(request)
+        barred = self.switches.database_down or self.switches.disabled
+        if barred or request.headers.get("authorization") != f"Bearer {self.switches.token}":
             return self._without_session(path)
         answer = self._tell(path, request.query) if request.method == "GET" else self._do(path, request)
         return answer or _error(404, "api.context.404.app_error")
@@ -135,7 +201,11 @@ class Mattermost(Network):
     def _tell(self, path: list[str], query: Mapping[str, str]) -> Answer | None:
         match path:
             case ["users", "me"]:
-                return Answer(body={"id": _identity("u", 1), "username": BOT, "is_bot": True})
+                return Answer(body={"id": _identity("u", 1), "username": BOT, "is_bot": self.switches.is_bot})
+            case ["users", "username", name]:
+                return self.chatters.named(name) or _error(404, "app.user.get_by_username.app_error")
+            case ["channels", channel_id, "members", user_id]:
+                return self._member(channel_id, user_id)
             case ["teams", "name", name]:
                 known = Answer(body={"id": _identity("t", 1), "name": name})
                 return known if name == TEAM else _error(404, "app.team.get_by_name.missing.app_error")
@@ -152,6 +222,12 @@ class Mattermost(Network):
         match request.method, path:
             case "POST", ["posts"]:
                 return self._create(request)
+            case "POST", ["users", "ids"]:
+                return self.chatters.told(request.json())
+            case "POST", ["posts", "ids", "reactions"]:
+                return self._reactions(request.json())
+            case "POST", ["reactions"]:
+                return self._react(request.json())
             case "POST", ["files"]:
                 return self._upload(request)
             case "PUT", ["posts", post_id, "patch"]:
@@ -164,7 +240,7 @@ class Mattermost(Network):
             "EnableFileAttachments": "true" if self.switches.files else "false",
             "MaxFileSize": str(self.switches.largest_file),
         }
-        told = {"MaxPostSize": str(_LONGEST_MESSAGE), **files}
+        told = {"MaxPostSize": str(_LONGEST_MESSAGE), "Version": self.switches.version, **files}
         return Answer(body=told | ({} if self.switches.old_release else promised))
 
     def _ping(self, *, detailed: bool) -> Answer:
@@ -188,6 +264,14 @@ class Mattermost(Network):
             return _error(404, "app.channel.get_by_name.missing.app_error")
         return Answer(body={"id": found.id, "name": name, "delete_at": 1 if found.archived else 0})
 
+    def _member(self, channel_id: str, user_id: str) -> Answer:
+        """Whoever is no member may not look who is one."""
+        channel = next((one for one in self.channels.values() if one.id == channel_id), None)
+        if channel is None or not channel.member:
+            return _error(403, "api.context.permissions.app_error")
+        missing = _error(404, "app.channel.get_member.missing.app_error")
+        return self.chatters.membership(channel_id, user_id) or missing
+
     def _listed(self, channel_id: str, query: Mapping[str, str]) -> Answer:
         """By update time at most 1,000 posts; by page, newest first, at most 200."""
         if not any(channel.id == channel_id and channel.member for channel in self.channels.values()):
@@ -200,6 +284,20 @@ class Mattermost(Network):
             first = int(query.get("page", "0")) * size
             posts = posts[first : first + size]
         return Answer(body={"order": [key for key, _ in posts], "posts": dict(posts)})
+
+    def _reactions(self, post_ids: list[str]) -> Answer:
+        """All of them, or none when the bot may not see one of the posts."""
+        seen = {channel.id for channel in self.channels.values() if channel.member}
+        if any(post_id not in self.posts or self.posts[post_id]["channel_id"] not in seen for post_id in post_ids):
+            return _error(403, "api.context.permissions.app_error")
+        return Answer(body={post_id: self.chatters.on(post_id) for post_id in post_ids})
+
+    def _react(self, wanted: Mapping[str, str]) -> Answer:
+        """200, although the specification says 201."""
+        post = self.posts.get(wanted["post_id"])
+        if post is None or wanted["user_id"] != _identity("u", 1):
+            return _error(403, "api.context.permissions.app_error")
+        return Answer(200, self.chatters.react(post, wanted["user_id"], wanted["emoji_name"], self._ms()))
 
     def _create(self, request: Request) -> Answer:
         if len(request.body) > _LARGEST_BODY:
@@ -219,31 +317,29 @@ class Mattermost(Network):
             self._keys[key] = (post["id"], self._seconds())
         return Answer(201, post | {"pending_post_id": key})
 
+    def _hook(self, request: Request) -> Answer:
+        """An incoming webhook: no token, no id, no second look; it makes mentions out of what stands in brackets."""
+        wanted = request.json()
+        if (request.method, request.path) != ("POST", HOOK) or "authorization" in request.headers:
+            return _error(400, "web.incoming_webhook.invalid.app_error")
+        if not isinstance(wanted, dict) or set(wanted) != {"text"}:
+            return _error(400, "web.incoming_webhook.parse.app_error")
+        text = re.sub(r"<!(\w+)>", r"@\1", str(wanted["text"]))
+        self._store({"channel_id": self.channels[HOOK_CHANNEL].id, "message": text, "props": {"from_webhook": "true"}})
+        return Answer(200, "ok")
+
     def _upload(self, request: Request) -> Answer:
         """Keep what one form brings; a post shows it later, or nobody sees it."""
         if not self.switches.files:
             return _error(501, "api.file.attachments.disabled.app_error")
-        kind = request.headers.get("content-type", "")
-        form = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.body)
-        parts: Any = form.get_payload()
-        values = {part.get_param("name", header="content-disposition"): part for part in parts}
-        channel_id = _content(values.get("channel_id")).decode()
-        channel = next((c for c in self.channels.values() if c.id == channel_id), None)
+        upload = uploads.read(request)
+        channel = next((c for c in self.channels.values() if c.id == upload.channel_id), None)
         if channel is None or not channel.member or not self.switches.uploads:
             return _error(403, "api.context.permissions.app_error")
-        content = _content(values["files"])
-        if len(content) > self.switches.largest_file:
+        if upload.size > self.switches.largest_file:
             return _error(413, "api.file.upload_file.too_large_detailed.app_error")
         file_id = _identity("f", len(self.files) + 1)
-        self.files[file_id] = {
-            "id": file_id,
-            "name": values["files"].get_filename(),
-            "mime_type": values["files"].get_content_type(),
-            "size": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "channel_id": channel_id,
-            "post_id": "",
-        }
+        self.files[file_id] = {"id": file_id, **upload.details, "channel_id": upload.channel_id, "post_id": ""}
         return Answer(201, {"file_infos": [self.files[file_id]], "client_ids": []})
 
     def _refusal(self, wanted: Mapping[str, Any]) -> Answer | None:
@@ -274,17 +370,21 @@ class Mattermost(Network):
         return None if label.get("priority") in _LABELS else _error(500, "")
 
     def _store(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        post_id, at = _identity("p", len(self.posts) + 1), int(self.now().timestamp() * 1000)
-        message, props = wanted.get("message"), wanted.get("props")
+        post_id, at = _identity("p", len(self.posts) + 1), self._ms()
+        message, props, user_id = wanted.get("message"), wanted.get("props"), wanted.get("user_id_of_test")
+        props = props if isinstance(props, dict) else {}
+        by_machine = self.chatters.accounts.get(user_id or "", {"is_bot": True})["is_bot"]
         post = {
             "id": post_id,
             "create_at": at,
             "update_at": at,
-            "user_id": wanted.get("user_id_of_test") or _identity("u", 1),
+            "user_id": user_id or _identity("u", 1),
             "channel_id": wanted["channel_id"],
             "root_id": wanted.get("root_id") or "",
             "message": message if isinstance(message, str) else "",
-            "props": {**(props if isinstance(props, dict) else {}), "from_bot": "true"},
+            "props": {**props, "from_bot": "true"} if by_machine else props,
+            "type": wanted.get("type", ""),
+            "delete_at": wanted.get("delete_at", 0),
             "metadata": {} if self.switches.old_release else wanted.get("metadata") or {},
         }
         for file_id in wanted.get("file_ids") or ():
@@ -294,6 +394,9 @@ class Mattermost(Network):
                 post.setdefault("file_ids", []).append(file_id)
         self.posts[post_id] = post
         self.notifications += [(user, post_id) for user in sorted(notified(post["message"], self.keywords))]
+        sender = self.chatters.accounts.get(post["user_id"], {"username": "somebody"})["username"]
+        told = {"post": json.dumps(post), "sender_name": f"@{sender}", "channel_type": "O"}
+        self.hub.publish("posted", told, post["channel_id"])
         return post
 
     def _patch(self, post_id: str, request: Request) -> Answer:
@@ -303,8 +406,12 @@ class Mattermost(Network):
         if not self.switches.edits:
             return _error(400, "api.post.update_post.permissions_time_limit.app_error")
         post |= {key: wanted[key] for key in ("message", "props") if key in wanted}
-        post["update_at"] = int(self.now().timestamp() * 1000)
+        post["update_at"] = self._ms()
+        self.hub.publish("post_edited", {"post": json.dumps(post)}, post["channel_id"])
         return Answer(body=post)
+
+    def _ms(self) -> int:
+        return int(self.now().timestamp() * 1000)
 
     def _seconds(self) -> float:
         return self.now().timestamp() + self.switches.offset_s
@@ -314,12 +421,6 @@ def foreign_post(server: Mattermost, key: str, channel_id: str) -> None:
     """Another account posts with the same key."""
     wanted = {"channel_id": channel_id, "message": "not ours", "pending_post_id": key, "user_id_of_test": "somebody"}
     server._create(Request("POST", "/api/v4/posts", {}, {}, json.dumps(wanted).encode()))
-
-
-def _content(part: Any) -> bytes:
-    """What one field of a form holds."""
-    found = part.get_payload(decode=True) if part is not None else b""
-    return found if isinstance(found, bytes) else b""
 
 
 def _identity(kind: str, number: int) -> str:

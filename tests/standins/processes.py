@@ -44,7 +44,7 @@ connectors:
     phone_number_id: "{number}"
     api_url: {graph}
     api_version: v23.0
-    rate_per_second: 1000
+    per_second: 1000
 mattermost: {{url: "{mattermost}", team: support}}
 oncall: {{source: static, mention: "@oncall"}}
 limits: {{mattermost_per_second: 1000}}
@@ -147,11 +147,16 @@ class Standin:
         return True
 
     def close(self) -> None:
+        try:
+            violated = self.recorded().get("violations")
+        except httpx.TransportError:
+            violated = None  # it has vanished, or was never ready
         self._http.close()
         self.process.kill()
         self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
+        assert not violated, f"requests against the published contract: {violated}"
 
 
 @dataclass

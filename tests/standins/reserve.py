@@ -20,7 +20,7 @@ connectors:
     account_sid: {account}
     from: "{sender}"
     api_url: {url}
-    rate_per_second: 1000
+    per_second: 1000
     backfill_every: 1s
 """
 _PATH = "/webhooks/reserve"

@@ -70,8 +70,12 @@ class Twilio(Network):
         self.notified: list[int] = []
         # Clients who wrote too long ago: text is refused.
         self.shut: set[str] = set()
+        # Whether the list names the template of a message; the documented one does not.
+        self.names_templates = False
         # Whether our messages wait at Twilio, for a while without a `date_sent`.
         self.waiting = False
+        # Of the account: active, suspended or closed.
+        self.status = "active"
         self._http = httpx.AsyncClient(trust_env=False, timeout=15, limits=httpx.Limits(max_connections=20))
         self._tasks: set[asyncio.Task[int]] = set()
 
@@ -85,6 +89,8 @@ class Twilio(Network):
             return self._dated(self._take(request))
         if (request.method, request.path) == ("GET", f"{ROOT}/Messages.json"):
             return self._dated(self._page(request.query))
+        if (request.method, request.path) == ("GET", f"{ROOT}.json"):
+            return self._dated(Answer(body={"sid": ACCOUNT_SID, "status": self.status}))
         return self._dated(self._media(request.path if request.method == "GET" else ""))
 
     def _media(self, path: str) -> Answer:
@@ -113,6 +119,8 @@ class Twilio(Network):
             return Answer(**twilio_error(code))
         text = form.get("Body") or f"{form['ContentSid']} {form.get('ContentVariables', '')}"
         message = self._add(form["To"], SENDER, text, "outbound-api", "queued" if self.waiting else "sent")
+        if self.names_templates and "ContentSid" in form:
+            message["content_sid"] = form["ContentSid"]
         callback = form.get("StatusCallback", "")
         peer = form["To"].removeprefix("whatsapp:+")
         self.sent.append({"id": message["sid"], "peer": peer, "text": text, "callback": callback, "form": form})

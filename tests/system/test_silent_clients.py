@@ -31,8 +31,8 @@ def _plant(site: Site) -> None:
 
 
 async def test_silent_clients_get_the_template(build: Callable[..., Site]) -> None:
-    """Known before, told by WhatsApp at once, or reported later and redriven: each gets the template once, with name
-    and ticket, and who wrote within the day gets the text.
+    """Known before, told by WhatsApp at once, or reported later: each gets the template once, with name and ticket and
+    without an operator or a note to the engineers, and who wrote within the day gets the text.
     """
     site = build()
     site.config.write_text(site.config.read_text("utf-8").replace("mattermost:", _TEMPLATE, 1), "utf-8")
@@ -45,12 +45,9 @@ async def test_silent_clients_get_the_template(build: Callable[..., Site]) -> No
         for number in range(4):
             await meta.deliver(_message(number, fresh=number != 0))
     # The first message came months late; the last text was taken and then reported as failed.
-    await asyncio.to_thread(wait_until, lambda: len(site.posts()) == 5 and site.is_idle(), "posts and a note are there")
-    dead = json.loads(site.command("deliveries", "list", "--state", "dead", "--format", "json").stdout)
-    (failed,) = dead
-    assert failed["destination"] == "cloud"
-    assert site.command("deliveries", "redrive", failed["id"]).returncode == 0
     await asyncio.to_thread(wait_until, lambda: len(site.sent()) == 5 and site.is_idle(), "it is sent as a template")
+    assert len(site.posts()) == 4
+    assert json.loads(site.command("deliveries", "list", "--state", "dead", "--format", "json").stdout) == []
 
     said = {(sent["peer"][-1], sent["text"] is None) for sent in site.sent()}
     assert said == {("0", True), ("1", False), ("2", True), ("3", False), ("3", True)}

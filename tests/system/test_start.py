@@ -41,6 +41,12 @@ def test_every_missing_secret_is_named(build: Callable[..., Site]) -> None:
     ("old", "new", "said"),
     [
         pytest.param("type: whatsapp-cloud", "type: telegraf", 'there is no connector type "telegraf"', id="connector"),
+        pytest.param(
+            "retry: ",
+            "services: {noc: {type: pager}}\nretry: ",
+            'there is no service type "pager"',
+            id="service",
+        ),
         pytest.param("environment: production", "\tx", "engine.yaml:1:1", id="no YAML"),
         pytest.param("retry: ", "rety: ", 'did you mean "retry"?', id="unknown key"),
     ],

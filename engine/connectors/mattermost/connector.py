@@ -6,6 +6,7 @@ as `pending_post_id`, which the server remembers for 30 seconds, and in its prop
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, assert_never
@@ -23,11 +24,13 @@ from engine.connectors.mattermost.refusals import (
     about_label,
     code_of,
     error_id,
+    is_everywhere,
     verdict,
 )
 from engine.connectors.mattermost.servers import Bot, Limits, Server, delivery_of
 from engine.core.decisions import Priority
 from engine.core.deliveries import (
+    TEST_LANE,
     Acknowledgement,
     Claimed,
     Copy,
@@ -53,6 +56,9 @@ _KEY_FORGOTTEN: Final = timedelta(seconds=30)
 _LABELS: Final = {Priority.HIGH: "important", Priority.URGENT: "urgent"}
 # The start does not wait longer than this to learn whether the token is good.
 _GREETING_S: Final = 2.0
+# What waits for an administrator is tried every minute: a channel that was refused no more for so long is asked for
+# nothing any more, e.g. because an operator dropped what waited.
+_REFUSED_STANDS: Final = timedelta(seconds=100)
 # What becomes a post of its own.
 _Post = Escalation | FollowUp | Copy
 
@@ -76,16 +82,31 @@ class _Draft:
 class Mattermost:
     """A bot account in one team."""
 
-    def __init__(self, name: str, *, url: str, token: str, team: str, clock: Clock, timeout_s: float = 10) -> None:
-        """`timeout_s` bounds one exchange; a send takes at most twice as long. Raises ConfigurationError for an
+    def __init__(
+        self,
+        name: str,
+        *,
+        url: str,
+        token: str,
+        team: str,
+        clock: Clock,
+        timeout_s: float = 10,
+        late_after: timedelta | None = None,
+    ) -> None:
+        """`timeout_s` bounds one exchange; a send takes at most twice as long. A post that calls somebody
+        `late_after` its message says by how much it is late; None: it never does. Raises ConfigurationError for an
         unusable URL or token.
         """
         self.name = name
         self._clock = clock
         self._timeout_s = timeout_s
         self._session = Session("Mattermost", url, token, timeout_s)
+        self._team = team
+        self._late_after = late_after
         self.server = Server(self._session, team, clock)
         self._problem = ""
+        # The channels that posts were for, with the last refusal, empty for none, and when that was.
+        self._places: dict[str, tuple[str, timedelta]] = {}
         # Deliveries of which a request that says something is under way, or was.
         self._begun: set[str] = set()
 
@@ -148,15 +169,24 @@ class Mattermost:
         return Found.UNDECIDED if isinstance(body, Media) or self._key_is_old(claimed) else Found.NOT_SENT
 
     def health(self) -> Health:
-        """Not ready while Mattermost cannot be reached or an administrator is needed, until something succeeds."""
-        return Health(not self._problem, self._problem)
+        """Not ready while Mattermost cannot be reached or an administrator is needed, until something succeeds; and not
+        while posts wait for a channel that refuses them.
+        """
+        problem = self._problem or next((refusal for refusal in self.places().values() if refusal), "")
+        return Health(not problem, problem)
+
+    def places(self) -> Mapping[str, str]:
+        """See `ports.Placed`."""
+        since = self._clock.elapsed() - _REFUSED_STANDS
+        return {place: refusal for place, (refusal, at) in self._places.items() if not refusal or at >= since}
 
     def _note(self, outcome: Outcome, claimed: Claimed) -> None:
+        of_place = self._note_place(outcome, claimed)
         match outcome:
             case Sent() | Rejected(fault=Fault.PERMANENT):
                 self._problem = ""
             case Rejected(fault=Fault.MISCONFIGURED):
-                self._problem = outcome.reason
+                self._problem = "" if of_place else outcome.reason
                 bound = logger.bind(connector=self.name, delivery=claimed.id, ticket=claimed.ticket_id)
                 bound.error("{} ({})", outcome.reason, outcome.code)
             case Rejected() if outcome.code.startswith("429"):
@@ -165,6 +195,22 @@ class Mattermost:
                 self._problem = outcome.reason
             case _:
                 assert_never(outcome)
+
+    def _note_place(self, outcome: Outcome, claimed: Claimed) -> bool:
+        """Whether the outcome says something about the channel alone."""
+        body = claimed.body.escalation if isinstance(claimed.body, Copy) else claimed.body
+        if not isinstance(body, Escalation | FollowUp):
+            return False
+        if isinstance(outcome, Sent):
+            refusal = ""
+        elif isinstance(outcome, Rejected) and outcome.fault is Fault.MISCONFIGURED and not is_everywhere(outcome):
+            refusal = outcome.reason
+        else:
+            return False
+        if not claimed.lane.startswith(TEST_LANE):
+            place = body.channel if body.team in {None, self._team} else f"{body.team}/{body.channel}"
+            self._places[place] = refusal, self._clock.elapsed()
+        return True
 
     async def _say(self, claimed: Claimed) -> Outcome:
         match claimed.body:
@@ -176,10 +222,18 @@ class Mattermost:
                 return Rejected(Fault.PERMANENT, "kind", "Mattermost carries neither pages nor words to a client")
             case Revision(escalation=escalation):
                 return await self._edit(claimed, escalation)
-            case Escalation() | FollowUp() | Copy() as body:
+            case Escalation() as body:
+                return await self._post(claimed, self._dated(claimed, body))
+            case FollowUp() | Copy() as body:
                 return await self._post(claimed, body)
             case _:
                 assert_never(claimed.body)
+
+    def _dated(self, claimed: Claimed, body: Escalation) -> Escalation:
+        late = self._clock.now() - claimed.accepted_at
+        if self._late_after is None or late < self._late_after:
+            return body
+        return replace(body, body=f"{body.body}\nDelayed by {max(1, round(late / timedelta(minutes=1)))} min.")
 
     async def _post(self, claimed: Claimed, body: _Post, files: tuple[str, ...] = ()) -> Outcome:
         bot = await self.server.bot()

@@ -21,7 +21,17 @@ _NOT_IMPLEMENTED = 501
 # The thread's root is gone, or is itself a reply.
 NO_ROOT = "api.post.create_post.root_id.app_error"
 _ARCHIVED = "api.post.create_post.can_not_post_to_deleted.error"
-TOKEN_REFUSED = "Mattermost refuses the bot's token: make a new one for the bot and set mattermost_token"  # noqa: S105 - a sentence
+# A bot that is disabled and a token that was revoked are answered alike.
+TOKEN_REFUSED = (
+    "Mattermost refuses the bot's token: enable the bot account if it is "  # noqa: S105 - a sentence
+    "disabled, else make it a new token and set mattermost_token"
+)
+REDIRECTED = "the mattermost url redirects: it must be the server's own address"
+NO_BOT = (
+    "the token is not of a bot account but of a person: posts stand under that person's name and end with the person's "
+    "account; make a bot account and set mattermost_token"
+)
+_BUSY = "Mattermost is asked too often: lower limits.mattermost_per_second, or raise RateLimitSettings on the server"
 
 
 class Verdict(Enum):
@@ -69,9 +79,8 @@ def verdict(reply: Reply) -> Verdict:
 def transient(reply: Reply) -> Rejected:
     """The refusal of a server that is in trouble, asked too often, or hidden by a proxy."""
     if reply.redirected:
-        sentence = "the mattermost url redirects: it must be the server's own address"
-        return Rejected(Fault.MISCONFIGURED, str(reply.status), sentence)
-    sentence = "Mattermost is asked too often" if reply.overloaded else "Mattermost is in trouble or not reachable"
+        return Rejected(Fault.MISCONFIGURED, str(reply.status), REDIRECTED)
+    sentence = _BUSY if reply.overloaded else "Mattermost is in trouble or not reachable"
     return Rejected(Fault.TRANSIENT, code_of(reply), sentence, reply.retry_after)
 
 
@@ -86,12 +95,35 @@ def misconfigured(reply: Reply, bot: str, channel: str) -> Rejected:
         case 401:
             sentence = TOKEN_REFUSED
         case 403:
-            sentence = f"the bot may not post in ~{channel}: invite it there with /invite @{bot}"
+            sentence = no_member(channel, bot)
         case 404:
             sentence = f"~{channel} is gone or hidden from the bot: create it, or invite @{bot} if it is private"
         case _:
             sentence = f"Mattermost refuses the post in ~{channel}: look at the channel and at the server's log"
     return Rejected(Fault.MISCONFIGURED, code_of(reply), sentence, reply.retry_after)
+
+
+def no_team(team: str) -> str:
+    """What to do about a team that the bot does not see."""
+    return f"Mattermost has no team {team} that the bot is in: add the bot to it, or correct mattermost.team"
+
+
+def no_channel(channel: str, team: str) -> str:
+    """What to do about a channel that the bot does not see."""
+    return (
+        f"the bot sees no ~{channel} in team {team}: create it, invite the bot if it is private, or write its new name "
+        "into the rules if it was renamed"
+    )
+
+
+def no_member(channel: str, bot: str) -> str:
+    """What to do about a channel that the bot sees and is not in."""
+    return f"the bot may not post in ~{channel}: invite it there with /invite @{bot}"
+
+
+def is_everywhere(rejected: Rejected) -> bool:
+    """Whether a refusal is about the server or the token, so that it says nothing about the channel."""
+    return rejected.reason in {TOKEN_REFUSED, REDIRECTED}
 
 
 def archived(channel: str) -> str:

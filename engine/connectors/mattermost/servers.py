@@ -14,12 +14,15 @@ from loguru import logger
 from engine.connectors.exchanges import Exchange, Reply, Session, certainly
 from engine.connectors.mattermost.formatting import MESSAGE_LIMIT
 from engine.connectors.mattermost.refusals import (
+    NO_BOT,
     TOKEN_REFUSED,
     Verdict,
     about_token,
     archived,
     code_of,
     misconfigured,
+    no_channel,
+    no_team,
     permanent,
     transient,
     verdict,
@@ -36,6 +39,7 @@ _MOST_POSTS = 1_000
 _PAGE = 200
 _MOST_PAGES = 100
 _NOT_FOUND = 404
+_NO_USER = "no such user"
 # Files are bounded by what engine.yaml allows where the server does not tell.
 MOST_BYTES = 2**31
 
@@ -46,6 +50,8 @@ class Bot:
 
     id: str
     username: str
+    # False for the account of a person, whose token works as well.
+    is_bot: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,9 @@ class Server:
             me = await self._ask("users/me")
             if isinstance(me, Rejected):
                 return me
-            self._bot = Bot(str(me["id"]), str(me.get("username", "")))
+            self._bot = Bot(str(me["id"]), str(me.get("username", "")), me.get("is_bot") is True)
+            if not self._bot.is_bot:
+                logger.warning("{}", NO_BOT)
         return self._bot
 
     async def limits(self) -> Limits:
@@ -132,22 +140,46 @@ class Server:
             self._channels[key] = found
         return self._channels[key]
 
+    def forget_channels(self) -> None:
+        """Resolve every name anew: one of them may mean another channel now."""
+        self._channels.clear()
+
+    def early_ms(self, at: datetime) -> int:
+        """A moment of our clock by the server's, in milliseconds; a little early, so that nothing is passed over."""
+        return int((at - _MARGIN - self._ahead).timestamp() * 1000)
+
     async def resolve_again(self, channel: str, team: str | None) -> str | Rejected:
         """The channel's id as of now; the one that was known is forgotten."""
         self._channels.pop((team or self._team, channel), None)
         return await self.channel_id(channel, team)
 
+    async def is_member(self, channel_id: str, user_id: str) -> bool | Rejected:
+        """Whether a user is in a channel; of one that the bot may not look into, the bot at least is no member."""
+        found = await self._ask(
+            f"channels/{quote(channel_id, safe='')}/members/{quote(user_id, safe='')}", key="user_id"
+        )
+        if isinstance(found, Rejected) and found.fault is Fault.MISCONFIGURED and found.reason != TOKEN_REFUSED:
+            return False
+        return found if isinstance(found, Rejected) else True
+
+    async def user(self, username: str) -> str | Rejected | None:
+        """The id of an account that is not deactivated; None where there is none of this name."""
+        found = await self._ask(f"users/username/{quote(username, safe='')}", _NO_USER)
+        if isinstance(found, Rejected):
+            return None if found.reason == _NO_USER else found
+        return None if found.get("delete_at") else str(found["id"])
+
     async def _resolve(self, team: str, channel: str) -> str | Rejected:
         there = await self._ask(
             f"teams/name/{quote(team, safe='')}",
-            f"Mattermost has no team {team} that the bot is in: add the bot to it, or correct mattermost.team",
+            no_team(team),
         )
         if isinstance(there, Rejected):
             return there
         path = f"teams/{quote(str(there['id']), safe='')}/channels/name/{quote(channel, safe='')}"
         found = await self._ask(
             f"{path}?include_deleted=true",
-            f"the bot sees no ~{channel} in team {team}: create it, or invite the bot if it is private",
+            no_channel(channel, team),
         )
         if isinstance(found, Rejected):
             return found
@@ -155,15 +187,15 @@ class Server:
             return Rejected(Fault.MISCONFIGURED, "archived", archived(channel))
         return str(found["id"])
 
-    async def _ask(self, path: str, absent: str = "") -> dict[str, object] | Rejected:
-        """The object at a path, which has an id; `absent` is the sentence for a 404 of a healthy server."""
+    async def _ask(self, path: str, absent: str = "", key: str = "id") -> dict[str, object] | Rejected:
+        """The object at a path, which has this key; `absent` is the sentence for a 404 of a healthy server."""
         answer = await self.exchange("GET", path)
         if not isinstance(answer, Reply):
             return certainly(answer)
         found = answer.json_object()
         if answer.taken:
             unreadable = Rejected(Fault.TRANSIENT, "answer", "Mattermost's answer cannot be read: a proxy in between?")
-            return found if found is not None and found.get("id") else unreadable
+            return found if found is not None and found.get(key) else unreadable
         refusal = await self.judge(answer, "")
         if absent and answer.status == _NOT_FOUND and refusal.fault is Fault.MISCONFIGURED:
             return replace(refusal, reason=absent)
@@ -195,7 +227,7 @@ class Server:
         bot = await self.bot()
         if isinstance(bot, Rejected):
             return bot
-        since_ms = int((first_attempt_at - _MARGIN - self._ahead).timestamp() * 1000)
+        since_ms = self.early_ms(first_attempt_at)
         posts = await self._posts(channel_id, {"since": str(since_ms)})
         if not isinstance(posts, dict):
             return posts

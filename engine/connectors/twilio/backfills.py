@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
 from loguru import logger
 
@@ -34,7 +33,6 @@ _RETRY = timedelta(seconds=30)
 # How many messages are made durable together.
 _BATCH = 100
 _MOST_PAGES = 500
-_MEMORY = 10_000
 _NO_LIST = Rejected(Fault.TRANSIENT, "list", "Twilio's list of messages cannot be read")
 _NOT_FOUND = 404
 
@@ -66,8 +64,6 @@ class Backfill:
         self._grace = grace
         # Why passes failed since the last one that went well.
         self._failures: list[Rejected] = []
-        # When the messages were written that were found here, by our clock.
-        self._written: dict[str, datetime] = {}
 
     async def run(self, accept: Accept, every: timedelta) -> None:
         """Take in what was missed until cancelled; `every` is the pause between two passes, zero: never look."""
@@ -83,10 +79,6 @@ class Backfill:
                 pause = min(every, self._grace) if looked.young else every
             await asyncio.sleep(pause.total_seconds())
 
-    def written_at(self, message_id: str) -> datetime | None:
-        """When a message was written that was found here, by our clock; None for any other."""
-        return self._written.get(message_id)
-
     async def _look(self, since: datetime, accept: Accept) -> Pass | None:
         """One pass; None when it did not take in everything."""
         found = await self._listed(since)
@@ -98,9 +90,6 @@ class Backfill:
         # The newest come first, and those of one second in the same way.
         ripe = sorted((one for one in reversed(ours) if one.created_at <= asked_at - self._grace), key=_created)
         ahead = asked_at - self._clock.now()
-        self._written |= {one.sid: one.created_at - ahead for one in ripe}
-        for sid in list(islice(self._written, max(0, len(self._written) - _MEMORY))):
-            del self._written[sid]
         for start in range(0, len(ripe), _BATCH):
             inbounds: list[Inbound] = []
             for one in ripe[start : start + _BATCH]:
@@ -108,7 +97,7 @@ class Backfill:
                 if isinstance(attachments, Rejected):
                     self._fail(attachments)
                     return None
-                inbounds.append(_inbound(self._connector, one, attachments))
+                inbounds.append(_inbound(self._connector, one, attachments, one.created_at - ahead))
             try:
                 await accept(Received(tuple(inbounds)))
             except JournalUnavailable as unavailable:
@@ -173,8 +162,10 @@ def _created(one: Listed) -> datetime:
     return one.created_at
 
 
-def _inbound(connector: str, one: Listed, attachments: Sequence[Attachment]) -> Inbound:
-    """The list tells neither a name nor a place: a message without anything else is kept as `unsupported`."""
+def _inbound(connector: str, one: Listed, attachments: Sequence[Attachment], written_at: datetime) -> Inbound:
+    """The list tells neither a name nor a place: a message without anything else is kept as `unsupported`. `written_at`
+    is by our clock.
+    """
     kind = "message" if one.body or attachments else "unsupported"
     message = Message(one.sid, one.body, kind, tuple(attachments))
-    return notifications.inbound(connector, one.sender, message, one.created_at)
+    return notifications.inbound(connector, one.sender, message, written_at)

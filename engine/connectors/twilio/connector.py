@@ -7,21 +7,23 @@ is looked for in Twilio's list.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, TypeVar, assert_never
+from typing import Final, assert_never
 from urllib.parse import parse_qsl, quote
 
 from loguru import logger
 
 from engine.connectors.credentials import require
 from engine.connectors.exchanges import UNREACHABLE, Reply, Session
+from engine.connectors.turns import Turns
 from engine.connectors.twilio import listings, notifications
 from engine.connectors.twilio.backfills import Accept, Backfill
 from engine.connectors.twilio.forms import Template, cut, receiver, template_form, text_form
 from engine.connectors.twilio.listings import Listed
-from engine.connectors.twilio.refusals import WINDOW_CLOSED, refusal
+from engine.connectors.twilio.refusals import NEEDS_TEMPLATE, TOO_LATE, WINDOW_CLOSED, refusal
 from engine.connectors.twilio.signatures import signed_body, signed_form
+from engine.connectors.windows import Windows, remember
 from engine.core.deliveries import (
     Acknowledgement,
     Claimed,
@@ -33,6 +35,7 @@ from engine.core.deliveries import (
     Sent,
     Unknown,
 )
+from engine.core.events import Receipt
 from engine.ports import Clock, Health, Received, Refused, WebhookRequest
 
 _VERSION: Final = "2010-04-01"
@@ -42,13 +45,10 @@ _MOST_FIELDS: Final = 500
 _DELIVERY: Final = "delivery"
 # Twilio tells times in whole seconds, its own clock included.
 _ROUNDING = timedelta(seconds=2)
-# WhatsApp takes free text for 24 hours after the client's last message; what is nearly as old is answered by template.
-_WINDOW = timedelta(hours=24) - timedelta(minutes=10)
+# A message may wait at Twilio before WhatsApp gets it.
+_MARGIN: Final = timedelta(minutes=10)
 # How far back a message of ours is looked for.
 _MOST_PAGES = 10
-# How many deliveries and messages are remembered.
-_MEMORY = 10_000
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,9 @@ class Account:
     # whatsapp:+…
     sender: str
     api_url: str
+    # How many messages may leave in a second, and how long one client is left alone after each.
+    per_second: float = 80
+    per_client_gap: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +111,11 @@ class Twilio:
         self._backfill = Backfill(name, self._session, self._path, account.sender, clock, self._timing.grace)
         self._problem = ""
         self._began = clock.elapsed()
-        # What this process knows: whose message each is, when a delivery was tried last, which found the window shut.
+        # What this process knows: whose message each is, when a delivery was tried last, whom a text reaches.
         self._known: dict[str, str] = {}
         self._tried: dict[str, timedelta] = {}
-        self._shut: dict[str, bool] = {}
+        self._windows = Windows(_MARGIN)
+        self._turns = Turns(account.per_second, account.per_client_gap, clock)
 
     def receive(self, request: WebhookRequest) -> Received | Refused:
         """Verify the signature over the configured address, then read the message or the status."""
@@ -134,10 +138,22 @@ class Twilio:
             return Refused(401, "X-Twilio-Signature is missing or does not fit http.public_url, the body and the token")
         delivery = request.query.get(_DELIVERY, "")
         read = notifications.read(self.name, self._sender, fields, delivery, request.received_at)
-        if isinstance(read, Received) and any(one.code in WINDOW_CLOSED for one in read.receipts):
-            # An operator who redrives it wants the template.
-            _remember(self._shut, delivery, value=True)
-        return read
+        if isinstance(read, Refused):
+            return read
+        self._learn(read)
+        return replace(read, receipts=tuple(map(self._explained, read.receipts)))
+
+    def _learn(self, received: Received) -> None:
+        for inbound in received.inbounds:
+            if inbound.reply is not None:
+                self._windows.learn(inbound.reply.peer, inbound.event.received_at)
+
+    def _explained(self, receipt: Receipt) -> Receipt:
+        if receipt.code not in WINDOW_CLOSED:
+            return receipt
+        if self._template is None:
+            return replace(receipt, reason=NEEDS_TEMPLATE)
+        return replace(receipt, reason=TOO_LATE, wants_template=True)
 
     async def start(self) -> None:
         """Make the connection pool."""
@@ -149,7 +165,12 @@ class Twilio:
 
     async def listen(self, accept: Accept) -> None:
         """Take in what no webhook brought, until cancelled."""
-        await self._backfill.run(accept, self._timing.backfill_every)
+
+        async def take(received: Received) -> None:
+            self._learn(received)
+            await accept(received)
+
+        await self._backfill.run(take, self._timing.backfill_every)
 
     async def send(self, claimed: Claimed) -> Outcome:
         """Send an acknowledgement, as the approved template where WhatsApp takes nothing else; any other kind is
@@ -161,19 +182,24 @@ class Twilio:
         client = receiver(body.peer)
         if client is None:
             return Rejected(Fault.PERMANENT, "peer", "the conversation names no WhatsApp number")
-        template = self._template
-        if template is not None and self._is_late(claimed, body):
-            outcome = await self._say(claimed, client, template_form(template, body))
-        else:
-            outcome = await self._say(claimed, client, text_form(body))
-            if template is not None and isinstance(outcome, Rejected) and outcome.code in WINDOW_CLOSED:
-                outcome = await self._say(claimed, client, template_form(template, body))
+        if (refused := await self._turns.take(client)) is not None:
+            return refused
+        outcome = await self._say_either(claimed, body, client)
+        self._turns.settle(client, outcome)
         self._note(outcome, claimed.id)
         return outcome
 
-    def _is_late(self, claimed: Claimed, body: Acknowledgement) -> bool:
-        written_at = self._backfill.written_at(body.message_id) or claimed.accepted_at
-        return self._clock.now() - written_at >= _WINDOW or claimed.id in self._shut
+    async def _say_either(self, claimed: Claimed, body: Acknowledgement, client: str) -> Outcome:
+        """The text, or the template where that alone is taken."""
+        template = self._template
+        now = self._clock.now()
+        if template is not None and self._windows.is_shut(claimed, body, client, now):
+            return await self._say(claimed, client, template_form(template, body))
+        outcome = await self._say(claimed, client, text_form(body))
+        if template is None or not isinstance(outcome, Rejected) or outcome.code not in WINDOW_CLOSED:
+            return outcome
+        self._windows.learn_refusal(claimed.id, now)
+        return await self._say(claimed, client, template_form(template, body))
 
     async def _say(self, claimed: Claimed, client: str, content: dict[str, str]) -> Outcome:
         callback = f"{self._webhook_url}?{_DELIVERY}={quote(claimed.id, safe='')}"
@@ -181,10 +207,10 @@ class Twilio:
         try:
             answer = await self._session.exchange("POST", f"{self._path}/Messages.json", form=form)
         finally:
-            _remember(self._tried, claimed.id, value=self._clock.elapsed())
+            remember(self._tried, claimed.id, self._clock.elapsed())
         outcome = _outcome(answer) if isinstance(answer, Reply) else answer
         if isinstance(outcome, Sent):
-            _remember(self._known, outcome.receipt, value=claimed.id)
+            remember(self._known, outcome.receipt, claimed.id)
         return outcome
 
     async def reconcile(self, claimed: Claimed) -> Reconciled:
@@ -194,7 +220,10 @@ class Twilio:
         an earlier one said was created before this one's first attempt, by Twilio's clock, and does not count. What
         came later and is known to belong to another delivery (an operator redrove it meanwhile) does not count either;
         one more message than is known is this one's. Messages that failed told the client nothing and are not counted.
-        A template's text is not known here: while one is configured, another text of ours leaves it undecided.
+        A template's text is not known here. Where the list names a message's template, that tells; where it does not,
+        another text of ours leaves a delivery undecided that may have gone out either way. One that goes out as the
+        template only is taken for sent then: certain is just that Twilio has a message of ours for this client which is
+        newer than its first attempt and no other delivery's.
         """
         body = claimed.body
         client = receiver(body.peer) if isinstance(body, Acknowledgement) else None
@@ -205,12 +234,17 @@ class Twilio:
         if listed is None:
             return Found.UNDECIDED
         own = [one for one in listed if self._known.get(one.sid, claimed.id) == claimed.id and not one.failed]
-        text = cut(body.text)
         for one in reversed(own):
-            if one.sid in self._known or listings.same_text(one.body, text):
-                _remember(self._known, one.sid, value=claimed.id)
+            if one.sid in self._known or self._says(one, body):
+                remember(self._known, one.sid, claimed.id)
                 return Sent(one.sid)
-        return Found.UNDECIDED if own and self._template else Found.NOT_SENT
+        may_be_template = self._template is not None and any(not one.content_sid for one in own)
+        return Found.UNDECIDED if may_be_template else Found.NOT_SENT
+
+    def _says(self, listed: Listed, body: Acknowledgement) -> bool:
+        if listed.content_sid:
+            return self._template is not None and listed.content_sid == self._template.content_sid
+        return body.template_only or listings.same_text(listed.body, cut(body.text))
 
     async def _let_settle(self, delivery: str) -> None:
         """A request that was cut may still be on its way; one of an earlier life was made before this one began."""
@@ -266,10 +300,3 @@ def _outcome(reply: Reply) -> Outcome:
         return refusal(reply)
     sid = (reply.json_object() or {}).get("sid")
     return Sent(sid) if isinstance(sid, str) and sid else Unknown("an answer that says neither yes nor no")
-
-
-def _remember(memory: dict[str, _Value], key: str, *, value: _Value) -> None:
-    """Keep the newest."""
-    memory[key] = value
-    if len(memory) > _MEMORY:
-        del memory[next(iter(memory))]

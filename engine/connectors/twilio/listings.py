@@ -36,6 +36,8 @@ class Listed:
     created_at: datetime
     # How many files came with it.
     media: int
+    # The template that it is; empty where the list does not say.
+    content_sid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def _listed(item: Json) -> Listed | None:
         failed=_word(item, "status") in _FAILED,
         created_at=created_at,
         media=int(count[:3]) if count.isascii() and count.isdigit() else 0,
+        content_sid=_word(item, "content_sid"),
     )
 
 

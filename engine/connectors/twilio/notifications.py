@@ -79,7 +79,8 @@ def inbound(
         client=Client(phone, name),
         message=message,
     )
-    return Inbound(connector, event, Address(connector, client))
+    # The connector may have been one of another way, which knew the client by further names.
+    return Inbound(connector, event, Address(connector, client), (event.conversation_id,))
 
 
 def media(content_type: str, address: str) -> Attachment:

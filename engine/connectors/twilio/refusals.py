@@ -11,10 +11,8 @@ from engine.core.deliveries import Fault, Rejected, Unknown
 WINDOW_CLOSED = frozenset({"63016"})
 # Makes the connector not ready.
 TOKEN_REFUSED = "Twilio refuses the account SID or the auth token: compare both with the Twilio console"  # noqa: S105 - a sentence
-NEEDS_TEMPLATE = (
-    "the client last wrote more than 24 hours ago, so WhatsApp takes only templates: configure `template` for this "
-    "connector, and answer this client by hand"
-)
+TOO_LATE = "the client last wrote more than 24 hours ago, so WhatsApp takes only templates"
+NEEDS_TEMPLATE = f"{TOO_LATE}: configure `template` for this connector, and answer this client by hand"
 _BUSY = "Twilio or WhatsApp has trouble or is asked too often"
 _NOT_TWILIO = "the answer is not Twilio's: a proxy in between?"
 _UNKNOWN_CODE = "Twilio refused with a code unknown here: see twilio.com/docs/api/errors"

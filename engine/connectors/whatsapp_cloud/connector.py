@@ -18,6 +18,7 @@ from loguru import logger
 
 from engine.connectors.credentials import require, same, signed
 from engine.connectors.exchanges import UNREACHABLE, Reply, Session
+from engine.connectors.turns import Turns
 from engine.connectors.whatsapp_cloud.clients import Clients
 from engine.connectors.whatsapp_cloud.fields import listed, word
 from engine.connectors.whatsapp_cloud.notifications import Notifications, read
@@ -69,6 +70,7 @@ class WhatsAppCloud:
         self._path = f"{quote(number.api_version)}/{quote(number.phone_number_id)}/messages"
         self._session = Session("the Graph API", number.api_url, number.access_token, number.timeout_s)
         self._clients = Clients()
+        self._turns = Turns(number.per_second, number.per_client_gap, clock)
         self._problem = ""
         # The refusal that holds for everybody, and until when by `Clock.elapsed` nobody is tried again.
         self._refused: Rejected | None = None
@@ -94,13 +96,13 @@ class WhatsAppCloud:
             logger.bind(connector=self.name).warning("Meta reports: {}", sentence)
         for inbound, sender in zip(found.inbounds, found.senders, strict=True):
             self._clients.learn(inbound, sender)
-        for receipt in found.receipts:
-            if remedy_of(receipt.code) is Remedy.TEMPLATE:
-                self._clients.learn_too_late(receipt.key, receipt.at)
 
     def _explained(self, receipt: Receipt) -> Receipt:
-        missing = self._number.template is None and remedy_of(receipt.code) is Remedy.TEMPLATE
-        return replace(receipt, reason=NO_TEMPLATE) if missing else receipt
+        if remedy_of(receipt.code) is not Remedy.TEMPLATE:
+            return receipt
+        if self._number.template is None:
+            return replace(receipt, reason=NO_TEMPLATE)
+        return replace(receipt, wants_template=True)
 
     def _verify(self, request: WebhookRequest) -> Received | Refused:
         token = request.query.get("hub.verify_token", "").encode("utf-8", "backslashreplace")
@@ -125,17 +127,20 @@ class WhatsAppCloud:
         receiver = _receiver(body.peer)
         if receiver is None:
             return Rejected(Fault.PERMANENT, "peer", "the conversation names neither a WhatsApp number nor a user id")
+        client = "".join(receiver.values())
+        if (refused := await self._turns.take(client)) is not None:
+            return refused
         if (refused := self._standstill()) is not None:
+            self._turns.settle(client, refused)
             return refused
         outcome = await self._say(claimed, body, receiver)
+        self._turns.settle(client, outcome)
         self._note(outcome, claimed.id)
         return outcome
 
     async def _say(self, claimed: Claimed, body: Acknowledgement, receiver: dict[str, str]) -> Outcome:
         ((field, value),) = receiver.items()
-        too_late = self._clients.is_too_late(
-            claimed.id, body.message_id, f"{field}:{value}", claimed.accepted_at, self._clock.now()
-        )
+        too_late = self._clients.is_too_late(claimed, body, f"{field}:{value}", self._clock.now())
         if too_late and self._number.template is not None:
             return await self._say_template(claimed.id, body, receiver, self._number.template)
         # Without a template the text is tried all the same: the client may have written since, where we did not see it.

@@ -14,7 +14,7 @@ from engine.connectors.whatsapp_cloud.contents import content_of
 from engine.connectors.whatsapp_cloud.fields import Json, instant, listed, listed_records, record, word
 from engine.connectors.whatsapp_cloud.refusals import sentence_of
 from engine.connectors.whatsapp_cloud.senders import Party, sender_of
-from engine.connectors.whatsapp_cloud.signals import SILENT, conversation_of, echo_of, signal_of
+from engine.connectors.whatsapp_cloud.signals import SILENT, aliases_of, conversation_of, echo_of, signal_of
 from engine.core.events import Address, Event, Inbound, Message, Receipt, Signal
 from engine.ports import Refused
 
@@ -146,7 +146,8 @@ def _inbound(connector: str, message: Json, sender: Party, received_at: datetime
     )
     # What is said in a group is not said to us alone: a person answers it, or nobody does.
     peer = "" if word(message, "group_id") else sender.peer
-    return Inbound(connector, event, Address(connector, peer) if peer else None)
+    aliases = aliases_of(message, sender)
+    return Inbound(connector, event, Address(connector, peer) if peer else None, aliases)
 
 
 def _receipt(connector: str, status: Json, received_at: datetime) -> Receipt | None:

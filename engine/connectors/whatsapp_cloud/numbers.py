@@ -1,6 +1,7 @@
 """A phone number of ours on the Cloud API: where it is, what proves who we are, and how clients are answered there."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from engine.connectors.whatsapp_cloud.templates import Template
 
@@ -21,5 +22,8 @@ class Number:
     template: Template | None = None
     # Whether the client sees a message read and an answer being typed before it comes.
     read_receipts: bool = False
+    # How many messages may leave in a second, and how long one client is left alone after each.
+    per_second: float = 80
+    per_client_gap: timedelta = timedelta(0)
     # Bounds one exchange.
     timeout_s: float = 10

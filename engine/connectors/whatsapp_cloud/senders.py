@@ -29,6 +29,11 @@ class Party:
         return self.wa_id or self.user_id or self.parent_id
 
     @property
+    def aliases(self) -> tuple[str, ...]:
+        """As `events.Inbound.aliases` has them."""
+        return tuple(f"wa-{one}" for one in (self.wa_id, self.user_id, self.parent_id) if one)
+
+    @property
     def peer(self) -> str:
         """Where an answer goes; empty for nobody."""
         if self.wa_id:
@@ -57,6 +62,12 @@ def before_change(message: Json, system: Json) -> Party:
     previous = _party(system, ("", "previous_user_id", "previous_parent_user_id"), [])
     now = sender_of(message, [])
     return Party(now.wa_id, previous.user_id or now.user_id, previous.parent_id or now.parent_id)
+
+
+def after_change(message: Json, system: Json) -> Party:
+    """Who the client is since then, as far as it is told."""
+    told = _party(system, ("wa_id", "user_id", "parent_user_id"), [])
+    return Party(told.wa_id, told.user_id or word(message, "from_user_id"), told.parent_id)
 
 
 def e164(wa_id: str) -> str | None:

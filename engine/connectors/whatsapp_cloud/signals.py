@@ -8,7 +8,15 @@ Called by `notifications`. Pure. Source: Meta, "messages webhook reference" (rea
 from datetime import datetime
 
 from engine.connectors.whatsapp_cloud.fields import Json, instant, record, text, word
-from engine.connectors.whatsapp_cloud.senders import before_change, e164, number, receiver_of, sender_of
+from engine.connectors.whatsapp_cloud.senders import (
+    Party,
+    after_change,
+    before_change,
+    e164,
+    number,
+    receiver_of,
+    sender_of,
+)
 from engine.core.events import Signal
 
 # Types of a message that are no message: they become a signal or nothing. A `request_welcome` says that somebody opened
@@ -27,25 +35,35 @@ def conversation_of(identity: str, message: Json) -> str:
     return f"wa-{identity or 'unknown-' + word(message, 'id')}"
 
 
+def aliases_of(message: Json, *parties: Party) -> tuple[str, ...]:
+    """The identities of a client, as `events.Inbound.aliases` has them; none in a group, which is nobody's alone."""
+    if word(message, "group_id"):
+        return ()
+    return tuple(dict.fromkeys(alias for party in parties for alias in party.aliases))
+
+
 def signal_of(connector: str, message: Json, contacts: list[object], received_at: datetime) -> Signal | None:
     """The signal in a message of a silent type; None when it has no id, or says nothing that concerns us."""
     kind, message_id = word(message, "type"), word(message, "id")
     if not message_id:
         return None
     at = instant(message) or received_at
-    where = conversation_of(sender_of(message, contacts).identity, message)
+    sender = sender_of(message, contacts)
+    where, aliases = conversation_of(sender.identity, message), aliases_of(message, sender)
     match kind:
         case "reaction":
             part = record(message, kind)
             about = word(part, "message_id") or None
-            return Signal(connector, where, "reaction", message_id, at, about, text(part, "emoji"))
+            return Signal(connector, where, "reaction", message_id, at, about, text(part, "emoji"), aliases)
         case "revoke":
             about = word(record(message, kind), "original_message_id") or None
-            return Signal(connector, where, "revoke", message_id, at, about)
+            return Signal(connector, where, "revoke", message_id, at, about, aliases=aliases)
         case "system" if word(record(message, kind), "type") in _CHANGES:
             part = record(message, kind)
-            before = conversation_of(before_change(message, part).identity, message)
-            return Signal(connector, before, "number_change", message_id, at, text=e164(number(part, "wa_id")) or "")
+            before, after = before_change(message, part), after_change(message, part)
+            where, told = conversation_of(before.identity, message), e164(number(part, "wa_id")) or ""
+            aliases = aliases_of(message, before, after)
+            return Signal(connector, where, "number_change", message_id, at, text=told, aliases=aliases)
         case _:
             return None
 
@@ -56,4 +74,5 @@ def echo_of(connector: str, echo: Json, contacts: list[object], received_at: dat
     if not echo_id or not receiver.identity or word(echo, "type") in _NO_REPLY:
         return None
     at = instant(echo) or received_at
-    return Signal(connector, conversation_of(receiver.identity, echo), "human_reply", echo_id, at)
+    where, aliases = conversation_of(receiver.identity, echo), aliases_of(echo, receiver)
+    return Signal(connector, where, "human_reply", echo_id, at, aliases=aliases)

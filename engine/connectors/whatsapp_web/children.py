@@ -130,7 +130,8 @@ class Child:
 
     def ask_to_stop(self, *, unless_ended: bool = False) -> None:
         """Have it take in what it holds and end; at most once. One that has ended by itself was not told."""
-        if not self.stopping and not (unless_ended and self._reader.at_eof()):
+        ended = self._reader.at_eof() or self._reader.exception() is not None
+        if not self.stopping and not (unless_ended and ended):
             self.stopping = True
             try:
                 self.send({"do": "stop"})

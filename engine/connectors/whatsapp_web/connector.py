@@ -2,22 +2,26 @@
 acknowledgements go out one by one at a human pace.
 
 `listen` is called by the daemon, `send` and `reconcile` by the relay. The network has no idempotency key and no
-look-up: a message whose answer was lost is in doubt until a receipt of the client's phone proves it (see `receipts`).
+look-up: a message whose answer was lost is in doubt until a receipt of the client's phone proves it, which the journal
+finds out.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from loguru import logger
 
-from engine.connectors.whatsapp_web import arrivals, pacing
+from engine.connectors.pacing import pace_of
+from engine.connectors.whatsapp_web import arrivals
 from engine.connectors.whatsapp_web.children import Child, ChildGone, Launch
 from engine.connectors.whatsapp_web.downloads import Downloads
 from engine.connectors.whatsapp_web.fields import number, text
 from engine.connectors.whatsapp_web.frames import Frame
-from engine.connectors.whatsapp_web.identities import Address, Aliases, address_of_peer
-from engine.connectors.whatsapp_web.receipts import Ledger
+from engine.connectors.whatsapp_web.identities import Address, address_of_peer
+from engine.connectors.whatsapp_web.losses import Loss
 from engine.connectors.whatsapp_web.refusals import refusal
 from engine.connectors.whatsapp_web.states import OPEN, State, pause, problem
 from engine.connectors.whatsapp_web.supervision import Patience, Supervision
@@ -37,6 +41,10 @@ from engine.ports import Clock, Health, Received
 
 Accept = Callable[[Received], Awaitable[None]]
 
+# A message of this network's; after a change of the way one of another's may still be answered.
+_OWN_MESSAGE = re.compile(r"[0-9A-Za-z-]{1,128}", re.ASCII)
+# How much longer chance may make a gap, so that no clock shows in them.
+_JITTER = 0.5
 _LATE = "a message waits for WhatsApp's answer for longer than usual"
 
 
@@ -53,16 +61,22 @@ class WhatsAppWeb:
         launch: Launch,
         per_second: float,
         per_client_gap: timedelta,
+        read_receipts: bool = False,
         clock: Clock,
         chance: Callable[[], float],
         patience: Patience | None = None,
     ) -> None:
-        """`chance` gives numbers in [0, 1)."""
+        """`chance` gives numbers in [0, 1); with `read_receipts` the client sees a message read and an answer being
+        typed before it comes.
+        """
         self.name = name
+        self._read_receipts = read_receipts
         self._clock = clock
         self._chance = chance
         self._patience = patience or Patience()
         self._log = logger.bind(connector=name)
+        # With the gateway that handed it over; or what an unclean end may have lost; None: no further gateway will.
+        self._arrivals: asyncio.Queue[tuple[Child, Frame] | Loss | None] = asyncio.Queue()
         self._gateway = Supervision(
             name,
             launch,
@@ -70,18 +84,15 @@ class WhatsAppWeb:
             chance,
             self._patience,
             hear=self._hear,
+            lost=self._arrivals.put_nowait,
             ended=self._forget_answers,
         )
         # Where the files of its clients are.
         self.media = Downloads(self._connected)
-        self._aliases = Aliases()
-        self._ledger = Ledger()
-        # With the gateway that handed it over; None: no further gateway will.
-        self._arrivals: asyncio.Queue[tuple[Child, Frame] | None] = asyncio.Queue()
         # Taken out of the queue and not accepted yet.
-        self._being_taken: tuple[Child, Frame] | None = None
+        self._being_taken: tuple[Child, Frame] | Loss | None = None
         self._failure: BaseException | None = None
-        self._pace = pacing.pace_of(per_second, per_client_gap)
+        self._pace = pace_of(per_second, per_client_gap, jitter=_JITTER)
         self._turn = asyncio.Lock()
         # Of the newest message to be sent; its answer is None when the gateway ended first.
         self._number = 0
@@ -103,7 +114,8 @@ class WhatsAppWeb:
         """Ready while the connection is up and answers."""
         standing, obstacle = self._gateway.standing, self._gateway.obstacle
         wrong = obstacle or problem(standing, self.name) or (_LATE if self._late else "")
-        return Health(standing.state is State.ONLINE and not obstacle, wrong, standing.state.value)
+        ready = standing.state is State.ONLINE and not obstacle
+        return Health(ready, wrong, standing.state.value, self._gateway.lost_at)
 
     def _hear(self, child: Child, frame: Frame) -> None:
         match frame.get("is"):
@@ -152,8 +164,12 @@ class WhatsAppWeb:
             self._being_taken = await self._arrivals.get()
         if self._being_taken is None:
             return False
-        child, frame = self._being_taken
-        received = self._read(frame)
+        arrival = self._being_taken
+        now = self._clock.now()
+        if isinstance(arrival, Loss):
+            received = arrivals.read_lost(self.name, arrival.infos, now)
+        else:
+            received = arrivals.read(self.name, arrival[1], now)
         while received is not None:
             try:
                 await accept(received)
@@ -163,23 +179,16 @@ class WhatsAppWeb:
             else:
                 break
         self._being_taken = None
+        if isinstance(arrival, Loss):
+            self._gateway.settle(arrival)
+            return True
+        child, frame = arrival
         try:
             child.send({"do": "taken", "id": number(frame, "id") or 0})
         except ChildGone:
             # WhatsApp may send it again; the journal knows it then.
             self._log.info("a gateway ended before it heard that its message was taken")
         return True
-
-    def _read(self, frame: Frame) -> Received | None:
-        now = self._clock.now()
-        if frame.get("is") == "receipt":
-            receipts = self._ledger.read(self.name, frame, self._aliases, now)
-            return Received(receipts=receipts) if receipts else None
-        received = arrivals.read(self.name, frame, self._aliases, self._ledger, now)
-        for signal in received.signals if received else ():
-            if signal.kind == "human_reply":
-                self._ledger.wrote_by_hand(signal.id)
-        return received
 
     def _end_arrivals(self, supervision: asyncio.Task[None]) -> None:
         self._failure = None if supervision.cancelled() else supervision.exception()
@@ -195,32 +204,26 @@ class WhatsAppWeb:
         address = address_of_peer(body.peer)
         if address is None:
             return Rejected(Fault.PERMANENT, "peer", "the conversation names no WhatsApp number")
-        client = self._aliases.person(address).conversation_id
-        if (refused := self._closed() or await self._wait_for_turn(client)) is not None:
+        client = address.conversation_id
+        if (refused := self._closed()) is not None:
+            return refused
+        if self._read_receipts and claimed.attempt == 1:
+            self._show_attention(address, body.message_id)
+        if (refused := await self._wait_for_turn(client)) is not None:
             return refused
         try:
             outcome = self._closed() or await self._ask(claimed.id, address, body.text)
         finally:
-            self._pace = pacing.spend(self._pace, client, self._clock.elapsed(), self._chance())
+            self._pace.spend(client, self._clock.elapsed(), self._chance())
             self._turn.release()
-        match outcome:
-            case Sent(receipt=message_id):
-                self._ledger.sent(message_id, claimed.id)
-            case Unknown():
-                self._ledger.doubt(claimed.id, body.peer)
-            case Rejected(fault=Fault.MISCONFIGURED):
-                self._log.bind(delivery=claimed.id, code=outcome.code).error("{}", outcome.reason)
+        if isinstance(outcome, Rejected) and outcome.fault is Fault.MISCONFIGURED:
+            self._log.bind(delivery=claimed.id, code=outcome.code).error("{}", outcome.reason)
         return outcome
 
-    async def reconcile(self, claimed: Claimed) -> Reconciled:
-        """A receipt of the client's phone is the only proof; without one nobody can tell."""
-        if not isinstance(claimed.body, Acknowledgement):
-            return Found.UNDECIDED
-        message_id = self._ledger.proven(claimed.id)
-        if message_id is not None:
-            return Sent(message_id)
-        # After a restart too a receipt may still come.
-        self._ledger.doubt(claimed.id, claimed.body.peer)
+    async def reconcile(self, _claimed: Claimed) -> Reconciled:
+        """Nobody can tell: the only proof is a receipt of the client's phone, which settles the delivery in the
+        journal.
+        """
         return Found.UNDECIDED
 
     def _closed(self) -> Rejected | None:
@@ -240,19 +243,27 @@ class WhatsAppWeb:
         code, reason = (closed.code, closed.reason) if closed else ("offline", "the gateway has ended")
         return Rejected(Fault.TRANSIENT, code, reason, lane_only=True)
 
+    def _show_attention(self, address: Address, message_id: str) -> None:
+        """Have the gateway show the client that somebody is there, while the answer waits for its turn."""
+        child = self._gateway.child
+        if child is None or _OWN_MESSAGE.fullmatch(message_id) is None:
+            return
+        with suppress(ChildGone):
+            child.send({"do": "attend", "user": address.user, "server": address.server, "message_id": message_id})
+
     async def _wait_for_turn(self, client: str) -> Rejected | None:
         """Hold `_turn` once a message to this client may leave, or say why it does not get that far."""
         try:
             async with asyncio.timeout(self._patience.turn_s):
                 while True:
                     await self._turn.acquire()
-                    delay = pacing.wait(self._pace, client, self._clock.elapsed())
+                    delay = self._pace.wait(client, self._clock.elapsed())
                     if not delay:
                         return None
                     self._turn.release()
                     await asyncio.sleep(delay.total_seconds())
         except TimeoutError:
-            delay = pacing.wait(self._pace, client, self._clock.elapsed())
+            delay = self._pace.wait(client, self._clock.elapsed())
             reason = "other messages go first, so that WhatsApp does not take the number for a machine"
             return Rejected(Fault.TRANSIENT, "pace", reason, delay)
 

@@ -1,8 +1,9 @@
 """How the daemon and the gateway talk over their socket pair: four bytes of length, most significant first, then a JSON
 object in UTF-8. Pure; both sides use it.
 
-To the gateway, `do`: `connect`, `link`, `send`, `fetch` (a file), `taken` (what it handed over is durable), `logout`,
-`stop`.
+To the gateway, `do`: `connect` (with the spans of its `probes`; with `after_loss` what the library leaves out is handed
+over, too), `link`, `send`, `attend` (show that a message was read and an answer is being typed), `fetch` (a file),
+`taken` (what it handed over is durable), `logout`, `stop`.
 From it, `is`: `state` (see `states`), `message`, `undecryptable`, `receipt` (each with an `id` to be taken), `sent` and
 `refused` (of the `send` with that `id`), `piece` with a part of a file, `fetched` after the last one or `unfetched` (of
 the `fetch` with that `id`), `code` (to link a phone), `logged_out`.

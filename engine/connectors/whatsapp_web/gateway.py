@@ -26,11 +26,14 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
+from engine.connectors.whatsapp_web.courtesies import Courtesies
 from engine.connectors.whatsapp_web.fetches import Fetches, Unfetched
 from engine.connectors.whatsapp_web.frames import Decoder, Frame
 from engine.connectors.whatsapp_web.handovers import Handover, Wire
+from engine.connectors.whatsapp_web.probes import Probe
 from engine.connectors.whatsapp_web.records import info_record, jid_record, plain
 from engine.connectors.whatsapp_web.references import Reference
+from engine.connectors.whatsapp_web.repeats import Repeats
 from engine.connectors.whatsapp_web.sessions import LOCK, UNUSABLE, USED, forget, is_linked, session_file
 
 try:
@@ -39,7 +42,7 @@ try:
     from neonize.exc import NeonizeError
     from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
-    from neonize.utils.enum import MediaType
+    from neonize.utils.enum import ChatPresence, ChatPresenceMedia, MediaType, ReceiptType
     from neonize.utils.jid import build_jid
 except (ImportError, OSError, RuntimeError):
     # The package or the system's libmagic is missing; the daemon has the sentence for it.
@@ -73,6 +76,8 @@ class _Gateway:
         self._handover = Handover(self._wire)
         self._fetches = Fetches(self._wire, self._download)
         self._outbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+        self._courtesies = Courtesies(self._show_attention)
+        self._probe = Probe(self._is_answered, self._tell)
         self._client: Any = None
         self._connection: threading.Thread | None = None
         # Calls into the library's store abort the process unless it is connected or was and still tries to be.
@@ -108,8 +113,10 @@ class _Gateway:
                 self._outbox.put(frame)
             case "fetch":
                 self._fetches.begin(frame)
+            case "attend":
+                self._courtesies.ask(frame)
             case "connect":
-                self._connection = _start(self._connect)
+                self._begin(frame)
             case "link":
                 phone = frame.get("phone")
                 self._connection = _start(lambda: self._link(phone if isinstance(phone, str) else None))
@@ -122,6 +129,14 @@ class _Gateway:
         self._wire.send({"is": "state", "happening": happening, **details})
 
     # The connection.
+
+    def _begin(self, frame: Frame) -> None:
+        if frame.get("after_loss") is True:
+            Repeats(self._on_repeat).heed()
+        self._connection = _start(self._connect)
+        after_s, within_s = frame.get("probe_after_s"), frame.get("probe_within_s")
+        if isinstance(after_s, int | float) and isinstance(within_s, int | float):
+            _start(lambda: self._probe.watch(after_s, within_s))
 
     def _connect(self) -> None:
         # Before the library opens the file, never after: it brings an SQLite of its own, and two in one process do not
@@ -147,7 +162,7 @@ class _Gateway:
         )
         on: dict[Any, Callable[[Any, Any], None]] = {
             events.ConnectedEv: self._on_connected,
-            events.DisconnectedEv: lambda _client, _event: self._tell("disconnected"),
+            events.DisconnectedEv: self._on_disconnected,
             events.KeepAliveTimeoutEv: lambda _client, _event: self._tell("silent"),
             events.KeepAliveRestoredEv: lambda _client, _event: self._tell("restored"),
             events.ConnectFailureEv: lambda _client, _event: self._tell("unreachable"),
@@ -167,6 +182,21 @@ class _Gateway:
     def _on_connected(self, _client: Any, _event: Any) -> None:
         self._running = True
         self._tell("connected")
+        self._probe.opened()
+
+    def _on_disconnected(self, _client: Any, _event: Any) -> None:
+        self._probe.closed()
+        self._tell("disconnected")
+
+    def _is_answered(self) -> bool:
+        """Ask for our own number: nothing else that the library offers goes to WhatsApp and back."""
+        if not self._running:
+            return False
+        try:
+            self._client.is_on_whatsapp(f"+{self._client.me.JID.User}")
+        except (AttributeError, NeonizeError):
+            return False
+        return True
 
     def _on_logged_out(self, _client: Any, event: Any) -> None:
         self._running = False
@@ -218,22 +248,32 @@ class _Gateway:
 
     # What comes in. A handler that raises would lose its message: the library only prints the exception.
 
+    def _hand(self, frame: dict[str, object]) -> None:
+        self._probe.heard()
+        self._handover.hand(frame)
+
     def _on_message(self, _client: Any, event: Any) -> None:
         try:
             told: dict[str, object] = {"message": plain(event.Message)}
         except Exception:  # noqa: BLE001 - whatever it is, a person wrote it and somebody has to look
             told = {"too_long": True}
-        self._handover.hand({"is": "message", "info": self._info(event.Info), **told})
+        self._hand({"is": "message", "info": self._info(event.Info), **told})
 
     def _on_undecryptable(self, _client: Any, event: Any) -> None:
-        self._handover.hand({"is": "undecryptable", "info": self._info(event.Info)})
+        self._hand({"is": "undecryptable", "info": self._info(event.Info)})
+
+    def _on_repeat(self, message_id: str, chat: dict[str, object]) -> None:
+        """Decrypted before; unless the journal has it, it died with another process."""
+        hidden = self._phone_of(build_jid(str(chat["user"]), "lid")) if chat["server"] == "lid" else None
+        source = {"chat": chat, "sender_alt": hidden or {}, "from_me": False, "group": False}
+        self._handover.hand({"is": "undecryptable", "info": {"id": message_id, "source": source}})
 
     def _on_receipt(self, _client: Any, event: Any) -> None:
         status = _STATUSES.get(event.Type)
         if status is not None:
             source = self._source(event.MessageSource)
             ids = list(event.MessageIDs)
-            self._handover.hand({"is": "receipt", "source": source, "ids": ids, "status": status})
+            self._hand({"is": "receipt", "source": source, "ids": ids, "status": status})
 
     def _info(self, info: Any) -> dict[str, object]:
         return info_record(info, self._source(info.MessageSource))
@@ -274,6 +314,7 @@ class _Gateway:
             except NeonizeError as error:
                 self._wire.send({"is": "refused", "id": frame["id"], "error": str(error)})
             else:
+                self._probe.heard()
                 self._wire.send({"is": "sent", "id": frame["id"], "message_id": response.ID})
 
     # Files.
@@ -290,6 +331,17 @@ class _Gateway:
         except NeonizeError as error:
             raise Unfetched(str(error)) from None
         return found
+
+    def _show_attention(self, frame: Frame) -> None:
+        """Show that a message was read and an answer is being typed."""
+        if not self._running:
+            return
+        with suppress(AttributeError, NeonizeError):
+            address = build_jid(str(frame["user"]), str(frame["server"]))
+            message_id = str(frame["message_id"])
+            self._client.mark_read(message_id, chat=address, sender=address, receipt=ReceiptType.READ)
+            composing, text = ChatPresence.CHAT_PRESENCE_COMPOSING, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT
+            self._client.send_chat_presence(address, composing, text)
 
     # The end.
 

@@ -1,12 +1,11 @@
 """Who wrote, and what the conversation is called: WhatsApp's addresses (JIDs) into ours. Pure; called by `arrivals`.
 
 A client has a phone number (`…@s.whatsapp.net`) and a number that hides it (`…@lid`). WhatsApp addresses a message by
-either and names the other beside it where it wants to; what was learned once is remembered by `Aliases`.
+either and names the other beside it where it wants to; what was told once the journal remembers.
 """
 
 import re
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from engine.connectors.whatsapp_web.fields import Record, record, text, true
 
@@ -16,8 +15,6 @@ _DIGITS = re.compile(r"[0-9]{5,20}", re.ASCII)
 _PEER = re.compile(r"([0-9]{5,20})@(s\.whatsapp\.net|lid)", re.ASCII)
 _NUMBER = re.compile(r"(?:to:|\+|wa-)?([0-9]{5,20})", re.ASCII)
 _HIDDEN_NUMBER = re.compile(r"wa-lid-([0-9]{5,20})", re.ASCII)
-# How many hidden numbers are remembered; one takes about 200 bytes.
-_REMEMBERED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +30,11 @@ class Address:
         """As `events.Address.peer` has it."""
         return f"{self.user}@{self.server}"
 
+    @property
+    def conversation_id(self) -> str:
+        """What the conversation of a client is called of whom no other address is known."""
+        return f"wa-{self.user}" if self.server == PHONE else f"wa-lid-{self.user}"
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -43,29 +45,8 @@ class Person:
     # E.164; None while WhatsApp hides it.
     phone: str | None
     conversation_id: str
-
-
-@dataclass(slots=True)
-class Aliases:
-    """Which phone number belongs to which hidden one, the newest of them."""
-
-    _phones: OrderedDict[str, str] = field(default_factory=OrderedDict)
-
-    def learn(self, one: Address | None, other: Address | None) -> None:
-        """Take it that both are one person's."""
-        both = {address.server: address.user for address in (one, other) if address}
-        if len(both) == len((PHONE, HIDDEN)):
-            self._phones[both[HIDDEN]] = both[PHONE]
-            self._phones.move_to_end(both[HIDDEN])
-            while len(self._phones) > _REMEMBERED:
-                self._phones.popitem(last=False)
-
-    def person(self, address: Address) -> Person:
-        """The person behind an address."""
-        digits = address.user if address.server == PHONE else self._phones.get(address.user)
-        if digits is None:
-            return Person(address, None, f"wa-lid-{address.user}")
-        return Person(address, f"+{digits}", f"wa-{digits}")
+    # As `events.Inbound.aliases` has them.
+    aliases: tuple[str, ...]
 
 
 def address_of(jid: Record) -> Address | None:
@@ -84,12 +65,17 @@ def address_of_peer(peer: str) -> Address | None:
     return Address(found[1], PHONE) if found else None
 
 
-def person_of(source: Record, aliases: Aliases) -> Person | None:
+def person_of(source: Record) -> Person | None:
     """The client of the conversation that something happened in, whoever of the two did it; None where the
     conversation is none with one person.
     """
     chat = address_of(record(source, "chat"))
     if chat is None or true(source, "group"):
         return None
-    aliases.learn(chat, address_of(record(source, "recipient_alt" if true(source, "from_me") else "sender_alt")))
-    return aliases.person(chat)
+    other = address_of(record(source, "recipient_alt" if true(source, "from_me") else "sender_alt"))
+    both = {address.server: address for address in (other, chat) if address}
+    number = both.get(PHONE)
+    # The number names the conversation where it is told.
+    ordered = [both[server] for server in (PHONE, HIDDEN) if server in both]
+    aliases = tuple(address.conversation_id for address in ordered)
+    return Person(chat, f"+{number.user}" if number else None, aliases[0], aliases)

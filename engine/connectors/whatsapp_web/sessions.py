@@ -11,6 +11,8 @@ from pathlib import Path
 # Within the folder; the file's own name is that of `session_file`.
 BACKUP = "session.backup.db"
 LOCK = "session.lock"
+# See `losses`.
+MARK = "session.mark"
 
 _BUSY_S = 10.0
 
@@ -59,7 +61,9 @@ def back_up(folder: Path) -> None:
 def forget(folder: Path) -> None:
     """Remove the keys of a device that was unlinked, and their copy: they open nothing any more."""
     file = session_file(folder)
-    for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"), folder / BACKUP):
+    for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        path.unlink(missing_ok=True)
+    for path in (folder / BACKUP, folder / MARK):
         path.unlink(missing_ok=True)
 
 

@@ -34,10 +34,11 @@ class Happening(StrEnum):
     PAIRED = "paired"
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
-    # WhatsApp answers no ping; it does again.
+    # WhatsApp answers no ping of the library's or no question of the gateway's; it does again.
     SILENT = "silent"
     RESTORED = "restored"
-    # The first connection could not be made, or WhatsApp refused a later one for the moment.
+    # The first connection could not be made, WhatsApp refused a later one for the moment, or it answered no question
+    # twice in a row.
     UNREACHABLE = "unreachable"
     # The process ended without being told to, or was killed because it did not answer.
     ENDED = "ended"
@@ -132,7 +133,8 @@ _PROBLEMS: dict[State, str] = {
     State.UNLINKED: "no phone is linked: stop the daemon and run `engine whatsapp link --connector {name}`",
     State.LINKING: "a phone is being linked",
     State.CONNECTING: "the connection to WhatsApp is being made ({failures} failures so far)",
-    State.DEGRADED: "WhatsApp does not answer on the open connection; it is made again within three minutes",
+    State.DEGRADED: "WhatsApp does not answer on the open connection; if it stays so, the gateway is replaced within a "
+    "minute",
     State.REPLACED: "another program has taken over this linked device: stop it, then restart the daemon",
     State.BANNED: "WhatsApp has banned the number until {until}: answer clients by other means; then it is tried again",
     State.OUTDATED: "WhatsApp refuses this version of neonize: install a newer version of the engine",

@@ -8,13 +8,16 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from loguru import logger
 
+from engine.connectors.whatsapp_web import losses
 from engine.connectors.whatsapp_web.children import Child, ChildGone, Launch
 from engine.connectors.whatsapp_web.fields import number, text
 from engine.connectors.whatsapp_web.frames import BrokenFrame, Frame
+from engine.connectors.whatsapp_web.losses import Loss
 from engine.connectors.whatsapp_web.sessions import UNUSABLE, USED, back_up
 from engine.connectors.whatsapp_web.states import OPEN, Happening, Standing, State, follow, pause, problem
 from engine.ports import Clock
@@ -56,6 +59,10 @@ class Patience:
     drain_s: float = 8.0
     close_s: float = 3.0
     logout_s: float = 30.0
+    # WhatsApp is asked when nothing was heard for so long, and has so long to answer; the second time in a row that it
+    # does not, the gateway is replaced.
+    probe_after_s: float = 60.0
+    probe_within_s: float = 20.0
 
 
 class Supervision:
@@ -70,15 +77,19 @@ class Supervision:
         patience: Patience,
         *,
         hear: Callable[[Child, Frame], None],
+        lost: Callable[[Loss], None],
         ended: Callable[[], None],
     ) -> None:
-        """`hear` takes what is no news of the connection; `ended` is called after the end of each gateway."""
+        """`hear` takes what is no news of the connection, `lost` what an unclean end may have lost, for `settle`;
+        `ended` is called after the end of each gateway.
+        """
         self._name = name
         self._launch = launch
         self._clock = clock
         self._chance = chance
         self._patience = patience
         self._hear = hear
+        self._lost = lost
         self._ended = ended
         self._log = logger.bind(connector=name)
         self._task: asyncio.Task[None] | None = None
@@ -89,6 +100,10 @@ class Supervision:
         self.obstacle = ""
         # The gateway that runs.
         self.child: Child | None = None
+        # Of the newest unclean end.
+        self.lost_at: datetime | None = None
+        # Told to `lost` and not settled yet.
+        self._unsettled: Loss | None = None
 
     def start(self, done: Callable[[asyncio.Task[None]], None]) -> None:
         """Begin; `done` is called when no further gateway will be started."""
@@ -141,7 +156,8 @@ class Supervision:
         self.child = child
         code = 0
         try:
-            child.send({"do": "connect"})
+            spans = {"probe_after_s": self._patience.probe_after_s, "probe_within_s": self._patience.probe_within_s}
+            child.send({"do": "connect", **spans, "after_loss": await self._look_for_losses()})
             async for frame in child.frames():
                 if frame.get("is") == "state":
                     self._hear_state(child, frame)
@@ -162,6 +178,8 @@ class Supervision:
                 self._ended()
         if not child.stopping or child.killed:
             self._note_end(child, code)
+        elif not code and self._unsettled is None:
+            self._keep_mark(losses.end)
 
     def _note_end(self, child: Child, code: int) -> None:
         self._hinder(OBSTACLES.get(code, ""))
@@ -169,6 +187,32 @@ class Supervision:
             words = ": its library gave up" if child.died else ""
             self._log.warning("the gateway ended with {}{}", code, words)
         self._follow(Happening.ENDED)
+
+    async def _look_for_losses(self) -> bool:
+        """Before the session is opened: whether the connection had ended uncleanly, as far as can be told."""
+        try:
+            loss = await asyncio.to_thread(losses.begin, self._launch.folder)
+        except (OSError, sqlite3.Error):
+            self._log.warning("whether an earlier gateway lost anything is not known: its session cannot be read")
+            return True
+        if loss is not None:
+            self._log.warning("the connection had ended uncleanly: up to 101 messages may not have been taken in")
+            self.lost_at, self._unsettled = loss.at, loss
+            self._lost(loss)
+        return loss is not None
+
+    def settle(self, loss: Loss) -> None:
+        """What was found after an unclean end is durable."""
+        if loss is self._unsettled:
+            self._unsettled = None
+            online = self.standing.state in OPEN
+            self._keep_mark(lambda folder: losses.settle(folder, loss, online=online))
+
+    def _keep_mark(self, change: Callable[[Path], None]) -> None:
+        try:
+            change(self._launch.folder)
+        except OSError:
+            self._log.warning("the mark of the running gateway cannot be written: is the disk full?")
 
     def _hinder(self, obstacle: str) -> None:
         if obstacle and obstacle != self.obstacle:
@@ -185,6 +229,8 @@ class Supervision:
         if frame.get("session") is True:
             self._hinder(_SESSION)
         self._follow(happening, timedelta(seconds=seconds) if seconds else None)
+        if happening is Happening.CONNECTED:
+            self._keep_mark(losses.note_online)
         if happening is Happening.CONNECTED and (self._copying is None or self._copying.done()):
             self._copying = asyncio.get_running_loop().create_task(self._back_up())
         if happening in _FINAL:

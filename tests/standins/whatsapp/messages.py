@@ -3,6 +3,7 @@
 The numbers are those of waE2E/WAWebProtobufsE2E.proto in neonize 0.5.2.
 """
 
+import os
 from dataclasses import dataclass
 
 from standins.whatsapp import protobuf
@@ -111,6 +112,11 @@ def reaction(message_id: str, emoji: str, *, ours: bool) -> bytes:
 def from_own_phone(destination: str, content: bytes) -> bytes:
     """What the account's phone tells its linked devices that it wrote to somebody."""
     return encode((31, encode((1, destination), (2, content))))
+
+
+def secret() -> bytes:
+    """What applications put beside everything that a person writes, so that later votes or edits can refer to it."""
+    return encode((35, encode((3, os.urandom(32)))))
 
 
 def _key(message_id: str, *, ours: bool = False) -> bytes:

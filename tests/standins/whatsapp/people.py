@@ -83,7 +83,10 @@ class Person:
 
     async def post(self, content: bytes, **attributes: Attribute) -> str:
         """Send any content of `messages`; the message's id."""
-        return await self.carry(self.encrypt(content), **attributes)
+        # What is about an earlier message has no secret of its own.
+        refers = "edit" in attributes or attributes.get("type") == "reaction"
+        beside = b"" if refers else messages.secret()
+        return await self.carry(self.encrypt(content + beside), **attributes)
 
     async def send_file(self, kind: str, media_type: str, content: bytes, length: int | None = None) -> str:
         """Send a file; the message's id. `length` is what the message claims instead of its own."""
@@ -177,7 +180,7 @@ class OwnPhone(Person):
 
     async def write_to(self, person: Person, text: str) -> str:
         """Write to a client, past the linked device, which is told."""
-        content = messages.from_own_phone(person.jid, messages.text(text))
+        content = messages.from_own_phone(person.jid, messages.text(text)) + messages.secret()
         recipient: dict[str, Attribute] = {"recipient": person.jid, "peer_recipient_lid": person.lid_jid}
         return await self.carry(self.encrypt(content), **recipient)
 

@@ -26,6 +26,13 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._inner = 0
+        # The connections that are open, and of those the ones that lead nowhere any more.
+        self._open: set[object] = set()
+        self._dead: set[object] = set()
+
+    def fall_silent(self) -> None:
+        """Lose what the open connections carry from now on, without an end, as a network does that has lost them."""
+        self._dead |= self._open
 
     async def open(self, inner: int) -> None:
         """Listen, on the same port as before when it was closed in between, and lead to port `inner`."""
@@ -71,19 +78,22 @@ class Proxy:
         inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._inner)
         try:
             writer.write(_ESTABLISHED)
+            self._open.add(writer)
             async with asyncio.TaskGroup() as both:
-                both.create_task(_pipe(reader, inner_writer))
-                both.create_task(_pipe(inner_reader, writer))
+                both.create_task(self._pipe(writer, reader, inner_writer))
+                both.create_task(self._pipe(writer, inner_reader, writer))
         finally:
+            self._open.discard(writer)
+            self._dead.discard(writer)
             await _close(inner_writer)
 
-
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(_CHUNK):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    async def _pipe(self, link: object, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(_CHUNK):
+                if link not in self._dead:
+                    writer.write(data)
+                    await writer.drain()
+        writer.close()
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

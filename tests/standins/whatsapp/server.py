@@ -197,6 +197,10 @@ class Service:
         self.refusal = failure(reason, **attributes)
         await self.drop()
 
+    def fall_silent(self) -> None:
+        """Lose what the open connection carries, without an end; another can be made."""
+        self._proxy.fall_silent()
+
     def ignore_connections(self) -> None:
         """Let the next connections hang: they are made, and nothing ever comes; until they are accepted again."""
         self._proxy.mute = True

@@ -1,0 +1,59 @@
+"""What the watcher asks Mattermost by REST while it listens, and what it means that there is no answer.
+
+Called by `people` and `reconciliations`. Here a refusal is no value but ends what is being done (`NotHeard`): whoever
+listens begins again later, at the place where it was, so nothing is passed over.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from engine.connectors.exchanges import Reply, certainly
+from engine.connectors.mattermost.refusals import TOKEN_REFUSED, about_channel
+from engine.connectors.mattermost.servers import Server
+from engine.core.deliveries import Fault, Rejected
+from engine.core.errors import EngineError
+
+# How often a question is put again that a busy server did not take.
+_PATIENCE = 20
+
+
+class NotHeard(EngineError):
+    """Mattermost cannot be heard now; the message says why and, where a person is needed, what to do."""
+
+    def __init__(self, refusal: Rejected, *, gap: bool = False) -> None:
+        """`gap`: events are missing, so that the connection must not be taken up where it was."""
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+        self.gap = gap
+
+
+async def ask(
+    server: Server, method: str, path: str, *, query: Mapping[str, str] | None = None, payload: object = None
+) -> Reply | None:
+    """The answer to a question; None when the bot has no right to know it, or there is nothing there. Raises NotHeard.
+
+    A server that counts requests is given the time that it asks for.
+    """
+    for _ in range(_PATIENCE):
+        answer = await server.exchange(method, path, query=query, payload=payload)
+        if not isinstance(answer, Reply) or not answer.overloaded:
+            break
+        await asyncio.sleep(answer.retry_after.total_seconds())
+    if not isinstance(answer, Reply):
+        raise NotHeard(certainly(answer))
+    if answer.taken:
+        return answer
+    refusal = await server.judge(answer, "")
+    if about_channel(answer) and is_believed(refusal):
+        return None
+    raise NotHeard(refusal)
+
+
+def is_believed(refusal: Rejected) -> bool:
+    """Whether a healthy server means what it says, and the token is not what it minds."""
+    return refusal.fault is Fault.MISCONFIGURED and refusal.reason != TOKEN_REFUSED
+
+
+def unreadable() -> NotHeard:
+    """An answer that Mattermost does not give."""
+    return NotHeard(Rejected(Fault.TRANSIENT, "answer", "Mattermost's answer cannot be read: a proxy in between?"))
