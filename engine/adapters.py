@@ -194,8 +194,9 @@ def on_call(settings: Settings, clock: Clock, roster: Callable[[], Roster | None
         session = Session(network, site.url, site.token.reveal(), budget_s, user=site.user)
         schedules = jsm_schedules.Jsm(Inquiry(network, session), site.cloud_id, dict(site.people))
         made["jsm"] = _source_of(schedules, site.schedules, site.patience, clock)
+    names = [service.name for service in settings.services]
     # The on-call files are no service: None in their place.
-    duty = SourcedDuty(chosen.mention, [made.get(name) for name in chosen.order], roster, clock)
+    duty = SourcedDuty(chosen.mention, [made.get(name) for name in chosen.order], roster, clock, services=names)
     return OnCall(duty, duty.health, tuple(made[name] for name in chosen.order if name in made))
 
 

@@ -77,7 +77,7 @@ class Engine:
             max_open_deliveries=settings.limits.open_deliveries,
             stopwatch=Stopwatch(self._clock.elapsed, self._metrics),
         )
-        self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics)
+        self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics, self._clock.now)
         self._publisher = Publisher(
             self._journal, self._reloader, self._clock, self._node, shared=shared, tell=self._tell_reload
         )
@@ -85,7 +85,7 @@ class Engine:
         made = adapters.connectors(settings, show, self._clock)
         self._connectors, self._webhooks, self._events = made.destinations, made.webhooks, made.events
         self._linked = made.linked
-        self._oncall = adapters.on_call(settings, self._clock, lambda: None)
+        self._oncall = adapters.on_call(settings, self._clock, lambda: self._reloader.current().roster)
         self._duty = self._oncall.duty
         incidents = Incidents(
             lambda: self._journal.open_posts(ESCALATE_TO), lambda root: self._journal.is_root(ESCALATE_TO, root)

@@ -36,6 +36,7 @@ _MODULES = {
     "incidents report": "report",
     "init": "init",
     "journal": "journal",
+    "oncall": "oncall",
     "rules": "rules",
     "rules publish": "publish",
     "run": "run",
@@ -60,7 +61,7 @@ classes:
   patch  nothing that is decided changes: titles, examples, reasons, purposes, what no live rule uses
   minor  something more matches, is tagged, summarised or worded otherwise, or a rule is added or has another name
   major  a channel, priority, ack, escalate, stop, mention or follow_up; a rule that is removed, switched off or moved
-         past one that acts otherwise; something matches no more
+         past one that acts otherwise; something matches no more; another text of a file about on-call
 The class of the whole is the gravest of them; the last line says it. Comments, layout, the order within lists and
 the file that a rule stands in are no difference.
 """
@@ -167,9 +168,27 @@ def _add_rules(commands: "_Commands") -> None:
     explain.add_argument("--at", help="when it is received, e.g. 2026-02-12T22:15:00+03:00 (default: now)")
     explain.add_argument("--source", default="whatsapp", help="default: whatsapp")
     explain.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
-    commands.add_parser("schema", help="print the rule language for editors, as JSON Schema")
+    schema = commands.add_parser("schema", help="print the rule language for editors, as JSON Schema")
+    schema.add_argument("--oncall", action="store_true", help="that of the files about on-call instead")
+    _add_oncall(commands)
     codes = commands.add_parser("help", help="explain the code of a finding, e.g. `engine help E112`; or list all")
     codes.add_argument("codes", nargs="*", help="as `engine validate` prints them", metavar="CODE")
+
+
+def _add_oncall(commands: "_Commands") -> None:
+    oncall = commands.add_parser("oncall", help="who is on duty, by the schedules of a rules folder")
+    actions = oncall.add_subparsers(dest="action", metavar="ACTION", required=True)
+    who = actions.add_parser("who", help="who is on duty now, or at another time, and in the days that follow")
+    who.add_argument("--rules", type=Path, default=Path("rules"), help="the rules folder (default: rules)")
+    who.add_argument("--at", help="e.g. 2027-02-12T22:15:00+03:00 (default: now)", metavar="TIME")
+    who.add_argument("--schedule", help="only this one", metavar="NAME")
+    who.add_argument("--next", help="list the shifts of so long, e.g. 14d", metavar="SPAN")
+    who.add_argument("--format", choices=["text", "json", "ics"], default="text", help="default: text")
+    diff = actions.add_parser("diff", help="for which days others are on duty in another folder")
+    diff.add_argument("old", metavar="OLD", help="a rules folder, or REVISION:FOLDER for what git holds of one")
+    diff.add_argument("new", metavar="NEW", help="the folder to compare it with")
+    diff.add_argument("--next", default="14d", help="how far to look ahead (default: 14d)", metavar="SPAN")
+    who.add_argument("--svg", type=Path, help="draw them as a picture into this file", metavar="FILE")
 
 
 def _add_history(commands: "_Commands") -> None:

@@ -4,12 +4,15 @@ Holds the rules in force: the files of this node, or a set that was published fo
 does all that can fail (reading, checking, compiling, running the examples) before it touches them, in a thread of its
 own and without a pause for the event loop (see `ruleset.quiet`), and a set that works is copied into the state
 directory, so that a cold start with broken rules still has some to work by. How the rules of a sound set go together is
-left to `engine validate`: to find that out takes longer than all the rest.
+left to `engine validate`: to find that out takes longer than all the rest. So is what the schedules for on-call will
+come to, or a gap that is still weeks away would keep a daemon from starting.
 """
 
 import asyncio
 import shutil
 import time
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -31,12 +34,22 @@ _SETTLE_S = 0.05
 class Reloader:
     """The rules in force, and the only way to change them."""
 
-    def __init__(self, rules: Path, templates: Path, state: Path, metrics: Metrics) -> None:
-        """`state` is the daemon's directory; the last good files live in `state/last-good`."""
+    def __init__(
+        self,
+        rules: Path,
+        templates: Path,
+        state: Path,
+        metrics: Metrics,
+        now: Callable[[], datetime | None] = lambda: None,
+    ) -> None:
+        """`state` is the daemon's directory; the last good files live in `state/last-good`. `now` tells the present, to
+        which the calendar files for on-call are read; without one they are not.
+        """
         self._rules = rules
         self._templates = templates
         self._last_good = state / "last-good"
         self._metrics = metrics
+        self._now = now
         self._current: Ruleset | None = None
         # What the newest load knows of single files, good or not.
         self._parts = Parts()
@@ -61,7 +74,7 @@ class Reloader:
         if loaded.ruleset is not None:
             return await self._swap(loaded, loaded.ruleset)
         fallback = await asyncio.to_thread(
-            loader.load, self._last_good / "rules", self._last_good / "templates", advise=False
+            loader.load, self._last_good / "rules", self._last_good / "templates", advise=False, now=self._now()
         )
         which = "THE LAST GOOD RULES"
         if fallback.ruleset is None and published:
@@ -99,7 +112,7 @@ class Reloader:
     async def examine(self, packed: bytes) -> loader.Loaded:
         """What there is to say about rules that come as one text (see `ruleset.packing`); nothing changes."""
         async with self._one_at_a_time:
-            return await asyncio.to_thread(loader.load_packed, packed, self._parts)
+            return await asyncio.to_thread(loader.load_packed, packed, self._parts, self._now())
 
     async def take(self, loaded: loader.Loaded, ruleset: Ruleset, publication: Publication) -> Reload:
         """Take over rules that were examined, now that they are published."""
@@ -117,11 +130,11 @@ class Reloader:
 
     async def _load(self, published: Published | None) -> loader.Loaded:
         if published:
-            loaded = await asyncio.to_thread(loader.load_packed, published.files, self._parts)
+            loaded = await asyncio.to_thread(loader.load_packed, published.files, self._parts, self._now())
         else:
             settle = partial(time.sleep, _SETTLE_S)
             loaded = await asyncio.to_thread(
-                loader.load, self._rules, self._templates, self._parts, settle, advise=False
+                loader.load, self._rules, self._templates, self._parts, settle, advise=False, now=self._now()
             )
         self._parts = loaded.parts
         return loaded

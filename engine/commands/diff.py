@@ -12,6 +12,7 @@ from itertools import groupby
 
 from engine.commands.folders import Side, load, refuse_errors
 from engine.core.errors import UsageError
+from engine.ruleset import snapshots
 from engine.ruleset.differences import Change, Folder, Grade, compare, overall
 from engine.ruleset.syntax import Place
 
@@ -56,6 +57,11 @@ def _folder(side: Side) -> Folder:
             if name.startswith(prefix)
         },
         side.templates,
+        {
+            snapshots.base(name): (snapshots.label(name, side.name, side.templates), raw.decode("utf-8-sig", "replace"))
+            for name, raw in side.loaded.files.items()
+            if snapshots.is_oncall(name)
+        },
     )
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from engine.commands.validate import templates_beside
@@ -24,6 +25,8 @@ from engine.ruleset.snapshots import Snapshot
 _REVISION = re.compile(r"(?P<revision>[A-Za-z0-9@_][^\s:]*):(?P<path>.*)")
 _GIT_S = 60
 _BLOBS = {b"100644", b"100755"}
+# A folder and a file in it.
+_IN_FOLDER = 2
 
 
 class BrokenRules(EngineError):
@@ -60,8 +63,10 @@ def refuse_errors(side: Side, *, but: frozenset[str]) -> None:
         raise BrokenRules(f"the rules in {side.name} cannot be used: mend the findings above first")
 
 
-def load(rules: str, templates: str | None = None) -> Side:
-    """The folder with whatever there is to say about it. UsageError when there is no such folder or revision."""
+def load(rules: str, templates: str | None = None, now: datetime | None = None) -> Side:
+    """The folder with whatever there is to say about it; its calendar files are read for whoever says what is `now`.
+    UsageError when there is no such folder or revision.
+    """
     if not Path(rules).exists() and (found := _REVISION.fullmatch(rules)):
         revision, path = found["revision"], found["path"]
         files, at = _committed(revision, path, "rules", ".yaml")
@@ -75,8 +80,9 @@ def load(rules: str, templates: str | None = None) -> Side:
         files, beside = {}, templates or str(templates_beside(Path(rules)))
     texts, beside = _templates(beside, told=templates is not None)
     if not (files or texts):
-        return Side(rules, beside, loader.load(Path(rules), Path(beside), advise=False))
-    return Side(rules, beside, loader.check(_mixed(rules, files, beside, texts), rules, beside, advise=False))
+        return Side(rules, beside, loader.load(Path(rules), Path(beside), advise=False, now=now))
+    taken = loader.expanded(_mixed(rules, files, beside, texts), None, now)
+    return Side(rules, beside, loader.check(taken, rules, beside, advise=False))
 
 
 def _templates(named: str, *, told: bool) -> tuple[dict[str, bytes], str]:
@@ -101,7 +107,7 @@ def _mixed(rules: str, committed: dict[str, bytes], templates: str, texts: dict[
     kept = {name: raw for name, raw in on_disk.files.items() if name.partition("/")[0] not in parts}
     names = {part: rules if part == "rules" else templates for part in parts}
     faults = tuple(fault for fault in on_disk.faults if not any(fault.at.path.startswith(n) for n in names.values()))
-    return Snapshot({**kept, **committed, **texts}, faults)
+    return Snapshot({**kept, **committed, **texts}, faults, on_disk.written if "rules" not in parts else {})
 
 
 def _committed(revision: str, path: str, part: str, suffix: str) -> tuple[dict[str, bytes], str]:
@@ -116,7 +122,7 @@ def _committed(revision: str, path: str, part: str, suffix: str) -> tuple[dict[s
     except UsageError:
         raise UsageError(f'git knows no revision "{revision}": `git log --oneline` shows them') from None
     for candidate in dict.fromkeys((_inside(prefix, path), _inside("", path))):
-        files = dict(_blobs(top, revision, candidate, suffix, deep=part == "templates"))
+        files = dict(_blobs(top, revision, candidate, part, suffix))
         if files:
             return {f"{part}/{name}": raw for name, raw in sorted(files.items())}, candidate
     return {}, _inside(prefix, path)
@@ -135,7 +141,7 @@ def _inside(prefix: str, path: str) -> str:
     return "/".join(pieces)
 
 
-def _blobs(top: Path, revision: str, folder: str, suffix: str, *, deep: bool) -> Iterator[tuple[str, bytes]]:
+def _blobs(top: Path, revision: str, folder: str, part: str, suffix: str) -> Iterator[tuple[str, bytes]]:
     listing = _git(str(top), "ls-tree", "-r", "-z", "--full-tree", revision, "--", *([f"{folder}/"] if folder else []))
     for line in listing.split(b"\0"):
         if not line:
@@ -143,8 +149,10 @@ def _blobs(top: Path, revision: str, folder: str, suffix: str, *, deep: bool) ->
         facts, _, raw_name = line.partition(b"\t")
         mode, _, blob = facts.split(b" ")
         name = PurePosixPath(raw_name.decode("utf-8", "surrogateescape")).relative_to(folder)
-        counts = name.suffix == suffix and not any(piece.startswith(".") for piece in name.parts)
-        if mode in _BLOBS and counts and (deep or len(name.parts) == 1):
+        about_oncall = part == "rules" and snapshots.is_oncall(f"rules/{name}") and len(name.parts) == _IN_FOLDER
+        counts = name.suffix == suffix or (about_oncall and snapshots.is_calendar(f"rules/{name}"))
+        hidden = any(piece.startswith(".") for piece in name.parts)
+        if mode in _BLOBS and counts and not hidden and (part == "templates" or about_oncall or len(name.parts) == 1):
             yield str(name), _git(str(top), "cat-file", "blob", blob.decode())
 
 

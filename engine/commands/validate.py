@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.clocks import SystemClock
 from engine.commands.findings import Report, summary, text
 from engine.core.errors import PermissionRefused, UsageError
 from engine.ruleset.loader import load
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
 def check(rules: Path, templates: Path, *, strict: bool) -> Report:
     """Everything that a load finds, with all paths told from the top of the repository."""
-    loaded = load(rules, templates, tests=True)
+    loaded = load(rules, templates, tests=True, now=SystemClock().now())
     files = {label(name, str(rules), str(templates)): raw for name, raw in loaded.files.items()}
     paths = {*files, *(found.path for found in loaded.diagnostics)}
     paths |= {other.path for found in loaded.diagnostics for other in found.related}

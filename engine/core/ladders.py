@@ -3,8 +3,8 @@
 `rosters` makes ladders out of the schedule files; `workflow` climbs them. Pure.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, assert_never
@@ -168,6 +168,16 @@ def quiet_until(ladder: Ladder, duty: Duty, at: datetime) -> datetime | None:
     if found.people:
         return None
     return found.until or at + _LOOK_AGAIN
+
+
+def without(ladder: Ladder, unwanted: Callable[[Target], bool]) -> Ladder:
+    """The ladder without some targets; a rung that has none left reaches nobody."""
+    kept = [replace(rung, targets=_kept(rung.targets, unwanted)) for rung in ladder.rungs]
+    return replace(ladder, rungs=tuple(kept), nobody=_kept(ladder.nobody, unwanted))
+
+
+def _kept(targets: tuple[Target, ...], unwanted: Callable[[Target], bool]) -> tuple[Target, ...]:
+    return tuple(target for target in targets if not unwanted(target))
 
 
 # Where nobody can tell when the quiet hours end.

@@ -5,12 +5,13 @@ Called by the pipeline and the relay for each post. It answers from memory: the 
 addresses, which the roster knows as names in the engineers' chat.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from engine.core import ladders
 from engine.core.decisions import Priority
-from engine.core.ladders import Ladder, OnDuty
+from engine.core.ladders import Ladder, OnDuty, Target, TargetKind
 from engine.core.lookups import Silent, Told, choose
 from engine.oncall.sources import Known, Source
 from engine.ports import Clock, Health
@@ -31,6 +32,10 @@ class Roster(Protocol):
         """The name of a person in the engineers' chat, without at sign."""
         ...
 
+    def services(self) -> frozenset[str]:
+        """The paging services that its ladders name."""
+        ...
+
     def by_email(self, email: str) -> str | None:
         """The name in the engineers' chat of the person with this e-mail address, in whatever case it is written."""
         ...
@@ -45,14 +50,17 @@ class SourcedDuty:
         order: Sequence[Source | None],
         roster: Callable[[], Roster | None],
         clock: Clock,
+        *,
+        services: Collection[str] = (),
     ) -> None:
         """`order` has the sources, None in the place of the roster; `roster` gives the present one, None while the
-        rules have no on-call files.
+        rules have no on-call files. `services` are the paging services that there are: a ladder calls no other.
         """
         self._mention = mention
         self._order = tuple(order)
         self._roster = roster
         self._clock = clock
+        self._services = frozenset(services)
 
     def mention(self) -> str:
         """What each post says."""
@@ -61,7 +69,11 @@ class SourcedDuty:
     def ladder(self, priority: Priority) -> Ladder | None:
         """How the engineers are called for an incident of this priority."""
         roster = self._roster()
-        return roster.ladder(priority) if roster is not None else None
+        ladder = roster.ladder(priority) if roster is not None else None
+        return None if ladder is None else ladders.without(ladder, self._is_unknown)
+
+    def _is_unknown(self, target: Target) -> bool:
+        return target.kind is TargetKind.SERVICE and target.name not in self._services
 
     def username(self, person: str) -> str | None:
         """The name of a person in the engineers' chat."""
@@ -84,7 +96,12 @@ class SourcedDuty:
                 yield Silent(source.name) if known is None else _told(source, known, roster)
 
     def health(self) -> Health:
-        """Not ready while no source can tell who is on call."""
+        """Not ready while no source can tell who is on call, or where the on-call files call a service that is none."""
+        roster = self._roster()
+        unknown = sorted(roster.services() - self._services) if roster is not None else []
+        if unknown:
+            wanted = 'add it under "services" in engine.yaml, or take it out of the on-call files'
+            return Health(ready=False, problem=f'the on-call files call the service "{unknown[0]}": {wanted}')
         sources = [source for source in self._order if source is not None]
         reckons = None in self._order and self._roster() is not None
         now = self._clock.now()

@@ -50,7 +50,7 @@ class Calendar:
         return False
 
     def _opens(self, window: Window, day: date) -> bool:
-        return day.weekday() in window.days and not (self.holidays and day in _holidays(self.holidays, day.year))
+        return day.weekday() in window.days and not (self.holidays and day in public_holidays(self.holidays, day.year))
 
 
 def build(hours: Hours) -> Calendar:
@@ -62,7 +62,7 @@ def build(hours: Hours) -> Calendar:
 def is_known(place: str) -> bool:
     """Whether the public holidays of a country, or of a part of it ("US-CA"), are known."""
     try:
-        _holidays(place, 2026)
+        public_holidays(place, 2026)
     except NotImplementedError:
         return False
     return True
@@ -70,7 +70,8 @@ def is_known(place: str) -> bool:
 
 # A year of a country takes a millisecond, and messages come by the thousand.
 @lru_cache(maxsize=512)
-def _holidays(place: str, year: int) -> frozenset[date]:
+def public_holidays(place: str, year: int) -> frozenset[date]:
+    """The public holidays of a country, or of a part of it, in a year."""
     # 80 ms, which whoever has no holidays need not pay for.
     import holidays  # noqa: PLC0415 - see above
 

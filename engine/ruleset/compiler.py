@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar, assert_never
 
 from engine.core import text
 from engine.core.decisions import FollowUpPolicy, Priority
+from engine.core.rosters import Roster
 from engine.ruleset import (
     calendars,
     conditions,
@@ -45,8 +46,8 @@ _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 
-def compile_rules(document: syntax.Document, templates: Templates, sha: str) -> Ruleset:
-    """The rule-set of a document in which `checker` found no error."""
+def compile_rules(document: syntax.Document, templates: Templates, sha: str, roster: Roster | None = None) -> Ruleset:
+    """The rule-set of a document in which `checker` found no error, with the roster that belongs to it."""
     numbering = _Numbering()
     enabled = [rule for rule in document.rules if rule.enabled]
     trees = [numbering.tree(rule.when) for rule in enabled]
@@ -72,6 +73,7 @@ def compile_rules(document: syntax.Document, templates: Templates, sha: str) -> 
         trials=trials,
         filed=filed,
         templates=templates,
+        roster=roster,
     )
 
 

@@ -26,7 +26,11 @@ _WANTED = {
     "when": ("a condition", 'write "when: always", only in the last rule', 'write "enabled: false", with a reason'),
     "follow_up": ("keys with values", "write {then: append}", "write {then: new}"),
     "holidays": ("a country", "write two capital letters, e.g. KE", 'for Norway write "NO"'),
+    "country": ("a country", "write two capital letters, e.g. KE", 'for Norway write "NO"'),
+    "mattermost": ("a name in Mattermost", "leave the line out", "leave the line out"),
 }
+# The keys where NO is Norway.
+_COUNTRIES = frozenset({"holidays", "country"})
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _TIMES = re.compile(r"(?P<start>\d\d?:\d\d)(?:\s?-\s?(?P<end>\d\d?:\d\d))?", re.ASCII)
 _MINUTES = re.compile(r"\d{1,4}", re.ASCII)
@@ -47,7 +51,7 @@ def switch(node: Node, name: str, faults: list[Fault]) -> bool:
     if not isinstance(node, Scalar) or node.quoted or name not in _WANTED:
         return False
     folded = node.value.casefold()
-    if folded not in _TRUE | _FALSE or (name == "holidays" and node.value == "NO"):
+    if folded not in _TRUE | _FALSE or (name in _COUNTRIES and node.value == "NO"):
         return False
     wanted, yes, no = _WANTED[name]
     message = f'"{name}" wants {wanted}, not a yes or no such as "{node.value}"'
@@ -68,6 +72,17 @@ def time_without_days(line: Text) -> Fault | None:
         hour, minute = divmod(int(line.value), 60)
         message = f'"{line.value}" is a number, which is what other programs make of {hour:02}:{minute:02}'
         return Fault(line.at, "E181", message, 'write days and hours between quotes, e.g. "Mon-Fri 08:00-17:30"')
+    return None
+
+
+def time_of_day(written: Text) -> Fault | None:
+    """The fault of a time of day that lacks its zero, or that another program has made a number of minutes of."""
+    if (found := _TIMES.fullmatch(written.value)) and not found["end"] and found["start"] != written.value.zfill(5):
+        return Fault(written.at, "E261", f'"{written.value}" is no time of day', f'write "{found["start"]:0>5}"')
+    if _MINUTES.fullmatch(written.value):
+        hour, minute = divmod(int(written.value), 60)
+        message = f'"{written.value}" is a number, which is what other programs make of {hour:02}:{minute:02}'
+        return Fault(written.at, "E261", message, f'write "{hour:02}:{minute:02}", between quotes')
     return None
 
 

@@ -3,16 +3,21 @@
 Called by `engine validate`, `engine explain`, `engine demo` and the reloader, all in the same way. `load` takes a
 snapshot of the files; `check` is pure and does the rest: read, type, merge, check, compile, try the examples. Nothing
 that a lead may have written makes either of them raise. What a load found out about single files makes the next one
-faster and changes nothing else. No network, no clock.
+faster and changes nothing else. No network, no clock: whoever has one hands in `now`, without which the calendar files
+for on-call are left unread. Where advice is wanted, it is also the present from which the schedules are looked ahead.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.core.diagnostics import Diagnostic, Related, Severity, order
+from engine.core.rosters import Roster
 from engine.ruleset import checker, codes, packing, quiet, reader, rehearsal, scenario_names, schema, snapshots
+from engine.ruleset.oncall import folder, importing
+from engine.ruleset.oncall.folder import Surroundings, Taken
 from engine.ruleset.parts import Parts
 from engine.ruleset.snapshots import Snapshot
 from engine.ruleset.syntax import Document, Fault, Place, Scenario
@@ -43,6 +48,9 @@ class Loaded:
     # What the files say, for whoever looks closer; not to be used when there is an error but in an example.
     document: Document = field(default_factory=Document, repr=False)
     templates: Templates | None = field(default=None, repr=False)
+    # Who is called when nobody takes care of an incident; None: the folder says nothing about it, or there is an error
+    # in what it says. The rules may have errors of their own.
+    roster: Roster | None = field(default=None, repr=False)
     # For the next load of the same folder.
     parts: Parts = field(default_factory=Parts, repr=False)
 
@@ -55,26 +63,48 @@ def load(
     *,
     tests: bool = False,
     advise: bool = True,
+    now: datetime | None = None,
 ) -> Loaded:
     """Reads both folders and checks all that is in them; `before` are the parts of an earlier load, and `settle` is
     how to wait for an editor that is still writing. With `tests` the scenarios in the folder of tests too; without
-    `advise` nothing is said about how the rules of a set without errors go together.
+    `advise` nothing is said about how the rules of a set without errors go
+    together, nor about what the schedules will come to.
     """
+    taken = expanded(snapshots.snapshot(rules, templates, settle, tests=tests), before, now)
     with quiet.load():
-        taken = snapshots.snapshot(rules, templates, settle, tests=tests)
-        return check(taken, str(rules), str(templates), before, advise=advise)
+        return check(taken, str(rules), str(templates), before, advise=advise, now=now)
 
 
-def load_packed(packed: str | bytes, before: Parts | None = None) -> Loaded:
+def load_packed(packed: str | bytes, before: Parts | None = None, now: datetime | None = None) -> Loaded:
     """The same for files that come as one text (see `packing`), without advice."""
     with quiet.load():
-        return check(packing.unpack(packed), "rules", "templates", before, advise=False)
+        unpacked = packing.unpack(packed)
+    taken = expanded(unpacked, before, now)
+    with quiet.load():
+        return check(taken, "rules", "templates", before, advise=False)
 
 
-def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = None, *, advise: bool = True) -> Loaded:
+def expanded(taken: Snapshot, before: Parts | None, now: datetime | None) -> Snapshot:
+    """A snapshot with what its calendar files say, read in processes of their own; without `now` as it is."""
+    files = {snapshots.base(name): raw for name, raw in taken.files.items() if snapshots.is_calendar(name)}
+    if now is None or not files:
+        return taken
+    known = before.calendars if before else {}
+    return replace(taken, calendars=importing.expand(files, taken.written, now, known))
+
+
+def check(
+    taken: Snapshot,
+    rules: str,
+    templates: str,
+    before: Parts | None = None,
+    *,
+    advise: bool = True,
+    now: datetime | None = None,
+) -> Loaded:
     """All findings of a snapshot, and the compiled rules when none is an error; the names are those shown in places."""
     labels = {name: snapshots.label(name, rules, templates) for name in taken.files}
-    names = [name for name in sorted(taken.files) if name.startswith("rules/") and not snapshots.is_test(name)]
+    names = [name for name in sorted(taken.files) if name.startswith("rules/") and _is_ruling(name)]
     parts = (before or Parts()).read((labels[name], taken.files[name]) for name in names)
     document, clashes = schema.merge(part.document for part in parts.files)
     scenarios, untestable = _read_tests(taken, labels)
@@ -88,30 +118,27 @@ def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = No
     found += checker.check(document, texts, complete=complete)
     if complete:
         found += scenario_names.check(document, texts)
+    around = Surroundings(
+        channels=_channels(document) if complete else None,
+        expanded=taken.calendars,
+        before=before.calendars if before else {},
+        now=now if advise else None,
+    )
+    oncall = _take_oncall(taken, labels, around)
+    found += oncall.faults
     if not document.rules and not _has_errors(found):
         hint = "`engine init` writes rules to start from"
         found.append(Fault(Place(rules, 0, 0), "E209", "no rule stands in any *.yaml file of this folder", hint))
     sha = snapshots.fingerprint(taken.files)
     ruleset = None
     if not _has_errors(found):
-        # Importing spaCy takes a third of a second, which whoever has errors to mend need not wait for.
-        from engine.ruleset import advice, compiler  # noqa: PLC0415 - see above
-
-        ruleset = compiler.compile_rules(document, texts, sha)
-        if advise:
-            found += advice.advise(document, texts, ruleset)
-        surroundings = parts.surroundings
-        untried = (rule for part in parts.untried(surroundings) for rule in part.document.rules)
-        failed = list(rehearsal.rehearse(document, ruleset, untried))
-        found += failed
-        if failed:
-            doomed: list[object] = [ruleset]
-            ruleset = None
-            quiet.dismantle(doomed)
+        ruleset, tried = _compile(document, texts, sha, oncall.roster, parts, advise=advise)
+        found += tried
+        if ruleset is None:
             # What the rules held of them is gone, and whoever looks closer at the examples needs them whole.
             texts, _ = Templates.load(sources, templates)
         else:
-            parts = parts.tried(surroundings)
+            parts = parts.tried(parts.surroundings)
     lines = _Lines({labels[name]: raw for name, raw in taken.files.items()})
     return Loaded(
         ruleset=None if _has_errors(found) else ruleset,
@@ -122,8 +149,45 @@ def check(taken: Snapshot, rules: str, templates: str, before: Parts | None = No
         examples=sum(len(rule.examples.match) + len(rule.examples.no_match) for rule in document.rules),
         document=document,
         templates=texts,
-        parts=parts,
+        roster=oncall.roster,
+        parts=replace(parts, calendars=oncall.expanded),
     )
+
+
+def _compile(
+    document: Document, texts: Templates, sha: str, roster: Roster | None, parts: Parts, *, advise: bool
+) -> tuple["Ruleset | None", list[Fault]]:
+    """The rules of a set without errors, or None where an example fails; and what trying them and advice found."""
+    # Importing spaCy takes a third of a second, which whoever has errors to mend need not wait for.
+    from engine.ruleset import advice, compiler  # noqa: PLC0415 - see above
+
+    ruleset = compiler.compile_rules(document, texts, sha, roster)
+    advised = list(advice.advise(document, texts, ruleset)) if advise else []
+    untried = (rule for part in parts.untried(parts.surroundings) for rule in part.document.rules)
+    failed = list(rehearsal.rehearse(document, ruleset, untried))
+    if not failed:
+        return ruleset, advised
+    doomed: list[object] = [ruleset]
+    del ruleset
+    quiet.dismantle(doomed)
+    return None, [*advised, *failed]
+
+
+def _is_ruling(name: str) -> bool:
+    """Whether a file of the rules folder holds rules and what they lean on."""
+    return not snapshots.is_test(name) and not snapshots.is_oncall(name)
+
+
+def _channels(document: Document) -> Mapping[str, str | None]:
+    return {channel.name.value: channel.team.value if channel.team else None for channel in document.channels}
+
+
+def _take_oncall(taken: Snapshot, labels: Mapping[str, str], around: Surroundings) -> Taken:
+    """What the folder for on-call comes to."""
+    names = [name for name in sorted(taken.files) if snapshots.is_oncall(name)]
+    calendars = {snapshots.base(name): labels[name] for name in names if snapshots.is_calendar(name)}
+    files = [(labels[name], taken.files[name]) for name in names if not snapshots.is_calendar(name)]
+    return folder.take(files, calendars, around)
 
 
 def _read_tests(taken: Snapshot, labels: Mapping[str, str]) -> tuple[list[Scenario], list[Fault]]:

@@ -16,6 +16,7 @@ from engine.core import variables
 from engine.core.decisions import Because, Decision, Explanation, FollowUpPolicy, NotMatched, Priority, Shadow
 from engine.core.events import Event, Message
 from engine.core.quotes import quote
+from engine.core.rosters import Roster
 from engine.core.text import first_sentence
 from engine.ruleset import conditions, languages
 from engine.ruleset.atoms import Atoms, Reading
@@ -109,6 +110,8 @@ class Ruleset:
     # The positions of the rules that are filed under a term: they match only if one of theirs is there.
     filed: Mapping[int, tuple[int, ...]] = field(repr=False)
     templates: Templates = field(repr=False)
+    # Who is called when nobody takes care of an incident; None: the folder says nothing about it.
+    roster: Roster | None = field(default=None, repr=False)
 
     def match(self, event: Event, *, follow_up: bool = False) -> tuple[Rule, ...]:
         """The rules that match an event, in order, up to one that ends the search."""

@@ -16,7 +16,7 @@ from engine.ruleset.syntax import Fault, Place
 # Of all files together: ten thousand rules take about half of it.
 LIMIT_BYTES = 16 * 1024 * 1024
 _PIECE = r"[^./\0][^/\0]*"
-_NAME = re.compile(rf"rules/{_PIECE}\.yaml|templates/(?:{_PIECE}/)*{_PIECE}\.j2")
+_NAME = re.compile(rf"rules/{_PIECE}\.yaml|rules/oncall/{_PIECE}\.(?:yaml|ics)|templates/(?:{_PIECE}/)*{_PIECE}\.j2")
 # What findings call it.
 _WHOLE = Place("the published set", 0, 0)
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from engine.ruleset import checker, reader, schema
+from engine.ruleset.oncall.events import Expanded
 from engine.ruleset.syntax import Document, Fault
 
 _DIGEST_BYTES = 20
@@ -40,6 +41,8 @@ class Parts:
     """The files of a folder in their order."""
 
     files: tuple[Part, ...] = ()
+    # What the calendar files for on-call say, by their names; the last that could be read.
+    calendars: Mapping[str, Expanded] = field(default_factory=dict, repr=False)
     # The parts by name and content, for the next load.
     _known: Mapping[tuple[str, bytes], Part] = field(default_factory=dict, repr=False)
 
@@ -62,7 +65,7 @@ class Parts:
         files = tuple(
             part if part.tried_in == surroundings else replace(part, tried_in=surroundings) for part in self.files
         )
-        return _parts(files)
+        return _parts(files, self.calendars)
 
     def read(self, files: Iterable[tuple[str, bytes]]) -> "Parts":
         """The parts for these (label, bytes), taken over from this one where neither has changed."""
@@ -70,11 +73,11 @@ class Parts:
         for label, raw in files:
             digest = hashlib.sha256(raw).digest()[:_DIGEST_BYTES]
             found.append(self._known.get((label, digest)) or _read(label, digest, raw))
-        return _parts(tuple(found))
+        return _parts(tuple(found), self.calendars)
 
 
-def _parts(files: tuple[Part, ...]) -> Parts:
-    return Parts(files, {(part.label, part.digest): part for part in files})
+def _parts(files: tuple[Part, ...], calendars: Mapping[str, Expanded]) -> Parts:
+    return Parts(files, calendars, {(part.label, part.digest): part for part in files})
 
 
 def _read(label: str, digest: bytes, raw: bytes) -> Part:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from collections.abc import Mapping as Map
 from typing import TypeVar
 
-from engine.core import text as texts
 from engine.core import variables
 from engine.core.decisions import Priority
 from engine.ruleset import clauses, guesses, outcomes, scenarios, shapes
@@ -193,7 +192,7 @@ def _defaults(node: Node, faults: list[Fault]) -> Defaults:
 def _keywords(node: Node, faults: list[Fault]) -> Iterable[Keyword]:
     found = shapes.mapping(node, "keywords", "categories with keywords", faults)
     for key, names in found.entries if found else ():
-        category = _name(key, CATEGORY, "a category", "lower-case letters, digits and _", faults)
+        category = shapes.name(key, CATEGORY, "a category", "lower-case letters, digits and _", faults, joint="_")
         if key.value in RESERVED or key.value in TEMPLATE_WORDS:
             message = f'"{key.value}" cannot be a category, because templates use this word themselves'
             faults.append(Fault(key.at, "E140", message, "choose another word"))
@@ -253,9 +252,8 @@ def _id(node: Node, faults: list[Fault]) -> Text:
     found = shapes.text(node, "id", faults)
     if found is None:
         return Text("", node.at)
-    return _name(
-        Scalar(found.value, found.at, quoted=False), ID, "a rule's id", "lower-case letters, digits and -", faults
-    )
+    written = Scalar(found.value, found.at, quoted=False)
+    return shapes.name(written, ID, "a rule's id", "lower-case letters, digits and -", faults)
 
 
 def _examples(node: Node, faults: list[Fault]) -> Examples:
@@ -268,7 +266,7 @@ def _examples(node: Node, faults: list[Fault]) -> Examples:
 
 
 def _channel(name: Scalar, node: Node, faults: list[Fault]) -> Channel | None:
-    text = _name(name, CHANNEL, "a channel", "lower-case letters, digits, - and _, as in its address", faults)
+    text = shapes.name(name, CHANNEL, "a channel", "lower-case letters, digits, - and _, as in its address", faults)
     if isinstance(node, Scalar) and not node.value and not node.quoted:
         return Channel(text, None, None)
     found = shapes.mapping(node, name.value, "team and purpose", faults)
@@ -317,16 +315,6 @@ def _priority(values: Map[str, Node], faults: list[Fault]) -> Priority | None:
         hint = shapes.suggest(found.value, words) or f"write one of: {', '.join(words)}"
         faults.append(Fault(found.at, "E136", f'there is no priority "{found.value}"', hint))
     return words.get(found.value)
-
-
-def _name(key: Scalar, form: re.Pattern[str], what: str, signs: str, faults: list[Fault]) -> Text:
-    if not form.fullmatch(key.value):
-        # Of an accented letter the plain one is left.
-        plain = "".join(map(texts.fold, key.value))
-        meant = re.sub(r"[^a-z0-9]+", "_" if form is CATEGORY else "-", plain).strip("-_")
-        hint = f'did you mean "{meant}"?' if form.fullmatch(meant) else f"use {signs}"
-        faults.append(Fault(key.at, "E139", f'{what} is made of {signs}, unlike "{key.value}"', hint))
-    return Text(key.value, key.at)
 
 
 def _named(

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from engine.core import durations
+from engine.core import text as folding
 from engine.ruleset import guesses
 from engine.ruleset.reader import Mapping, Node, Scalar, Sequence
 from engine.ruleset.syntax import Fault, Place, Text
@@ -124,6 +125,19 @@ def known_word(found: Text, name: str, known: Iterable[str], code: str, faults: 
     hint = suggest(found.value, known) or f"write one of: {', '.join(known)}"
     faults.append(Fault(found.at, code, f'"{name}" cannot be "{found.value}"', hint))
     return False
+
+
+def name(key: Scalar, form: re.Pattern[str], what: str, signs: str, faults: list[Fault], *, joint: str = "-") -> Text:
+    """A name that something is defined by; one with other signs than those of its kind is reported. `joint` is what
+    such names have in the place of a blank.
+    """
+    if not form.fullmatch(key.value):
+        # Of an accented letter the plain one is left.
+        plain = "".join(map(folding.fold, key.value))
+        meant = re.sub(r"[^a-z0-9]+", joint, plain).strip("-_")
+        hint = _did_you_mean(meant) if form.fullmatch(meant) else f"use {signs}"
+        faults.append(Fault(key.at, "E139", f'{what} is made of {signs}, unlike "{key.value}"', hint))
+    return Text(key.value, key.at)
 
 
 def span(node: Node, name: str, faults: list[Fault]) -> timedelta | None:

@@ -6,9 +6,11 @@ Whatever the disk answers becomes a fault in a lead's words; nothing is raised.
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+from engine.ruleset.oncall.events import Expanded
 from engine.ruleset.reader import SIZE_LIMIT_BYTES
 from engine.ruleset.syntax import Fault, Place
 
@@ -17,6 +19,9 @@ _ATTEMPTS = 5
 _SUFFIXES = {"rules": ".yaml", "templates": ".j2"}
 # Where the tests of the rules stand, in a folder of rules. They decide nothing, so who decides does not read them.
 _TESTS = "tests"
+# Where the schedules and policies for on-call stand, and their calendar files.
+_ONCALL = "oncall"
+_CALENDAR = ".ics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,10 @@ class Snapshot:
     # "rules/10-telephony.yaml" or "templates/ack/default.j2" to the bytes, in the order of the names.
     files: Mapping[str, bytes]
     faults: tuple[Fault, ...] = ()
+    # When the calendar files for on-call were written, by their names without folders; empty for a published set.
+    written: Mapping[str, datetime] = field(default_factory=dict)
+    # What those files say, by their names without folders, where `loader` has had them read.
+    calendars: Mapping[str, Expanded] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +68,9 @@ class _Found:
 def snapshot(
     rules: Path, templates: Path, settle: Callable[[], None] = lambda: None, *, tests: bool = False
 ) -> Snapshot:
-    """The bytes of every `*.yaml` directly in `rules` and of every `*.j2` below `templates`; dot-files do not count.
-    With `tests` also those of every `*.yaml` directly in the folder `tests` of the rules.
+    """The bytes of every `*.yaml` directly in `rules` and in its folder `oncall`, there of every `*.ics` too, and of
+    every `*.j2` below `templates`; dot-files do not count. With `tests` also those of every `*.yaml` directly in the
+    folder `tests` of the rules.
 
     Folders that change meanwhile are read again, so that half of somebody's edit is not taken for a whole; `settle`
     gives an editor that has emptied a file the time to fill it. What never comes to rest is a fault. Of a file over
@@ -75,7 +85,7 @@ def snapshot(
         restless = _changed(found, _listing(rules, templates, tests=tests)[0])
         if not restless:
             break
-    return Snapshot(taken.files, (*taken.faults, *restless))
+    return Snapshot(taken.files, (*taken.faults, *restless), taken.written)
 
 
 def _changed(before: list[_Found], after: list[_Found]) -> list[Fault]:
@@ -96,6 +106,21 @@ def listing(rules: Path, templates: Path) -> Listing:
 def is_test(name: str) -> bool:
     """Whether a snapshot's file stands among the tests."""
     return name.startswith(f"rules/{_TESTS}/")
+
+
+def is_oncall(name: str) -> bool:
+    """Whether a snapshot's file is about on-call."""
+    return name.startswith(f"rules/{_ONCALL}/")
+
+
+def is_calendar(name: str) -> bool:
+    """Whether a snapshot's file is a calendar for on-call."""
+    return is_oncall(name) and name.endswith(_CALENDAR)
+
+
+def base(name: str) -> str:
+    """The name of a snapshot's file without folders."""
+    return name.rpartition("/")[2]
 
 
 def label(name: str, rules: str, templates: str) -> str:
@@ -136,7 +161,7 @@ def _listing(rules: Path, templates: Path, *, tests: bool) -> tuple[list[_Found]
             shown = label(name, str(rules), str(templates))
             if any(piece.startswith(".") for piece in inside.parts):
                 continue
-            if path.suffix == _SUFFIXES[part]:
+            if path.suffix == _SUFFIXES[part] or is_calendar(name):
                 found.append(_Found(name, shown, path, _stamp(path)))
             elif path.suffix == ".yml" and part == "rules":
                 hint = f'call it "{path.stem}.yaml"'
@@ -145,8 +170,12 @@ def _listing(rules: Path, templates: Path, *, tests: bool) -> tuple[list[_Found]
 
 
 def _directly_in(folder: Path, *, tests: bool) -> Iterator[Path]:
-    """Everything in a folder, and in its folder of tests. Raises OSError when the folder itself cannot be listed."""
+    """Everything in a folder, in its folder for on-call and, if wanted, in that of tests. Raises OSError when the
+    folder itself cannot be listed.
+    """
     yield from folder.iterdir()
+    if (folder / _ONCALL).is_dir():
+        yield from (folder / _ONCALL).iterdir()
     if tests and (folder / _TESTS).is_dir():
         yield from (folder / _TESTS).iterdir()
 
@@ -170,6 +199,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 def _read(found: list[_Found], faults: list[Fault]) -> Snapshot:
     files: dict[str, bytes] = {}
+    written: dict[str, datetime] = {}
     unread: list[Fault] = []
     for one in found:
         whole = Place(one.label, 0, 0)
@@ -180,10 +210,12 @@ def _read(found: list[_Found], faults: list[Fault]) -> Snapshot:
         try:
             with one.path.open("rb") as file:
                 files[one.name] = file.read(SIZE_LIMIT_BYTES + 1)
+            if is_calendar(one.name):
+                written[base(one.name)] = datetime.fromtimestamp(one.stamp[2] // 1_000_000_000, UTC)
         except OSError as error:
             hint = "let the user who runs the engine read it"
             unread.append(Fault(whole, "E211", f"this file cannot be read: {_reason(error)}", hint))
-    return Snapshot(files, (*faults, *unread))
+    return Snapshot(files, (*faults, *unread), written)
 
 
 def _reason(error: OSError) -> str:

@@ -20,10 +20,11 @@ from engine.ports import Health
 _MS = 1_770_891_330_000
 _OTIENO = f"u{3:025d}"
 _ROOT = f"p{1:025d}"
-_SILENT = (
-    "the WebSocket was opened and not greeted, as with a bad token. Mattermost refuses the bot's token: make a new one "
-    "for the bot and set mattermost_token"
+_TOKEN = (
+    "Mattermost refuses the bot's token: enable the bot account if it is disabled, else make it a new token and set "
+    "mattermost_token"
 )
+_SILENT = f"the WebSocket was opened and not greeted, as with a bad token. {_TOKEN}"
 
 
 async def test_hears_reactions_and_their_removal() -> None:
@@ -387,7 +388,7 @@ async def test_a_silent_socket_is_a_bad_token() -> None:
     [
         (
             {"status": 401},
-            "Mattermost refuses the bot's token: make a new one for the bot and set mattermost_token",
+            _TOKEN,
         ),
         (
             {"status": 502, "body": "<html>"},

@@ -1,6 +1,6 @@
 """Who is called, over the mention, the services and the on-call files."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,6 +12,7 @@ from engine.core.ladders import Called, Duty, Ladder, OnDuty, Rung, Target, Targ
 from engine.oncall.duty import SourcedDuty
 from engine.oncall.sources import Shift, Source
 from engine.oncall.static import StaticOnCall
+from engine.ports import Health
 
 _LADDER = Ladder(
     (Rung((Target(TargetKind.SCHEDULE, "voip"), Target(TargetKind.PERSON, "lead")), timedelta(minutes=5)),),
@@ -40,9 +41,17 @@ class _Files:
 
     people: dict[str, str] = field(default_factory=lambda: {"alice@example.com": "alice", "lead@example.com": "noc"})
     on: OnDuty = field(default=OnDuty(("carol",)))
+    paging: Target | None = None
 
     def ladder(self, priority: Priority) -> Ladder | None:
-        return _LADDER if priority is Priority.URGENT else None
+        if priority is not Priority.URGENT:
+            return None
+        first = _LADDER.rungs[0]
+        targets = (*first.targets, *([self.paging] if self.paging else []))
+        return replace(_LADDER, rungs=(replace(first, targets=targets),))
+
+    def services(self) -> frozenset[str]:
+        return frozenset({self.paging.name} if self.paging else ())
 
     def on_duty(self, schedule: str, at: datetime) -> OnDuty:
         return self.on
@@ -88,6 +97,26 @@ async def test_a_ladder_calls_whom_the_service_has_on_call() -> None:
     assert ladder is not None
     assert parts.duty.ladder(Priority.LOW) is None
     assert call_rung(ladder, 0, parts.duty, START) == Called(("@alice", "@noc-lead"))
+
+
+def test_a_service_that_is_none_is_not_called_and_is_told() -> None:
+    """A page to nobody would wait for ever; the administrator reads what to add."""
+    noc = Target(TargetKind.SERVICE, "noc")
+    files = _Files(paging=noc)
+    duty = SourcedDuty("@oncall", [None], lambda: files, SetClock())
+    ladder = duty.ladder(Priority.URGENT)
+    assert ladder is not None
+    assert noc not in ladder.rungs[0].targets
+    assert duty.health() == Health(
+        ready=False,
+        problem='the on-call files call the service "noc": add it under "services" in engine.yaml, or take it out of '
+        "the on-call files",
+    )
+    duty = SourcedDuty("@oncall", [None], lambda: files, SetClock(), services=["noc"])
+    ladder = duty.ladder(Priority.URGENT)
+    assert ladder is not None
+    assert noc in ladder.rungs[0].targets
+    assert duty.health().ready
 
 
 async def test_the_files_take_over_from_a_service_that_is_silent() -> None:

@@ -144,9 +144,9 @@ class Mattermost(Network):
         }
 
     async def control(self, order: Mapping[str, Any]) -> Any:
-        """`{"set": {switch: value}}`, `{"channel": {"name": …, "member": false}}`; of people `{"person": {name: [channel]}}`,
-        `react`, `unreact` (post, user, emoji), `say` (root, user, message), `leave` (channel, user); of the WebSocket
-        `{"sockets": what}`: cut, grow_deaf, skip.
+        """`{"set": {switch: value}}`, `{"channel": {"name": …, "member": false}}`; of people
+        `{"person": {name: [channel]}}`, `react`, `unreact` (post, user, emoji), `say` (root, user, message), `leave`
+        (channel, user); of the WebSocket `{"sockets": what}`: cut, grow_deaf, skip.
         """
         for switch, value in order.get("set", {}).items():
             setattr(self.switches, switch, value)

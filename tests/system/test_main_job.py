@@ -29,7 +29,8 @@ Original Message:
 ```
 Action: @oncall please check WhatsApp and respond to the client now.
 
-**{{ticket}}** · high · `whatsapp` `client-support` `3cx`"""
+**{{ticket}}** · high · `whatsapp` `client-support` `3cx`
+Status: open · :eyes: take it, :white_check_mark: resolve it"""
 
 
 async def test_a_signed_webhook_yields_one_acknowledgement_and_one_post(site: Site) -> None:

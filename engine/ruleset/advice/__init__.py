@@ -20,7 +20,7 @@ def advise(document: Document, templates: Templates, ruleset: "Ruleset") -> Iter
     """Every finding, in no particular order."""
     comparison = compare(document)
     yield from _without_examples(document)
-    yield from unused.check(document, templates)
+    yield from unused.check(document, templates, ruleset.roster.channels() if ruleset.roster else ())
     yield from gaps.check(comparison, document, templates, ruleset)
     idle = tuple(reachability.check(comparison, document, ruleset))
     yield from idle

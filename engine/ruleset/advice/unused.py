@@ -5,7 +5,7 @@ Called by `advice` for a set without errors. Pure.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import chain
 
 from engine.core import text
@@ -22,11 +22,11 @@ _WORD = re.compile(r"\w+")
 _CATEGORIES = re.compile(rf"(?<!\S){CATEGORY.pattern}(?!\S)")
 
 
-def check(document: Document, templates: Templates) -> Iterator[Fault]:
-    """The findings, section by section."""
+def check(document: Document, templates: Templates, called: Container[str] = ()) -> Iterator[Fault]:
+    """The findings, section by section; `called` are the channels that policies for on-call name."""
     yield from _keywords(document, templates)
     yield from _written_twice(document)
-    yield from _channels(document)
+    yield from _channels(document, called)
     yield from _clients(document)
 
 
@@ -63,12 +63,12 @@ def _written_twice(document: Document) -> Iterator[Fault]:
                 yield Fault(spelling.at, "W517", message, "delete one of them", also)
 
 
-def _channels(document: Document) -> Iterator[Fault]:
+def _channels(document: Document, called: Container[str]) -> Iterator[Fault]:
     rules = document.rules
     named = {name.value for name in (document.defaults.channel, *(rule.channel for rule in rules)) if name}
     named |= {copy.value for rule in rules for copy in rule.also}
     for channel in document.channels:
-        if channel.name.value not in named:
+        if channel.name.value not in named and channel.name.value not in called:
             message = f'no rule posts to the channel "{channel.name.value}"'
             yield Fault(channel.name.at, "W518", message, "name it in a rule, or delete it")
 

@@ -6,7 +6,7 @@ in change nothing as long as the order of the rules stays. Pure: documents and t
 patch: nothing that is decided changes: titles, examples, reasons, purposes, what no live rule uses
 minor: something more matches, is tagged, summarised or worded otherwise, or a rule is added or has another name
 major: a channel, priority, ack, escalate, stop, mention or follow_up; a rule that is removed, switched off or moved
-       past one that acts otherwise; something matches no more
+       past one that acts otherwise; something matches no more; another text of a file about on-call
 """
 
 from engine.ruleset.differences import rules, surroundings

@@ -5,6 +5,7 @@ Called by the package. How grave a change is follows from who asks: a new spelli
 exceptions name it less.
 """
 
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ class Folder:
     templates: Mapping[str, str]
     # The templates folder as places name it.
     root: str = "templates"
+    # The files about on-call: name ("noc.yaml") to what places call it, and its text.
+    oncall: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
 
 def compare(before: Folder, after: Folder) -> Iterator[Change]:
@@ -39,6 +42,7 @@ def compare(before: Folder, after: Folder) -> Iterator[Change]:
     yield from _hours(before.document, after.document, asked)
     yield from _clients(before.document, after.document, asked)
     yield from _templates(before, after)
+    yield from _oncall(before, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +313,18 @@ def _templates(before: Folder, after: Folder) -> Iterator[Change]:
             None if other is None else Place(f"{after.root}/{name}.j2", 1, 1),
         )
         yield Change(f"template {name}", word, "another text" if word == "changed" else word, grade, *at, rules)
+
+
+def _oncall(before: Folder, after: Folder) -> Iterator[Change]:
+    """Files about on-call whose text is another one; what that means for the shifts is not looked into."""
+    for name in sorted({*before.oncall, *after.oncall}):
+        one, other = before.oncall.get(name), after.oncall.get(name)
+        if one is not None and other is not None and _as_rendered(one[1]) == _as_rendered(other[1]):
+            continue
+        word = "added" if one is None else "removed" if other is None else "changed"
+        what = "others may be on duty or called: `engine oncall who --next 14d` shows the shifts of a folder"
+        at = (None if one is None else Place(one[0], 1, 1), None if other is None else Place(other[0], 1, 1))
+        yield Change(f"on-call file {name}", word, f"{word}: {what}", Grade.MAJOR, *at)
 
 
 def _as_rendered(template: str) -> str:
