@@ -339,12 +339,11 @@ class Engine:
             failing.append("starting")
         if self._stopping:
             failing.append("stopping")
-        for name, way in self._ways.items():
-            health = way.health()
-            if not health.ready and self._is_here(name):
+        parts = [(name, way.health()) for name, way in self._ways.items() if self._is_here(name)]
+        for name, health in (*parts, ("oncall", self._oncall.health())):
+            self._metrics.set_part_ready(name, ready=health.ready)
+            if not health.ready:
                 failing.append(f"{name}: {health.problem}")
-        if not (health := self._oncall.health()).ready:
-            failing.append(f"oncall: {health.problem}")
         try:
             backlog = await self._journal.backlog()
             open_incidents = await self._journal.open_incidents()

@@ -113,6 +113,9 @@ class Metrics:
             ["connector"],
             registry=registry,
         )
+        self._parts = Gauge(
+            "engine_part_ready", "1 while a connector, or what else is needed, can work", ["part"], registry=registry
+        )
         self._backlog = Gauge(
             "engine_backlog_deliveries", "Deliveries by state", ["destination", "state"], registry=registry
         )
@@ -234,6 +237,10 @@ class Metrics:
     def set_paused(self, *, paused: bool) -> None:
         """The kill switch."""
         self._paused.set(paused)
+
+    def set_part_ready(self, part: str, *, ready: bool) -> None:
+        """Whether a part can work: a connector, the ears in the engineers' chat, on-call."""
+        self._parts.labels(part).set(ready)
 
     def set_ready(self, *, ready: bool) -> None:
         """The answer of `/readyz`."""

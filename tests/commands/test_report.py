@@ -139,6 +139,13 @@ Busiest: Monday 10:00 (1), Monday 20:00 (1), Tuesday 06:00 (1).
     )
 
 
+def test_a_period_without_incidents_is_told() -> None:
+    """In every form, without tables of nothing."""
+    assert "Busiest" not in markdown.show(report(), Dimension.PRIORITY, "UTC")
+    assert words.busiest(report()) == ""
+    assert documents.show(report(), "UTC")["byRule"] == []
+
+
 def test_targets_and_groups_are_in_the_document() -> None:
     """What was asked for is told with the answer."""
     told = documents.show(report(*ROWS, targets=(Target(Step.CLAIMED, timedelta(minutes=5), Priority.URGENT),)), "UTC")

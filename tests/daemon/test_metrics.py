@@ -126,6 +126,12 @@ CASES: dict[str, tuple[Report, str, dict[str, str], float]] = {
     ),
     "reload": (lambda metrics: metrics.set_reload_ok(ok=True), "engine_rules_reload_ok", {}, 1),
     "paused": (lambda metrics: metrics.set_paused(paused=True), "engine_paused", {}, 1),
+    "a part": (
+        lambda metrics: metrics.set_part_ready("mattermost", ready=True),
+        "engine_part_ready",
+        {"part": "mattermost"},
+        1,
+    ),
     "ready": (lambda metrics: metrics.set_ready(ready=True), "engine_ready", {}, 1),
     "rules": (lambda metrics: metrics.set_rules("ab12"), "engine_rules_loaded", {"sha": "ab12"}, 1),
 }
