@@ -24,6 +24,7 @@ from engine.core import media
 from engine.core.deliveries import Claimed, DeliveryKind, InDoubt, Policy
 from engine.core.fallbacks import Fallback
 from engine.core.ladders import Duty
+from engine.core.practices import Practice
 from engine.journal.journals import Store
 from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
@@ -198,6 +199,20 @@ def on_call(settings: Settings, clock: Clock, roster: Callable[[], Roster | None
     # The on-call files are no service: None in their place.
     duty = SourcedDuty(chosen.mention, [made.get(name) for name in chosen.order], roster, clock, services=names)
     return OnCall(duty, duty.health, tuple(made[name] for name in chosen.order if name in made))
+
+
+def practice(settings: Settings, duty: Duty) -> Practice:
+    """How the engineers work, as long as no operator turns the kill switch."""
+    chat = settings.mattermost
+    return Practice(
+        duty,
+        ESCALATE_TO,
+        settings.environment.value,
+        claims_by_saying=chat is None or chat.claim_by_reply,
+        relays=chat is not None and chat.relay_replies,
+        watch=settings.outages,
+        mention_mode=settings.oncall.mention_mode,
+    )
 
 
 def _source_of(

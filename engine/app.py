@@ -9,6 +9,7 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import uvloop
@@ -86,7 +87,7 @@ class Engine:
         self._connectors, self._webhooks, self._events = made.destinations, made.webhooks, made.events
         self._linked = made.linked
         self._oncall = adapters.on_call(settings, self._clock, lambda: self._reloader.current().roster)
-        self._duty = self._oncall.duty
+        self._usual = adapters.practice(settings, self._oncall.duty)
         incidents = Incidents(
             lambda: self._journal.open_posts(ESCALATE_TO), lambda root: self._journal.is_root(ESCALATE_TO, root)
         )
@@ -218,13 +219,7 @@ class Engine:
 
     def _practice(self) -> Practice:
         """How the engineers work at this moment."""
-        return Practice(
-            self._duty,
-            ESCALATE_TO,
-            self._settings.environment.value,
-            mention_mode=self._settings.oncall.mention_mode,
-            paused=self._switch.paused(),
-        )
+        return replace(self._usual, paused=self._switch.paused())
 
     def _knows_engineers(self) -> bool:
         """Whether what engineers did is known here; where it cannot be learned for long, nobody waits for it."""
