@@ -31,6 +31,7 @@ from engine.core.deliveries import (
     settle_reconciled,
 )
 from engine.core.errors import JournalUnavailable
+from engine.core.reports import Step
 from engine.core.throttle import Throttle
 from engine.metrics import Metrics
 from engine.ports import Clock, Connector, Journal
@@ -251,6 +252,8 @@ class Relay:
         self._metrics.count_delivery(name, kind, settlement.state)
         if settlement.state is DeliveryState.SENT:
             self._metrics.observe_sent(kind, now - claimed.accepted_at)
+            if kind is DeliveryKind.ACKNOWLEDGEMENT:
+                self._metrics.observe_step(Step.ACKNOWLEDGED, claimed.priority, now - claimed.accepted_at)
         if settlement.error:
             logger.bind(**facts).warning("{}", settlement.error)
         else:

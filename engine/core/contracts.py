@@ -7,7 +7,7 @@ names the field. In the journal values are written as they are, because nobody e
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError, PydanticSerializationError
 
-from engine.core.decisions import Decision, NotMatched
+from engine.core.decisions import Decision, NotMatched, Priority
 from engine.core.deliveries import (
     Acknowledgement,
     Body,
@@ -40,9 +40,10 @@ from engine.core.deliveries import (
 )
 from engine.core.errors import InvalidEvent
 from engine.core.events import Attachment, Client, Event, Inbound, Message
-from engine.core.incidents import Incident
+from engine.core.incidents import Incident, IncidentStatus
 from engine.core.masking import mask_text
 from engine.core.quotes import clean_line, plain
+from engine.core.reports import Measured, Step
 
 Json = dict[str, Any]
 
@@ -205,6 +206,40 @@ def incident_json(incident: Incident, raw_text: str | None) -> Json:
         "mattermostChannel": incident.mattermost_channel,
         "status": incident.status.value,
     }
+
+
+def measured_json(one: Measured) -> Json:
+    """An incident with its times, for the command that reports them."""
+    return {
+        "id": one.seq,
+        "openedAt": _instant(one.opened_at),
+        "outage": one.outage,
+        "priority": one.priority.word,
+        "tags": list(one.tags),
+        "rule": one.rule,
+        "channel": one.channel,
+        "status": one.status.value,
+        "acknowledges": one.acknowledges,
+        "escalated": one.escalated,
+        "seconds": {step.value: span.total_seconds() for step, span in one.spans.items()},
+    }
+
+
+def load_measured(given: Json) -> Measured:
+    """The inverse of `measured_json`."""
+    return Measured(
+        seq=given["id"],
+        opened_at=datetime.fromisoformat(given["openedAt"]),
+        outage=given["outage"],
+        priority=Priority[given["priority"].upper()],
+        tags=tuple(given["tags"]),
+        rule=given["rule"],
+        channel=given["channel"],
+        status=IncidentStatus(given["status"]),
+        acknowledges=given["acknowledges"],
+        escalated=given["escalated"],
+        spans={Step(step): timedelta(seconds=seconds) for step, seconds in given["seconds"].items()},
+    )
 
 
 def escalation_json(escalation: Escalation) -> Json:

@@ -238,6 +238,8 @@ class Claimed:
     body: Body
     # The network's id of the incident's root post, once that was sent.
     thread: str | None
+    # That of the incident.
+    priority: Priority = Priority.NORMAL
 
 
 class Fault(StrEnum):

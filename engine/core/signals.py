@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engine.core import durations
+from engine.core.decisions import Priority
 from engine.core.deliveries import PageAction
 from engine.core.events import Signal
 from engine.core.incidents import IncidentStatus
@@ -22,13 +23,24 @@ _MOVED = "The client has another number now: {number}. Messages from there belon
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A client whom a person answered for the first time in an incident."""
+
+    priority: Priority
+    # How long the client waited.
+    waited: timedelta
+    # How long nobody had the incident, which this answer claims; None: somebody had it.
+    unclaimed: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
 class Consequence:
     """What one transaction writes after a signal."""
 
     # Of the incident that takes messages there; None: of nothing.
     change: Change | None = None
-    # How long the client waited, where a person answered for the first time.
-    waited: timedelta | None = None
+    # Whom a person answered for the first time.
+    answered: Answered | None = None
     # Until when nothing is acknowledged automatically in the conversation.
     held_until: datetime | None = None
 
@@ -70,7 +82,9 @@ def _answered(
         said.post(after, found.post)
     entry = AuditEntry("answered", (("by", BY_HAND), ("claimed", "yes" if claims else "no")))
     change = Change(after, tuple(said.deliveries), cancelled=(CALL,), audit=(entry,) if first or claims else ())
-    return Consequence(change, at - incident.created_at if first else None, held_until)
+    unclaimed = now - incident.created_at if claims else None
+    answered = Answered(incident.priority, at - incident.created_at, unclaimed) if first else None
+    return Consequence(change, answered, held_until)
 
 
 def _told(signal: Signal, found: Standing | None, practice: Practice, now: datetime, text: str) -> Consequence:

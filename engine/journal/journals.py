@@ -8,7 +8,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,19 @@ from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
 from engine.core.practices import Change, Practice
 from engine.core.publications import NodeReport, Publication, Published
-from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
+from engine.core.records import (
+    Accepted,
+    Backlog,
+    Decided,
+    DeliveryHistory,
+    DeliveryView,
+    IncidentView,
+    OpenCount,
+    Swept,
+    Unrouted,
+)
+from engine.core.reports import Measured
+from engine.core.signals import Answered
 from engine.journal import (
     announcements,
     audits,
@@ -49,6 +61,7 @@ from engine.journal.audits import About
 from engine.journal.checks import Inspected
 from engine.journal.lanes import Bound
 from engine.journal.statements import Database
+from engine.journal.stopwatch import Stopwatch
 from engine.journal.writer import Session, Writer
 
 T = TypeVar("T")
@@ -118,10 +131,11 @@ class _Life:
 class StoredJournal:
     """A `Journal` in a store. `open` and the methods after it belong to one event loop."""
 
-    def __init__(self, store: Store, *, max_open_deliveries: int = 100_000) -> None:
-        """Only names the store; `open` opens it."""
+    def __init__(self, store: Store, *, max_open_deliveries: int = 100_000, stopwatch: Stopwatch | None = None) -> None:
+        """Only names the store; `open` opens it. Without a `stopwatch` nothing is measured."""
         self._store = store
         self._bound = Bound(max_open_deliveries)
+        self._stopwatch = stopwatch
         self._life: _Life | None = None
 
     async def open(self, node: str, now: datetime) -> None:
@@ -162,11 +176,17 @@ class StoredJournal:
         return self._life
 
     async def _write(self, operation: Callable[[Database], T]) -> T:
-        return await self._alive().writer.submit(operation)
+        with self._measured("write"):
+            return await self._alive().writer.submit(operation)
 
     async def _read(self, operation: Callable[[Database], T]) -> T:
-        life = self._alive()
-        return await asyncio.get_running_loop().run_in_executor(life.reader, life.opened.reading.snapshot, operation)
+        with self._measured("read"):
+            life = self._alive()
+            snapshot = life.opened.reading.snapshot
+            return await asyncio.get_running_loop().run_in_executor(life.reader, snapshot, operation)
+
+    def _measured(self, operation: str) -> AbstractContextManager[None]:
+        return nullcontext() if self._stopwatch is None else self._stopwatch.measure(operation)
 
     async def accept(self, inbounds: Sequence[Inbound], now: datetime) -> tuple[Accepted, ...]:
         """See `ports.Journal.accept`."""
@@ -239,7 +259,7 @@ class StoredJournal:
 
     async def note_signals(
         self, signals_: Sequence[Signal], practice: Practice, now: datetime, *, hold: timedelta
-    ) -> tuple[timedelta, ...]:
+    ) -> tuple[Answered, ...]:
         """See `ports.Journal.note_signals`."""
         salt, bound = self._alive().salt, self._bound
         return await self._write(lambda database: signals.note(database, signals_, practice, now, hold, bound, salt))
@@ -352,6 +372,14 @@ class StoredJournal:
     async def decided(self, since: datetime, before: int | None, limit: int) -> tuple[Decided, ...]:
         """See `ports.Journal.decided`."""
         return await self._read(lambda database: reports.decided(database, since, before, limit))
+
+    async def measured(self, since: datetime, before: int | None, limit: int) -> tuple[Measured, ...]:
+        """See `ports.Journal.measured`."""
+        return await self._read(lambda database: reports.measured(database, since, before, limit))
+
+    async def open_incidents(self) -> tuple[OpenCount, ...]:
+        """See `ports.Journal.open_incidents`."""
+        return await self._read(reports.open_incidents)
 
     async def drop(self, delivery_id: str, reason: str, now: datetime) -> DeliveryState | None:
         """See `ports.Journal.drop`."""

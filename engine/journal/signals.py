@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from engine.core import signals
 from engine.core.events import Signal
 from engine.core.practices import Practice
+from engine.core.signals import Answered
 from engine.journal import changes, identities, receipts
 from engine.journal.lanes import Bound
 from engine.journal.rows import micros, storable
@@ -23,10 +24,10 @@ def note(  # noqa: PLR0917 - everything that follows is made of
     hold: timedelta,
     bound: Bound,
     salt: bytes,
-) -> tuple[timedelta, ...]:
-    """Keep each signal once and write what follows; how long each client waited that a person answered now."""
-    waited = (_note_one(database, signal, practice, now, hold, bound, salt) for signal in given)
-    return tuple(span for span in waited if span is not None)
+) -> tuple[Answered, ...]:
+    """Keep each signal once and write what follows; the clients whom a person answered now."""
+    answered = (_note_one(database, signal, practice, now, hold, bound, salt) for signal in given)
+    return tuple(one for one in answered if one is not None)
 
 
 def _note_one(  # noqa: PLR0917 - as above
@@ -37,7 +38,7 @@ def _note_one(  # noqa: PLR0917 - as above
     hold: timedelta,
     bound: Bound,
     salt: bytes,
-) -> timedelta | None:
+) -> Answered | None:
     kept = _kept(database, signal, now, salt)
     if kept is None:
         return None
@@ -49,7 +50,7 @@ def _note_one(  # noqa: PLR0917 - as above
         database.rows("hold_conversation", *conversation, micros(follows.held_until))
     if found is not None and follows.change is not None:
         changes.write(database, found, follows.change, practice, now, salt=salt, bound=bound)
-    return follows.waited
+    return follows.answered
 
 
 def _kept(database: Database, signal: Signal, now: datetime, salt: bytes) -> Signal | None:

@@ -13,9 +13,10 @@ from engine.core.incidents import Incident, IncidentStatus
 from engine.core.plan import CALL
 from engine.core.practices import Change, Practice, Standing
 from engine.core.quotes import plain
-from engine.core.signals import Consequence, consequence
+from engine.core.signals import Answered, Consequence, consequence
 
 HOLD = timedelta(hours=2)
+WAITED = timedelta(minutes=5)
 LATER = RECEIVED_AT + timedelta(minutes=5)
 REPLY = Signal("main", "wa-254712345678", "human_reply", "own-1", LATER)
 
@@ -41,7 +42,7 @@ def told(found: Consequence) -> list[str]:
 def test_a_reply_by_hand_claims_the_incident_and_holds_the_tongue() -> None:
     """The engineers see it in the thread, the audit says who, and nothing is acknowledged for a while."""
     found = follows(incident=replace(OPEN, paged=("noc",)))
-    assert (found.waited, found.held_until) == (timedelta(minutes=5), LATER + HOLD)
+    assert (found.answered, found.held_until) == (Answered(OPEN.priority, WAITED, WAITED), LATER + HOLD)
     after = change(found).incident
     assert (after.status, after.claimed_by, after.claimed_at) == (IncidentStatus.CLAIMED, "whatsapp", LATER)
     assert (after.answered_at, after.replied_at) == (LATER, LATER)
@@ -63,7 +64,7 @@ def test_a_reply_by_hand_claims_the_incident_and_holds_the_tongue() -> None:
 def test_a_claimed_incident_stays_with_its_owner() -> None:
     """The answer is stamped all the same."""
     found = follows(incident=replace(OPEN, status=IncidentStatus.CLAIMED, claimed_by="ann"))
-    assert (change(found).incident.claimed_by, found.waited) == ("ann", timedelta(minutes=5))
+    assert (change(found).incident.claimed_by, found.answered) == ("ann", Answered(OPEN.priority, WAITED, None))
     assert dict(change(found).audit[0].details)["claimed"] == "no"
 
 
@@ -74,7 +75,7 @@ def test_a_later_reply_counts_as_the_newest_answer() -> None:
     )
     again = replace(before, last_message_at=LATER - timedelta(minutes=1))
     found = follows(incident=again)
-    assert (found.waited, told(found), change(found).audit) == (None, [], ())
+    assert (found.answered, told(found), change(found).audit) == (None, [], ())
     assert (change(found).incident.answered_at, change(found).incident.replied_at) == (RECEIVED_AT, LATER)
     assert len(change(found).deliveries) == 1
     assert change(follows(incident=before)).deliveries == ()
@@ -83,7 +84,7 @@ def test_a_later_reply_counts_as_the_newest_answer() -> None:
 def test_an_incident_given_back_is_claimed_by_the_next_reply() -> None:
     """Somebody answers after all."""
     found = follows(incident=replace(OPEN, answered_at=RECEIVED_AT))
-    assert (change(found).incident.claimed_by, found.waited) == ("whatsapp", None)
+    assert (change(found).incident.claimed_by, found.answered) == ("whatsapp", None)
     assert len(told(found)) == 1
 
 
