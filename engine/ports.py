@@ -446,8 +446,15 @@ class Listener(Protocol):
     # Only one node may have the connection, and what goes out by it leaves from there.
     exclusive: bool
 
+    def is_of_use(self) -> bool:
+        """Whether anything can come in here as things are. Where several nodes could have the connection and only one
+        may, one of no use leaves it to another.
+        """
+        ...
+
     async def listen(self, accept: Callable[[Received], Awaitable[None]]) -> None:
-        """Take in what the network has until cancelled; called once, after `Connector.start`.
+        """Take in what the network has until cancelled, after `Connector.start`; where the connection was lost to
+        another node and came back, it is called again.
 
         `accept` returns once everything is durable, and only then may the network be told that it was taken. It raises
         JournalUnavailable (Overloaded included) while that cannot be done: the same is offered again after a pause, and

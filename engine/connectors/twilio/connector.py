@@ -174,6 +174,11 @@ class Twilio:
 
         await self._backfill.run(take, self._timing.backfill_every)
 
+    @staticmethod
+    def is_of_use() -> bool:
+        """The list can always be asked for."""
+        return True
+
     async def send(self, claimed: Claimed) -> Outcome:
         """Send what is for the client; an acknowledgement as the approved template where WhatsApp takes nothing else.
         Any other kind is refused.
