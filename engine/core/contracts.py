@@ -190,7 +190,23 @@ def event_json(event: Event) -> Json:
 
 
 def incident_json(incident: Incident, raw_text: str | None) -> Json:
-    """The incident as the contract writes it."""
+    """The incident as the contract writes it; what engineers did about it only where somebody did."""
+    done = {
+        "claimedBy": incident.claimed_by,
+        "claimedAt": _instant_or_none(incident.claimed_at),
+        "answeredAt": _instant_or_none(incident.answered_at),
+        "resolvedBy": incident.resolved_by,
+        "resolvedAt": _instant_or_none(incident.resolved_at),
+        "snoozedUntil": _instant_or_none(incident.snoozed_until),
+        "outage": incident.outage,
+    }
+    return {
+        **_contract(incident, raw_text),
+        **{key: value for key, value in done.items() if value is not None},
+    }
+
+
+def _contract(incident: Incident, raw_text: str | None) -> Json:
     return {
         "ticketId": incident.ticket_id,
         "channel": incident.source,
@@ -348,6 +364,10 @@ def _replace_surrogates(value: Any) -> Any:
             return [_replace_surrogates(part) for part in value]
         case _:
             return value
+
+
+def _instant_or_none(moment: datetime | None) -> str | None:
+    return None if moment is None else _instant(moment)
 
 
 def _instant(moment: datetime) -> str:
