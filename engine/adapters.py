@@ -21,13 +21,14 @@ from engine.connectors.twilio import Account, Timing, Twilio, TwilioMedia
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
 from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
 from engine.core import media
-from engine.core.deliveries import Claimed, DeliveryKind, InDoubt, Policy
+from engine.core.deliveries import Claimed, DeliveryKind
 from engine.core.fallbacks import Fallback
 from engine.core.ladders import Duty
 from engine.core.practices import Practice
-from engine.journal.journals import Store
+from engine.core.settlements import InDoubt, Policy
 from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
+from engine.journal.stores import Store
 from engine.oncall import jsm as jsm_schedules
 from engine.oncall import pagerduty as pagerduty_schedules
 from engine.oncall.duty import Roster, SourcedDuty

@@ -21,7 +21,6 @@ from engine.core.deliveries import (
     Outcome,
     Reconciled,
     Rejected,
-    Settlement,
     Unknown,
 )
 from engine.core.events import Inbound, Receipt, Signal
@@ -43,6 +42,7 @@ from engine.core.records import (
     Unrouted,
 )
 from engine.core.reports import Measured
+from engine.core.settlements import Settlement
 from engine.core.signals import Answered
 
 

@@ -1,7 +1,7 @@
 """Outbound: claim, send, settle.
 
 One task per destination claims the heads of lanes from the journal, within the destination's rate, and hands each to
-the connector. What an outcome means is decided in `core.deliveries`; this module only carries it out. A delivery
+the connector. What an outcome means is decided in `core.settlements`; this module only carries it out. A delivery
 whose earlier try may have taken effect is reconciled with the network before it is said again.
 """
 
@@ -20,18 +20,14 @@ from engine.core.deliveries import (
     Found,
     NewDelivery,
     Outcome,
-    Policy,
     Reconciled,
     Sent,
-    Settlement,
     Unknown,
     kind_of,
-    note_of_end,
-    settle,
-    settle_reconciled,
 )
 from engine.core.errors import JournalUnavailable
 from engine.core.reports import Step
+from engine.core.settlements import Policy, Settlement, note_of_end, settle, settle_reconciled
 from engine.core.throttle import Throttle
 from engine.metrics import Metrics
 from engine.ports import Clock, Connector, Journal

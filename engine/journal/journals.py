@@ -12,14 +12,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from loguru import logger
 
 from engine.core.actions import Action, OpenPost
 from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
-from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement
+from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery
 from engine.core.errors import JournalUnavailable
 from engine.core.events import Inbound, Receipt, Signal
 from engine.core.incidents import Incident, IncidentStatus
@@ -39,6 +39,7 @@ from engine.core.records import (
     Unrouted,
 )
 from engine.core.reports import Measured
+from engine.core.settlements import Settlement
 from engine.core.signals import Answered
 from engine.journal import (
     announcements,
@@ -58,63 +59,15 @@ from engine.journal import (
     switches,
 )
 from engine.journal.audits import About
-from engine.journal.checks import Inspected
 from engine.journal.lanes import Bound
 from engine.journal.statements import Database
 from engine.journal.stopwatch import Stopwatch
-from engine.journal.writer import Session, Writer
+from engine.journal.stores import Opened, Store
+from engine.journal.writer import Writer
 
 T = TypeVar("T")
 
 _SALT_BYTES = 16
-
-
-class Connection(Session, Protocol):
-    """A connection of a store, for the thread that writes or for the one that reads."""
-
-    def snapshot(self, operation: Callable[[Database], T]) -> T:
-        """The result of an operation that reads, all of it from the same moment."""
-        ...
-
-
-class Opened(Protocol):
-    """A store that is open."""
-
-    @property
-    def writing(self) -> Connection:
-        """The connection that writes."""
-        ...
-
-    @property
-    def reading(self) -> Connection:
-        """The connection that reads."""
-        ...
-
-    def inspect(self) -> AbstractContextManager[Inspected]:
-        """A further connection that reads, for a look that takes its time. `close` ends the look."""
-        ...
-
-    def copy_into(self, path: Path) -> Json:
-        """Fill an empty file with the journal as it is now, while it goes on; what `checks.verify` finds in it. Blocks,
-        until `close` at most; raises UsageError where a journal is no file.
-        """
-        ...
-
-    def forget(self) -> bool:
-        """Remove the bytes of what was erased from every file now; False when that takes its time. Blocks."""
-        ...
-
-    def close(self) -> None:
-        """Release everything. Blocks; nobody uses the connections any more."""
-        ...
-
-
-class Store(Protocol):
-    """Where a journal is kept."""
-
-    def open(self, node: str) -> Opened:
-        """Connect under the name of this node, and bring the schema up to date. Blocks."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,21 +15,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from engine.core import contracts
-from engine.core.deliveries import (
-    Acknowledgement,
-    Body,
-    Claimed,
-    DeliveryKind,
-    DeliveryState,
-    NewDelivery,
-    Relayed,
-    Settlement,
-    as_template,
-    note_of_end,
-)
+from engine.core.deliveries import Acknowledgement, Body, Claimed, DeliveryKind, DeliveryState, NewDelivery, Relayed
 from engine.core.events import Receipt
 from engine.core.identities import answers
 from engine.core.plan import AuditEntry
+from engine.core.settlements import Settlement, as_template, note_of_end
 from engine.journal import identities, lanes
 from engine.journal.lanes import Bound, Stored
 from engine.journal.pseudonyms import lane_is_erased

@@ -8,9 +8,9 @@ import socket
 from datetime import timedelta
 from pathlib import Path
 
-from engine.core.deliveries import InDoubt
 from engine.core.endpoints import Endpoint, TcpEndpoint, UnixEndpoint, parse_endpoint
 from engine.core.manners import Manners, parse_quiet_hours
+from engine.core.settlements import InDoubt
 from engine.ruleset.reader import Node
 from engine.ruleset.syntax import Fault
 from engine.settings import connectors, oncall, outages, services

@@ -7,12 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
 
-from engine.core.deliveries import InDoubt
 from engine.core.diagnostics import Diagnostic
 from engine.core.endpoints import Endpoint
 from engine.core.ladders import MentionMode
 from engine.core.manners import Manners
 from engine.core.practices import Watch
+from engine.core.settlements import InDoubt
 from engine.settings.secrets import Secret
 
 # For destinations on this machine, which need no protection.

@@ -19,27 +19,29 @@ from engine.core.deliveries import (
     Fault,
     FollowUp,
     Found,
-    InDoubt,
     Media,
     NewDelivery,
     Outcome,
-    Policy,
     Reconciled,
     Rejected,
     Relayed,
     Revision,
     Sent,
-    Settlement,
     Unknown,
-    as_template,
-    backoff,
     kind_of,
-    note_of_end,
-    settle,
-    settle_reconciled,
     with_ticket,
 )
 from engine.core.quotes import TICKET, plain
+from engine.core.settlements import (
+    InDoubt,
+    Policy,
+    Settlement,
+    as_template,
+    backoff,
+    note_of_end,
+    settle,
+    settle_reconciled,
+)
 
 NOW = datetime(2026, 2, 12, 10, 15, 30, tzinfo=UTC)
 ACKNOWLEDGEMENT = Acknowledgement("254712345678", "Hello", "MSG-1", "support-triage", "support")

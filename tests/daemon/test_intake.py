@@ -11,11 +11,12 @@ from standins.rosters import FixedDuty
 
 from engine.core import workflow
 from engine.core.actions import Action
-from engine.core.deliveries import DeliveryKind, DeliveryState, Settlement
+from engine.core.deliveries import DeliveryKind, DeliveryState
 from engine.core.events import Inbound, Receipt, Signal
 from engine.core.incidents import IncidentStatus
 from engine.core.practices import Practice, Standing
 from engine.core.records import Accepted
+from engine.core.settlements import Settlement
 from engine.intake import Intake
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore

@@ -19,13 +19,13 @@ from engine.core.deliveries import (
     Media,
     NewDelivery,
     Revision,
-    Settlement,
 )
 from engine.core.events import Address, Client, Event, Inbound, Message, Receipt
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.plan import LAPSE, AuditEntry, Plan, Timer
 from engine.core.practices import Practice
 from engine.core.quotes import TICKET
+from engine.core.settlements import Settlement
 from engine.ports import Journal
 
 # Ends a journal's life and begins another on the same memory; see `conftest.restart`.

@@ -28,9 +28,10 @@ from journal.samples import (
 )
 from standins.parts import SetClock
 
-from engine.core.deliveries import DeliveryState, FollowUp, Settlement, as_template
+from engine.core.deliveries import DeliveryState, FollowUp
 from engine.core.events import Receipt, Signal
 from engine.core.plan import AuditEntry
+from engine.core.settlements import Settlement, as_template
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.ports import Journal

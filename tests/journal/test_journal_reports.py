@@ -23,11 +23,12 @@ from standins.rosters import FixedDuty
 
 from engine.core.actions import Action
 from engine.core.decisions import Priority
-from engine.core.deliveries import DeliveryState, Settlement
+from engine.core.deliveries import DeliveryState
 from engine.core.incidents import IncidentStatus
 from engine.core.practices import Practice, Watch
 from engine.core.records import OpenCount
 from engine.core.reports import Measured, Step
+from engine.core.settlements import Settlement
 from engine.ports import Journal
 
 PRACTICE = Practice(FixedDuty(), "mattermost", "test")

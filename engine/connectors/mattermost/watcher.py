@@ -22,8 +22,9 @@ from engine.connectors.mattermost.streams import Door, Patience, Place, Stream, 
 from engine.connectors.mattermost.tidings import Event
 from engine.connectors.mattermost.words import REACTIONS
 from engine.core.actions import Action, OpenPost
-from engine.core.deliveries import Fault, Policy, Rejected, backoff
+from engine.core.deliveries import Fault, Rejected
 from engine.core.errors import JournalUnavailable
+from engine.core.settlements import Policy, backoff
 from engine.ports import Clock, Health, Received
 
 Accept = Callable[[Received], Awaitable[None]]
