@@ -105,7 +105,7 @@ def test_words_in_the_thread_do_what_they_say(on_shift: Callable[..., Shift], tm
     ticket = shift.ticket(root)
     shift.say(root, "amina", "snooze 2s")
     wait_until(
-        lambda: "Nothing was done: from 1m to 30d can be asked for, e.g. `snooze 30m`." in shift.thread(root),
+        lambda: "Nothing was done: from 1m to 7d can be asked for, e.g. `snooze 30m`." in shift.thread(root),
         "a pause of two seconds is answered",
     )
     shift.say(root, "amina", "snooze 1m")

@@ -18,7 +18,8 @@ from engine.core.decisions import Priority
 REACTIONS: Final = {"eyes": ("claim", "release"), "white_check_mark": ("resolve", "reopen")}
 
 _SHORTEST = timedelta(minutes=1)
-_LONGEST = timedelta(days=30)
+# `workflow` leaves nothing alone for longer.
+_LONGEST = timedelta(days=7)
 _PRIORITIES: Final = {priority.word: priority for priority in Priority}
 # White space of ASCII alone: others can hide.
 _BLANKS = " \t\r\n"
@@ -74,7 +75,7 @@ def _for_a_while(kind: str, written: str, example: str) -> Command | Misundersto
     if span is None:
         return Misunderstood(f"Nothing was done: for how long? Write e.g. `{example}` and nothing after it.")
     if not _SHORTEST <= span <= _LONGEST:
-        shortest, longest = durations.written(_SHORTEST), "30d"
+        shortest, longest = durations.written(_SHORTEST), "7d"
         return Misunderstood(f"Nothing was done: from {shortest} to {longest} can be asked for, e.g. `{example}`.")
     return Command(kind, span=span)
 
