@@ -126,12 +126,7 @@ class Shift:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What stands in the journal."""
-        connection = apsw.Connection(str(self.site.state / "journal.db"), flags=apsw.SQLITE_OPEN_READONLY)
-        connection.set_busy_timeout(10_000)
-        try:
-            return list(connection.execute(query, values))
-        finally:
-            connection.close()
+        return rows_of(self.site, query, *values)
 
     def due_in_s(self, ticket: str) -> float | None:
         """In how long the next is called about an incident; None: nobody is."""
@@ -152,3 +147,13 @@ class Shift:
 
     def end(self) -> None:
         self.pager.close()
+
+
+def rows_of(site: Site, query: str, *values: object) -> list[tuple[Any, ...]]:
+    """What stands in the journal of an installation."""
+    connection = apsw.Connection(str(site.state / "journal.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(10_000)
+    try:
+        return list(connection.execute(query, values))
+    finally:
+        connection.close()
