@@ -14,12 +14,13 @@ from datetime import timedelta
 import uvloop
 from loguru import logger
 
-from engine import __version__, adapters, control, server, systemd
+from engine import __version__, adapters, server, systemd
 from engine.adapters import ESCALATE_TO
 from engine.announcer import Announcer
 from engine.clocks import SystemClock
 from engine.connections import Connections
 from engine.connectors.mattermost import Incidents
+from engine.control import routes
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed
 from engine.core.diagnostics import render
@@ -253,7 +254,7 @@ class Engine:
             settings.limits.body_bytes,
         )
         operators = server.HttpServer(
-            control.build(self._operations, self._publisher, self._linked, self._tryout),
+            routes.build(self._operations, self._publisher, self._linked, self._tryout),
             UnixEndpoint(control_socket(settings.state)),
             mode=0o600,
         )

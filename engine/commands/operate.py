@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.commands.tables import audit_table, deliveries_table, escape, show_delivery, table
-from engine.control import ControlClient
+from engine.control.client import ControlClient
 from engine.core.masking import mask_name, mask_phone
 from engine.settings import control_socket, state_directory
 
