@@ -23,7 +23,6 @@ from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
 from engine.core import media
 from engine.core.deliveries import Claimed, DeliveryKind, InDoubt, Policy
 from engine.core.fallbacks import Fallback
-from engine.core.ladders import Duty
 from engine.journal.journals import Store
 from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
@@ -32,7 +31,7 @@ from engine.oncall import pagerduty as pagerduty_schedules
 from engine.oncall.duty import Roster, SourcedDuty
 from engine.oncall.sources import Service, Source
 from engine.oncall.static import StaticOnCall
-from engine.ports import Clock, Connector, Health, Linked, Listener, MediaSource, Placed, Webhook
+from engine.ports import Clock, Connector, Linked, Listener, MediaSource, Placed, Webhook
 from engine.relay import Destination
 from engine.settings import (
     ConsoleSettings,
@@ -89,9 +88,8 @@ class Connectors:
 class OnCall:
     """Everything that is known of who is called."""
 
-    duty: Duty
-    # Whether anybody can tell who is on call.
-    health: Callable[[], Health]
+    # Both kinds tell as well whether anybody can tell who is on call.
+    duty: StaticOnCall | SourcedDuty
     # The services that are asked in the background.
     sources: tuple[Source, ...] = ()
 
@@ -176,7 +174,7 @@ def on_call(settings: Settings, clock: Clock, roster: Callable[[], Roster | None
     """Who is called; `roster` gives the on-call files of the rules that are in use. Nobody is asked yet."""
     chosen = settings.oncall
     if chosen.source is OnCallSource.STATIC:
-        return OnCall(StaticOnCall(chosen.mention), lambda: Health(ready=True))
+        return OnCall(StaticOnCall(chosen.mention))
     made: dict[str, Source] = {}
     if (account := chosen.pagerduty) is not None:
         session = Session(
@@ -197,7 +195,7 @@ def on_call(settings: Settings, clock: Clock, roster: Callable[[], Roster | None
     names = [service.name for service in settings.services]
     # The on-call files are no service: None in their place.
     duty = SourcedDuty(chosen.mention, [made.get(name) for name in chosen.order], roster, clock, services=names)
-    return OnCall(duty, duty.health, tuple(made[name] for name in chosen.order if name in made))
+    return OnCall(duty, tuple(made[name] for name in chosen.order if name in made))
 
 
 def _source_of(

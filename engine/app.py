@@ -32,6 +32,7 @@ from engine.core.publications import Reload
 from engine.intake import Intake
 from engine.journal.journals import StoredJournal
 from engine.metrics import Metrics
+from engine.oncall.tellers import Teller
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
 from engine.places import Places
@@ -110,6 +111,7 @@ class Engine:
         self._announcer = Announcer(
             self._journal, self._clock, channel=told, through=ESCALATE_TO, wake=self._relay.wake
         )
+        self._teller = Teller(self._duty, settings.oncall.source.value, self._clock, self._announcer.announce)
         self._places = Places(made.placed, self._announcer.announce, operations=told)
         override = settings.mattermost.channel_override if settings.mattermost else None
         keeping = frozenset({*made.webhooks, *made.listeners})
@@ -161,6 +163,7 @@ class Engine:
             parts.push_async_callback(self._publisher.leave)
             await self._switch.restore(acknowledge=self._settings.acknowledge)
             await self._announcer.announce(loaded.notice)
+            await self._teller.tell_services()
             for connector in self._connectors.values():
                 await connector.start()
                 parts.push_async_callback(connector.close)
@@ -290,7 +293,13 @@ class Engine:
             self._notifier.ready(f"routing with {self._reloader.current().sha}")
             raise
         findings = "\n".join(render(found) for found in result.diagnostics)
-        return {"ok": result.ok, "sha": result.sha, "findings": findings, "published": self._publisher.published()}
+        return {
+            "ok": result.ok,
+            "sha": result.sha,
+            "findings": findings,
+            "published": self._publisher.published(),
+            "onCall": self._teller.handovers(result),
+        }
 
     async def _tell_reload(self, before: str, result: Reload) -> None:
         """The audit, the operators' channel and systemd learn what became of a reload."""
@@ -300,6 +309,7 @@ class Engine:
         except JournalUnavailable as error:
             logger.error("the reload is not in the audit: {}", error)
         await self._announcer.announce(result.notice)
+        await self._teller.tell_reload(result)
         self._notifier.ready(f"routing with {result.sha}{'' if result.ok else ' (the newest rules are broken)'}")
 
     def reload_soon(self) -> None:
@@ -328,6 +338,7 @@ class Engine:
             "rulesProblem": self._reloader.problem,
             "published": self._publisher.published(),
             "nodes": await self._publisher.nodes(),
+            "onCall": self._teller.status(),
         }
 
     async def _failing(self) -> list[str]:
@@ -341,7 +352,7 @@ class Engine:
             health = way.health()
             if not health.ready and self._is_here(name):
                 failing.append(f"{name}: {health.problem}")
-        if not (health := self._oncall.health()).ready:
+        if not (health := self._duty.health()).ready:
             failing.append(f"oncall: {health.problem}")
         try:
             backlog = await self._journal.backlog()
