@@ -36,7 +36,9 @@ from engine.relay import Destination
 from engine.settings import (
     ConsoleSettings,
     HttpConnectorSettings,
+    JsmOnCallSettings,
     OnCallSource,
+    PagerDutyOnCallSettings,
     PatienceSettings,
     ServiceKind,
     ServiceSettings,
@@ -177,25 +179,33 @@ def on_call(settings: Settings, clock: Clock, roster: Callable[[], Roster | None
         return OnCall(StaticOnCall(chosen.mention))
     made: dict[str, Source] = {}
     if (account := chosen.pagerduty) is not None:
-        session = Session(
-            "PagerDuty",
-            account.url,
-            account.token.reveal(),
-            account.patience.budget.total_seconds(),
-            shown_as=pagerduty_schedules.SHOWN_AS,
-            accept=pagerduty_schedules.ACCEPT,
-        )
-        service = pagerduty_schedules.PagerDuty(Inquiry("PagerDuty", session))
-        made["pagerduty"] = _source_of(service, account.schedules, account.patience, clock)
+        made["pagerduty"] = _source_of(pagerduty_keeper(account), account.schedules, account.patience, clock)
     if (site := chosen.jsm) is not None:
-        network, budget_s = "Jira Service Management", site.patience.budget.total_seconds()
-        session = Session(network, site.url, site.token.reveal(), budget_s, user=site.user)
-        schedules = jsm_schedules.Jsm(Inquiry(network, session), site.cloud_id, dict(site.people))
-        made["jsm"] = _source_of(schedules, site.schedules, site.patience, clock)
+        made["jsm"] = _source_of(jsm_keeper(site), site.schedules, site.patience, clock)
     names = [service.name for service in settings.services]
     # The on-call files are no service: None in their place.
     duty = SourcedDuty(chosen.mention, [made.get(name) for name in chosen.order], roster, clock, services=names)
     return OnCall(duty, tuple(made[name] for name in chosen.order if name in made))
+
+
+def pagerduty_keeper(account: PagerDutyOnCallSettings) -> Service:
+    """Whom to ask about the schedules of an account; ConfigurationError for a URL or a token that cannot be one."""
+    session = Session(
+        "PagerDuty",
+        account.url,
+        account.token.reveal(),
+        account.patience.budget.total_seconds(),
+        shown_as=pagerduty_schedules.SHOWN_AS,
+        accept=pagerduty_schedules.ACCEPT,
+    )
+    return pagerduty_schedules.PagerDuty(Inquiry("PagerDuty", session))
+
+
+def jsm_keeper(site: JsmOnCallSettings) -> Service:
+    """The same for a site of Jira Service Management."""
+    network = "Jira Service Management"
+    session = Session(network, site.url, site.token.reveal(), site.patience.budget.total_seconds(), user=site.user)
+    return jsm_schedules.Jsm(Inquiry(network, session), site.cloud_id, dict(site.people))
 
 
 def _source_of(

@@ -3,6 +3,7 @@
 Called by `app` for `engine status` and after each reload, by `engine doctor` and `engine explain`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -67,11 +68,11 @@ def names(called: Called) -> tuple[str, ...]:
     return (*called.mentions, *(f"service {name}" for name in called.services))
 
 
-def ladder_lines(duty: Duty) -> tuple[str, ...]:
+def ladder_lines(ladder_of: Callable[[Priority], Ladder | None]) -> tuple[str, ...]:
     """A line for each ladder, with the priorities that it is for, the gravest first."""
     found: dict[str, list[str]] = {}
     for priority in reversed(Priority):
-        ladder = duty.ladder(priority)
+        ladder = ladder_of(priority)
         line = "the post alone" if ladder is None else written(ladder)
         found.setdefault(line, []).append(priority.word)
     return tuple(f"{', '.join(words)}: {line}" for line, words in found.items())

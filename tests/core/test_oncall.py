@@ -78,7 +78,7 @@ def test_ladders_are_lines_and_equal_ones_are_told_once() -> None:
     duty = FixedDuty(ladders={Priority.URGENT: LADDER, Priority.HIGH: LADDER, Priority.NORMAL: quiet})
     whole = "schedule:primary; after 5m schedule:primary, person:lead, service:noc and ~voip-escalation; again"
     end = "in the end person:lead, @here"
-    assert oncall.ladder_lines(duty) == (
+    assert oncall.ladder_lines(duty.ladder) == (
         f"urgent, high: {whole} once; {end}",
         f"normal: {whole} 2 times; {end} (while day has nobody, nobody again)",
         "low: the post alone",
