@@ -72,6 +72,11 @@ class ControlClient:
         query = {"since": since.isoformat(), "limit": str(limit)}
         return self._list("/decided", query if before is None else {**query, "before": str(before)})
 
+    def measured(self, since: datetime, before: int | None = None, limit: int = LIMIT) -> list[Json]:
+        """A page of incidents with their times, the newest first; the last page is empty."""
+        query = {"since": since.isoformat(), "limit": str(limit)}
+        return self._list("/measured", query if before is None else {**query, "before": str(before)})
+
     def audit_head(self) -> Json:
         """Where the chain over the audit ends."""
         return self._object("GET", "/audit/head")

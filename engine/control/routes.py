@@ -64,6 +64,10 @@ class Operations(Protocol):
         """A page of decided messages, the newest first and those below the id `before`; the last page is empty."""
         ...
 
+    async def measured(self, since: datetime, before: int | None, limit: int) -> Sequence[Mapping[str, object]]:
+        """A page of incidents with their times, the newest first; the last page is empty."""
+        ...
+
     async def audit_head(self) -> Mapping[str, object]:
         """Where the chain over the audit ends."""
         ...
@@ -151,6 +155,7 @@ def build(
         ("GET", "/deliveries", lambda asked: operations.deliveries(asked.query_params.get("state"), _limit(asked))),
         ("GET", "/deliveries/{id}", lambda asked: operations.delivery(asked.path_params["id"])),
         ("GET", "/decided", lambda asked: operations.decided(_since(asked), _id(asked, "before"), _limit(asked))),
+        ("GET", "/measured", lambda asked: operations.measured(_since(asked), _id(asked, "before"), _limit(asked))),
         ("GET", "/audit/head", lambda _: operations.audit_head()),
         (
             "GET",

@@ -14,8 +14,9 @@ from engine import adapters, settings
 from engine.connectors.console import Console
 from engine.connectors.mattermost import Files, Incidents
 from engine.connectors.paging import PagingService
-from engine.core.deliveries import DeliveryKind, InDoubt
+from engine.core.deliveries import DeliveryKind
 from engine.core.fallbacks import Fallback
+from engine.core.settlements import InDoubt
 from engine.oncall.static import StaticOnCall
 
 _SECRETS = {
