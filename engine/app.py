@@ -15,12 +15,13 @@ from datetime import timedelta
 import uvloop
 from loguru import logger
 
-from engine import __version__, adapters, control, server, systemd
+from engine import __version__, adapters, server, systemd
 from engine.adapters import ESCALATE_TO
 from engine.announcer import Announcer
 from engine.clocks import SystemClock
 from engine.connections import Connections
 from engine.connectors.mattermost import Incidents
+from engine.control import routes
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed
 from engine.core.diagnostics import render
@@ -33,6 +34,7 @@ from engine.intake import Intake
 from engine.journal.journals import StoredJournal
 from engine.journal.stopwatch import Stopwatch
 from engine.metrics import Metrics
+from engine.oncall.tellers import Teller
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
 from engine.places import Places
@@ -115,6 +117,7 @@ class Engine:
         self._announcer = Announcer(
             self._journal, self._clock, channel=told, through=ESCALATE_TO, wake=self._relay.wake
         )
+        self._teller = Teller(self._oncall.duty, settings.oncall.source.value, self._clock, self._announcer.announce)
         self._places = Places(made.placed, self._announcer.announce, operations=told)
         override = settings.mattermost.channel_override if settings.mattermost else None
         keeping = frozenset({*made.webhooks, *made.listeners})
@@ -166,6 +169,7 @@ class Engine:
             parts.push_async_callback(self._publisher.leave)
             await self._switch.restore(acknowledge=self._settings.acknowledge)
             await self._announcer.announce(loaded.notice)
+            await self._teller.tell_services()
             for connector in self._connectors.values():
                 await connector.start()
                 parts.push_async_callback(connector.close)
@@ -253,7 +257,7 @@ class Engine:
             settings.limits.body_bytes,
         )
         operators = server.HttpServer(
-            control.build(self._operations, self._publisher, self._linked, self._tryout),
+            routes.build(self._operations, self._publisher, self._linked, self._tryout),
             UnixEndpoint(control_socket(settings.state)),
             mode=0o600,
         )
@@ -289,7 +293,13 @@ class Engine:
             self._notifier.ready(f"routing with {self._reloader.current().sha}")
             raise
         findings = "\n".join(render(found) for found in result.diagnostics)
-        return {"ok": result.ok, "sha": result.sha, "findings": findings, "published": self._publisher.published()}
+        return {
+            "ok": result.ok,
+            "sha": result.sha,
+            "findings": findings,
+            "published": self._publisher.published(),
+            "onCall": self._teller.handovers(result),
+        }
 
     async def _tell_reload(self, before: str, result: Reload) -> None:
         """The audit, the operators' channel and systemd learn what became of a reload."""
@@ -299,6 +309,7 @@ class Engine:
         except JournalUnavailable as error:
             logger.error("the reload is not in the audit: {}", error)
         await self._announcer.announce(result.notice)
+        await self._teller.tell_reload(result)
         self._notifier.ready(f"routing with {result.sha}{'' if result.ok else ' (the newest rules are broken)'}")
 
     def reload_soon(self) -> None:
@@ -327,6 +338,7 @@ class Engine:
             "rulesProblem": self._reloader.problem,
             "published": self._publisher.published(),
             "nodes": await self._publisher.nodes(),
+            "onCall": self._teller.status(),
         }
 
     async def _failing(self) -> list[str]:
@@ -337,7 +349,7 @@ class Engine:
         if self._stopping:
             failing.append("stopping")
         parts = [(name, way.health()) for name, way in self._ways.items() if self._is_here(name)]
-        for name, health in (*parts, ("oncall", self._oncall.health())):
+        for name, health in (*parts, ("oncall", self._oncall.duty.health())):
             self._metrics.set_part_ready(name, ready=health.ready)
             if not health.ready:
                 failing.append(f"{name}: {health.problem}")
