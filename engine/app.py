@@ -80,8 +80,7 @@ class Engine:
         )
         self._switch = Switch(self._journal, self._clock, self._metrics)
         made = adapters.connectors(settings, show, self._clock)
-        self._connectors, self._webhooks, self._events = made.destinations, made.webhooks, made.events
-        self._linked = made.linked
+        self._connectors, self._events, self._linked = made.destinations, made.events, made.linked
         self._oncall = adapters.on_call(settings, self._clock, lambda: self._reloader.current().roster)
         self._duty = self._oncall.duty
         incidents = Incidents(
@@ -131,6 +130,7 @@ class Engine:
             hold=settings.manners.hold,
             wake=self._relay.wake,
         )
+        self._webhooks = adapters.webhooks(made, self._intake.act, self._clock)
         self._timekeeper = Timekeeper(
             self._journal, self._clock, self._practice, may_call=self._knows_engineers, changed=self._note_change
         )

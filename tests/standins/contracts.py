@@ -31,6 +31,8 @@ UNLISTED = (
     "POST /api/v4/files",
     "GET /api/v4/websocket",
 )
+# What real servers take in another form than it says, by path and place in the body.
+DIFFERENT = {("/api/v4/posts/{post_id}/patch", "$.props")}
 # Parameters of a query that real servers want and it does not name.
 UNNAMED = {"/api/v4/config/client": {"format"}}
 
@@ -90,6 +92,8 @@ def violations(request: Request) -> Iterator[str]:
         yield f"{what}: the body is no JSON"
         return
     for error in validator(*place).iter_errors(value):
+        if (known[0], error.json_path) in DIFFERENT:
+            continue
         yield f"{what}: {error.json_path} is not as {'/'.join(map(str, error.schema_path))} wants it"
 
 
