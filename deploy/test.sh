@@ -16,6 +16,7 @@ set -euo pipefail
 # Pure modules decide and do no input or output, so every branch of theirs can be, and is, tested.
 readonly -a PURE=(
   'engine/commands/findings/*.py'
+  'engine/commands/incident_reports/*.py'
   'engine/commands/shift_reports/*.py'
   'engine/connectors/whatsapp_cloud/clients.py'
   'engine/connectors/whatsapp_cloud/contents.py'
@@ -99,6 +100,7 @@ readonly -A PROGRAMS=(
   [caddy]=caddy
   [nginx]=nginx
   [openssl]=openssl
+  [promtool]=prometheus
   [shellcheck]=shellcheck
   [systemd-analyze]=systemd
 )

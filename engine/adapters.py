@@ -31,12 +31,14 @@ from engine.connectors.twilio import Account, Timing, Twilio, TwilioMedia
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
 from engine.connectors.whatsapp_web import Launch, WhatsAppWeb
 from engine.core import media
-from engine.core.deliveries import Claimed, DeliveryKind, InDoubt, Policy
+from engine.core.deliveries import Claimed, DeliveryKind
 from engine.core.fallbacks import Fallback
 from engine.core.ladders import Duty
-from engine.journal.journals import Store
+from engine.core.practices import Practice
+from engine.core.settlements import InDoubt, Policy
 from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
+from engine.journal.stores import Store
 from engine.oncall import jsm as jsm_schedules
 from engine.oncall import pagerduty as pagerduty_schedules
 from engine.oncall.duty import Roster, SourcedDuty
@@ -227,6 +229,20 @@ def on_call(settings: Settings, clock: Clock, roster: Callable[[], Roster | None
     return OnCall(duty, duty.health, tuple(made[name] for name in chosen.order if name in made))
 
 
+def practice(settings: Settings, duty: Duty) -> Practice:
+    """How the engineers work, as long as no operator turns the kill switch."""
+    chat = settings.mattermost
+    return Practice(
+        duty,
+        ESCALATE_TO,
+        settings.environment.value,
+        claims_by_saying=chat is None or chat.claim_by_reply,
+        relays=chat is not None and chat.relay_replies,
+        watch=settings.outages,
+        mention_mode=settings.oncall.mention_mode,
+    )
+
+
 def _source_of(
     service: Service, schedules: tuple[tuple[str, str], ...], patience: PatienceSettings, clock: Clock
 ) -> Source:
@@ -290,6 +306,7 @@ def destination(connector: Connector, settings: Settings, is_open: Callable[[], 
     policy = Policy(base=retry.base, cap=retry.cap, in_doubt=retry.in_doubt, in_doubt_wait=retry.in_doubt_wait)
     policies = {
         DeliveryKind.ACKNOWLEDGEMENT: replace(policy, give_up_after=_ACKNOWLEDGE_WITHIN),
+        DeliveryKind.RELAYED: replace(policy, give_up_after=_ACKNOWLEDGE_WITHIN),
         DeliveryKind.MEDIA: replace(policy, give_up_after=_ATTACH_WITHIN),
     }
     if connector.name == FALLBACK:

@@ -9,6 +9,7 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import uvloop
@@ -30,6 +31,7 @@ from engine.core.practices import Change, Practice
 from engine.core.publications import Reload
 from engine.intake import Intake
 from engine.journal.journals import StoredJournal
+from engine.journal.stopwatch import Stopwatch
 from engine.metrics import Metrics
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
@@ -72,7 +74,9 @@ class Engine:
         self._shared = shared = settings.journal is not None
         self._node = settings.node if shared else _NODE
         self._journal: Journal = StoredJournal(
-            adapters.store(settings, self._clock), max_open_deliveries=settings.limits.open_deliveries
+            adapters.store(settings, self._clock),
+            max_open_deliveries=settings.limits.open_deliveries,
+            stopwatch=Stopwatch(self._clock.elapsed, self._metrics),
         )
         self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics, self._clock.now)
         self._publisher = Publisher(
@@ -82,7 +86,7 @@ class Engine:
         made = adapters.connectors(settings, show, self._clock)
         self._connectors, self._events, self._linked = made.destinations, made.events, made.linked
         self._oncall = adapters.on_call(settings, self._clock, lambda: self._reloader.current().roster)
-        self._duty = self._oncall.duty
+        self._usual = adapters.practice(settings, self._oncall.duty)
         incidents = Incidents(
             lambda: self._journal.open_posts(ESCALATE_TO), lambda root: self._journal.is_root(ESCALATE_TO, root)
         )
@@ -215,13 +219,7 @@ class Engine:
 
     def _practice(self) -> Practice:
         """How the engineers work at this moment."""
-        return Practice(
-            self._duty,
-            ESCALATE_TO,
-            self._settings.environment.value,
-            mention_mode=self._settings.oncall.mention_mode,
-            paused=self._switch.paused(),
-        )
+        return replace(self._usual, paused=self._switch.paused())
 
     def _knows_engineers(self) -> bool:
         """Whether what engineers did is known here; where it cannot be learned for long, nobody waits for it."""
@@ -336,19 +334,22 @@ class Engine:
             failing.append("starting")
         if self._stopping:
             failing.append("stopping")
-        for name, way in self._ways.items():
-            health = way.health()
-            if not health.ready and self._is_here(name):
+        parts = [(name, way.health()) for name, way in self._ways.items() if self._is_here(name)]
+        for name, health in (*parts, ("oncall", self._oncall.health())):
+            self._metrics.set_part_ready(name, ready=health.ready)
+            if not health.ready:
                 failing.append(f"{name}: {health.problem}")
-        if not (health := self._oncall.health()).ready:
-            failing.append(f"oncall: {health.problem}")
         try:
             backlog = await self._journal.backlog()
+            open_incidents = await self._journal.open_incidents()
         except JournalUnavailable as error:
             failing.append(f"journal: {error}")
         else:
             deliveries = {(name, state.value): count for (name, state), count in backlog.deliveries.items()}
-            self._metrics.set_backlog(backlog.unrouted, deliveries)
+            now = self._clock.now()
+            oldest = {name: now - created_at for name, created_at in backlog.oldest.items()}
+            self._metrics.set_backlog(backlog.unrouted, deliveries, oldest)
+            self._metrics.set_incidents(open_incidents, now)
         self._metrics.set_ready(ready=not failing)
         return failing
 

@@ -33,6 +33,7 @@ _MODULES = {
     "doctor": "doctor",
     "explain": "explain",
     "help": "help_code",
+    "incidents report": "report",
     "init": "init",
     "journal": "journal",
     "oncall": "oncall",
@@ -281,6 +282,7 @@ def _add_daemon(commands: "_Commands") -> None:
     listing.add_argument("--limit", type=int, default=20, help="default: 20")
     show = actions.add_parser("show", parents=[config, as_json], help="one incident")
     show.add_argument("ticket", help="e.g. OC-2026-0001")
+    _add_report(actions, config)
     deliveries = commands.add_parser("deliveries", help="list deliveries, give one up, or send a dead one again")
     actions = deliveries.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", parents=[config, as_json], help="the newest deliveries")
@@ -299,6 +301,27 @@ def _add_daemon(commands: "_Commands") -> None:
     _add_audit(commands, config)
     _add_journal(commands, config)
     _add_whatsapp(commands, config)
+
+
+def _add_report(actions: "_Commands", config: argparse.ArgumentParser) -> None:
+    report = actions.add_parser(
+        "report", parents=[config], help="how fast clients were acknowledged and helped, without anything of theirs"
+    )
+    report.add_argument("--since", metavar="SPAN", help="e.g. 30d, 12h or 2026-02-12 in UTC (default: 30d)")
+    report.add_argument("--until", metavar="SPAN", help="the same, for the end (default: now)")
+    report.add_argument(
+        "--by", choices=["priority", "rule", "channel", "tag", "day"], default="priority", help="default: priority"
+    )
+    report.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="STEP[.PRIORITY]=SPAN",
+        help="count what came in time, e.g. claimed.urgent=5m; may be given several times",
+    )
+    report.add_argument("--timezone", default="UTC", metavar="ZONE", help="of days and hours (default: UTC)")
+    report.add_argument("--format", choices=["text", "json", "markdown"], default="text", help="default: text")
+    report.add_argument("--svg", type=Path, metavar="FILE", help="draw it into this file, too")
 
 
 def _add_send(commands: "_Commands", config: argparse.ArgumentParser) -> None:

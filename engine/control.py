@@ -89,6 +89,10 @@ class Operations(Protocol):
         """A page of decided messages, the newest first and those below the id `before`; the last page is empty."""
         ...
 
+    async def measured(self, since: datetime, before: int | None, limit: int) -> Sequence[Mapping[str, object]]:
+        """A page of incidents with their times, the newest first; the last page is empty."""
+        ...
+
     async def audit_head(self) -> Mapping[str, object]:
         """Where the chain over the audit ends."""
         ...
@@ -176,6 +180,7 @@ def build(
         ("GET", "/deliveries", lambda asked: operations.deliveries(asked.query_params.get("state"), _limit(asked))),
         ("GET", "/deliveries/{id}", lambda asked: operations.delivery(asked.path_params["id"])),
         ("GET", "/decided", lambda asked: operations.decided(_since(asked), _id(asked, "before"), _limit(asked))),
+        ("GET", "/measured", lambda asked: operations.measured(_since(asked), _id(asked, "before"), _limit(asked))),
         ("GET", "/audit/head", lambda _: operations.audit_head()),
         (
             "GET",
@@ -316,6 +321,11 @@ class ControlClient:
         """A page of decided messages, the newest first and those below the id `before`; the last page is empty."""
         query = {"since": since.isoformat(), "limit": str(limit)}
         return self._list("/decided", query if before is None else {**query, "before": str(before)})
+
+    def measured(self, since: datetime, before: int | None = None, limit: int = _LIMIT) -> list[Json]:
+        """A page of incidents with their times, the newest first; the last page is empty."""
+        query = {"since": since.isoformat(), "limit": str(limit)}
+        return self._list("/measured", query if before is None else {**query, "before": str(before)})
 
     def audit_head(self) -> Json:
         """Where the chain over the audit ends."""

@@ -9,10 +9,14 @@ from datetime import timedelta
 
 from loguru import logger
 
+from engine.core import tallies
 from engine.core.actions import Action
 from engine.core.events import Inbound
 from engine.core.practices import Change, Practice
 from engine.core.records import Accepted
+from engine.core.reports import Step
+from engine.core.signals import Answered
+from engine.core.standings import BY_HAND
 from engine.metrics import Metrics
 from engine.ports import Clock, Journal, Received
 
@@ -51,9 +55,9 @@ class Intake:
         # What a person said before the client wrote again must be known when that is decided.
         if received.signals:
             now = self._clock.now()
-            waited = await self._journal.note_signals(received.signals, now, hold=self._hold, escalate_to=escalate_to)
-            for span in waited:
-                self._metrics.observe_answered(span)
+            answered = await self._journal.note_signals(received.signals, self._practice(), now, hold=self._hold)
+            for one in answered:
+                self._count_answer(one)
             self._wake()
         if received.actions:
             await self.act(received.actions)
@@ -69,8 +73,21 @@ class Intake:
         self._wake()
         return changes
 
+    def _count_answer(self, answered: Answered) -> None:
+        """Measure an answer by hand, and the claim that it is."""
+        self._metrics.observe_step(Step.ANSWERED, answered.priority, answered.waited)
+        self._metrics.count_change("answered", BY_HAND)
+        if answered.unclaimed is not None:
+            self._metrics.observe_step(Step.CLAIMED, answered.priority, answered.unclaimed)
+            self._metrics.count_change("claimed", BY_HAND)
+
     def note(self, change: Change) -> None:
-        """Tell the log what an incident has come to."""
+        """Tell the log and the metrics what an incident has come to."""
+        for step in tallies.reached(change):
+            self._metrics.observe_step(step.step, step.priority, step.after)
+        for kind, number in tallies.calls(change).items():
+            self._metrics.count_calls(kind, number)
         incident = change.incident
         for entry in change.audit:
+            self._metrics.count_change(entry.kind, tallies.way(entry))
             logger.bind(ticket=incident.ticket_id).info("{}", entry.kind)

@@ -5,16 +5,24 @@ the one instance of the process and hands it to them. Labels hold names out of e
 never anything of a client's: no phone, conversation, ticket or text.
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from engine.core.decisions import Priority
+from engine.core.incidents import IncidentStatus
+from engine.core.records import OpenCount
+from engine.core.reports import Step
+
 # Seconds. The figure to hold for a decision is 150 microseconds.
 _EVALUATION_BUCKETS = (0.00005, 0.0001, 0.00015, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
+# Seconds. What people do takes from half a minute to a day.
+_PEOPLE_BUCKETS = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+# Seconds. A write waits for the disk, and among nodes for a network.
+_JOURNAL_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0)
 # Seconds. The figures to hold are 10 and 30 milliseconds; the long tail shows the outage of a network.
-_ANSWER_BUCKETS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 _SENT_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
 
 
@@ -63,12 +71,39 @@ class Metrics:
             buckets=_SENT_BUCKETS,
             registry=registry,
         )
-        self._answered = Histogram(
-            "engine_first_answer_seconds",
-            "Time from a client's message until a person first answered it on WhatsApp",
-            buckets=_ANSWER_BUCKETS,
+        self._steps = _step_histograms(registry)
+        self._changes = Counter(
+            "engine_incident_changes",
+            "What engineers and timers did about incidents, and how",
+            ["kind", "way"],
             registry=registry,
         )
+        self._calls = Counter(
+            "engine_calls",
+            "Calls because nobody had claimed an incident",
+            ["kind"],
+            registry=registry,
+        )
+        self._incidents = Gauge(
+            "engine_incidents_open", "Incidents that are open or claimed", ["status", "priority"], registry=registry
+        )
+        self._incidents_oldest = Gauge(
+            "engine_incidents_oldest_seconds", "Age of the oldest of them", ["status", "priority"], registry=registry
+        )
+        self._outages = Gauge("engine_outages_open", "Outages that are not over", registry=registry)
+        self._journal = Histogram(
+            "engine_journal_seconds",
+            "Time until the journal had read, or had written durably",
+            ["operation"],
+            buckets=_JOURNAL_BUCKETS,
+            registry=registry,
+        )
+        self._journal_refusals = Counter(
+            "engine_journal_refusals", "Reads and writes that the journal refused", ["operation"], registry=registry
+        )
+        # From 0 on, or nobody could see the first one as an increase.
+        for operation in ("read", "write"):
+            self._journal_refusals.labels(operation)
         self._connection = Gauge(
             "engine_connection_state", "1 for the state of a connection", ["connector", "state"], registry=registry
         )
@@ -78,8 +113,14 @@ class Metrics:
             ["connector"],
             registry=registry,
         )
+        self._parts = Gauge(
+            "engine_part_ready", "1 while a connector, or what else is needed, can work", ["part"], registry=registry
+        )
         self._backlog = Gauge(
             "engine_backlog_deliveries", "Deliveries by state", ["destination", "state"], registry=registry
+        )
+        self._oldest = Gauge(
+            "engine_backlog_oldest_seconds", "Age of the oldest open delivery", ["destination"], registry=registry
         )
         self._unrouted = Gauge("engine_backlog_unrouted", "Accepted messages without a decision", registry=registry)
         self._reload_ok = Gauge(
@@ -122,9 +163,25 @@ class Metrics:
         """A network took a delivery, that long after the message behind it was accepted."""
         self._accepted_to_sent.labels(kind).observe(since_accepted.total_seconds())
 
-    def observe_answered(self, since_written: timedelta) -> None:
-        """A person answered a client for the first time in an incident."""
-        self._answered.observe(since_written.total_seconds())
+    def observe_step(self, step: Step, priority: Priority, took: timedelta) -> None:
+        """An incident has come to a step, that long after its beginning; see `Step` for where each begins."""
+        self._steps[step].labels(priority.word).observe(max(0.0, took.total_seconds()))
+
+    def count_change(self, kind: str, way: str) -> None:
+        """An engineer or a timer did something about an incident: the word of the audit, and `tallies.way`."""
+        self._changes.labels(kind, way).inc()
+
+    def count_calls(self, kind: str, number: int) -> None:
+        """Somebody was called because nobody had claimed an incident: "reminder" or "page"."""
+        self._calls.labels(kind).inc(number)
+
+    def observe_journal(self, operation: str, took: timedelta) -> None:
+        """The journal has carried out a "read" or a "write"."""
+        self._journal.labels(operation).observe(took.total_seconds())
+
+    def count_journal_refusal(self, operation: str) -> None:
+        """The journal could not carry out a "read" or a "write"."""
+        self._journal_refusals.labels(operation).inc()
 
     def set_connection(self, connector: str, before: str, state: str) -> None:
         """A connection is in another state than before."""
@@ -137,14 +194,36 @@ class Metrics:
         """A connection ended in a way that may have lost messages."""
         self._unclean_ends.labels(connector).inc()
 
-    def set_backlog(self, unrouted: int, deliveries: Mapping[tuple[str, str], int]) -> None:
-        """The open work now. A (destination, state) that is absent reads 0 from then on, not its last figure."""
+    def set_backlog(
+        self, unrouted: int, deliveries: Mapping[tuple[str, str], int], oldest: Mapping[str, timedelta]
+    ) -> None:
+        """The open work now, and how old the oldest of each destination is. What is absent reads 0 from then on, not
+        its last figure.
+        """
         self._unrouted.set(unrouted)
-        for family in self._backlog.collect():
-            for sample in family.samples:
-                self._backlog.labels(**sample.labels).set(0)
+        _clear(self._backlog)
+        _clear(self._oldest)
         for (destination, state), count in deliveries.items():
             self._backlog.labels(destination, state).set(count)
+        for destination, age in oldest.items():
+            self._oldest.labels(destination).set(age.total_seconds())
+
+    def set_incidents(self, counts: Collection[OpenCount], now: datetime) -> None:
+        """The incidents that are open or claimed. What is absent reads 0 from then on."""
+        _clear(self._incidents)
+        _clear(self._incidents_oldest)
+        groups: dict[tuple[str, str], tuple[int, float]] = {}
+        for one in counts:
+            if not one.outages:
+                # Nobody need claim what belongs to an outage.
+                status = "outage" if one.members and one.status is IncidentStatus.OPEN else one.status
+                group = (status, one.priority.word)
+                count, age = groups.get(group, (0, 0.0))
+                groups[group] = (count + one.count, max(age, (now - one.oldest_at).total_seconds()))
+        for group, (count, age) in groups.items():
+            self._incidents.labels(*group).set(count)
+            self._incidents_oldest.labels(*group).set(age)
+        self._outages.set(sum(one.count for one in counts if one.outages))
 
     def set_rules(self, sha: str) -> None:
         """This rule-set is in force, and no other."""
@@ -159,6 +238,10 @@ class Metrics:
         """The kill switch."""
         self._paused.set(paused)
 
+    def set_part_ready(self, part: str, *, ready: bool) -> None:
+        """Whether a part can work: a connector, the ears in the engineers' chat, on-call."""
+        self._parts.labels(part).set(ready)
+
     def set_ready(self, *, ready: bool) -> None:
         """The answer of `/readyz`."""
         self._ready.set(ready)
@@ -166,3 +249,23 @@ class Metrics:
     def render(self) -> tuple[bytes, str]:
         """The page in Prometheus' text format, and its content type."""
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+
+def _step_histograms(registry: CollectorRegistry) -> Mapping[Step, Histogram]:
+    told = {
+        Step.ACKNOWLEDGED: ("acknowledgement", "the durable message until its acknowledgement was sent", _SENT_BUCKETS),
+        Step.CLAIMED: ("claim", "a client's message until somebody claimed the incident", _PEOPLE_BUCKETS),
+        Step.ANSWERED: ("first_answer", "a client's message until a person first answered", _PEOPLE_BUCKETS),
+        Step.RESOLVED: ("resolution", "a client's message until the incident was resolved", _PEOPLE_BUCKETS),
+    }
+    return {
+        step: Histogram(f"engine_{name}_seconds", f"Time from {what}", ["priority"], buckets=buckets, registry=registry)
+        for step, (name, what, buckets) in told.items()
+    }
+
+
+def _clear(gauge: Gauge) -> None:
+    """Set everything that a gauge has told to 0."""
+    for family in gauge.collect():
+        for sample in family.samples:
+            gauge.labels(**sample.labels).set(0)

@@ -178,6 +178,10 @@ class Operations:
         """A page of decided messages, the newest first, with texts and decision logs; the last page is empty."""
         return [_decided(message) for message in await self._journal.decided(since, before, limit)]
 
+    async def measured(self, since: datetime, before: int | None, limit: int) -> list[Json]:
+        """A page of incidents with their times, the newest first; the last page is empty."""
+        return [contracts.measured_json(one) for one in await self._journal.measured(since, before, limit)]
+
     async def audit_head(self) -> Json:
         """Where the chain over the audit ends."""
         head = await self._journal.audit_head()

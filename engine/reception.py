@@ -17,6 +17,8 @@ from engine.ports import Clock, Journal, Listener, Received
 LEASE = timedelta(seconds=30)
 # How often the lease is renewed, or asked for.
 _RENEW_S = 10.0
+# How long a node that gave the connection up does not ask for it.
+_LEFT_S = 15.0
 # The pause after a fault; doubled up to the longest.
 _PAUSE_S = 1.0
 _LONGEST_S = 60.0
@@ -54,23 +56,33 @@ class Reception:
             while True:
                 if not self._exclusive or await self._own():
                     await self._listen_while_owned()
+                    if self._owned:
+                        # Of no use here: another node gets the time to take it.
+                        await self._give_up()
+                        await asyncio.sleep(_LEFT_S)
                 else:
                     await asyncio.sleep(_RENEW_S)
         finally:
-            if self._exclusive and self._owned:
-                self._owned = False
-                with suppress(JournalUnavailable):
-                    await self._journal.disown(self._listener.name)
+            await self._give_up()
 
     async def _listen_while_owned(self) -> None:
-        """Listen until the lease is lost; never ends where there is none."""
+        """Listen until the lease is lost, or nothing can come in here; never ends where there is no lease."""
         listening = asyncio.create_task(self._listen(), name=f"listener {self._listener.name}")
         try:
             while not self._exclusive or await self._own():
                 await asyncio.wait((listening,), timeout=_RENEW_S)
+                if self._exclusive and not self._listener.is_of_use():
+                    logger.bind(connector=self._listener.name).warning("the connection is left to another node")
+                    return
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
+
+    async def _give_up(self) -> None:
+        if self._exclusive and self._owned:
+            self._owned = False
+            with suppress(JournalUnavailable):
+                await self._journal.disown(self._listener.name)
 
     async def _own(self) -> bool:
         try:

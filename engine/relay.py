@@ -1,7 +1,7 @@
 """Outbound: claim, send, settle.
 
 One task per destination claims the heads of lanes from the journal, within the destination's rate, and hands each to
-the connector. What an outcome means is decided in `core.deliveries`; this module only carries it out. A delivery
+the connector. What an outcome means is decided in `core.settlements`; this module only carries it out. A delivery
 whose earlier try may have taken effect is reconciled with the network before it is said again.
 """
 
@@ -20,17 +20,14 @@ from engine.core.deliveries import (
     Found,
     NewDelivery,
     Outcome,
-    Policy,
     Reconciled,
     Sent,
-    Settlement,
     Unknown,
     kind_of,
-    settle,
-    settle_reconciled,
-    undelivered_note,
 )
 from engine.core.errors import JournalUnavailable
+from engine.core.reports import Step
+from engine.core.settlements import Policy, Settlement, note_of_end, settle, settle_reconciled
 from engine.core.throttle import Throttle
 from engine.metrics import Metrics
 from engine.ports import Clock, Connector, Journal
@@ -48,6 +45,8 @@ _STEP = timedelta(seconds=1)
 # Bounds on the pause between two looks at the journal.
 _SHORTEST_S = 0.02
 _LONGEST_S = 1.0
+# What the kill switch holds.
+_TO_CLIENTS = frozenset({DeliveryKind.ACKNOWLEDGEMENT, DeliveryKind.RELAYED})
 # The pause after the journal refused to write.
 _RETRY_S = 1.0
 
@@ -186,7 +185,7 @@ class Relay:
         if not limit:
             opens_at = throttle.opens_at(state, now)
             return (), _pause(opens_at, now) if opens_at > now else _LONGEST_S
-        kinds = [kind for kind in DeliveryKind if not (self._paused() and kind is DeliveryKind.ACKNOWLEDGEMENT)]
+        kinds = [kind for kind in DeliveryKind if not (self._paused() and kind in _TO_CLIENTS)]
         claimed = await self._journal.claim(name, kinds, limit, self._lease, now)
         if len(claimed) == limit:
             return claimed, 0.0
@@ -209,7 +208,7 @@ class Relay:
 
     async def _finish(self, claimed: Claimed, settlement: Settlement, name: str, outcome: str) -> None:
         now, origin = self._clock.now(), self._origin
-        note = undelivered_note(
+        note = note_of_end(
             claimed.id,
             claimed.lane,
             claimed.ticket_id,
@@ -249,6 +248,8 @@ class Relay:
         self._metrics.count_delivery(name, kind, settlement.state)
         if settlement.state is DeliveryState.SENT:
             self._metrics.observe_sent(kind, now - claimed.accepted_at)
+            if kind is DeliveryKind.ACKNOWLEDGEMENT:
+                self._metrics.observe_step(Step.ACKNOWLEDGED, claimed.priority, now - claimed.accepted_at)
         if settlement.error:
             logger.bind(**facts).warning("{}", settlement.error)
         else:

@@ -110,6 +110,8 @@ def build(  # noqa: PLR0917 - wired in one place, `app`, from values of seven di
         return JSONResponse({"ready": state.ready, "failing": failing}, 200 if state.ready else 503)
 
     async def page(_: Request) -> Response:
+        # What is open is counted when somebody asks.
+        await readiness()
         content, content_type = metrics.render()
         return Response(content, headers={"content-type": content_type})
 

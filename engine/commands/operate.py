@@ -122,13 +122,16 @@ def _list_incidents(options: argparse.Namespace, client: ControlClient, console:
             incident["status"],
             incident["priority"],
             _who(incident),
+            incident.get("resolvedBy") or incident.get("claimedBy") or "",
             incident["issueSummary"],
             incident["mattermostChannel"],
             incident["createdAt"],
         )
         for incident in answer
     ]
-    table(console, ("ticket", "status", "priority", "client", "summary", "channel", "since"), rows, "no incidents")
+    table(
+        console, ("ticket", "status", "priority", "client", "by", "summary", "channel", "since"), rows, "no incidents"
+    )
     return 0
 
 
@@ -150,6 +153,9 @@ def _show_incident(options: argparse.Namespace, client: ControlClient, console: 
         grid.add_row(key, escape(answer[key]))
     grid.add_row("tags", ", ".join(answer["tags"]))
     grid.add_row("mattermostChannel", str(answer["mattermostChannel"]))
+    for key in ("outage", "claimedBy", "claimedAt", "answeredAt", "resolvedBy", "resolvedAt", "snoozedUntil"):
+        if key in answer:
+            grid.add_row(key, escape(answer[key]))
     console.print(grid)
     for decision in answer["decisions"]:
         found = ", ".join(f"{why['text'] or why['atom']!r}" for why in decision["because"]) or "nothing in particular"

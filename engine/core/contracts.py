@@ -7,7 +7,7 @@ names the field. In the journal values are written as they are, because nobody e
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError, PydanticSerializationError
 
-from engine.core.decisions import Decision, NotMatched
+from engine.core.decisions import Decision, NotMatched, Priority
 from engine.core.deliveries import (
     Acknowledgement,
     Body,
@@ -40,9 +40,10 @@ from engine.core.deliveries import (
 )
 from engine.core.errors import InvalidEvent
 from engine.core.events import Attachment, Client, Event, Inbound, Message
-from engine.core.incidents import Incident
+from engine.core.incidents import Incident, IncidentStatus
 from engine.core.masking import mask_text
 from engine.core.quotes import clean_line, plain
+from engine.core.reports import Measured, Step
 
 Json = dict[str, Any]
 
@@ -189,7 +190,23 @@ def event_json(event: Event) -> Json:
 
 
 def incident_json(incident: Incident, raw_text: str | None) -> Json:
-    """The incident as the contract writes it."""
+    """The incident as the contract writes it; what engineers did about it only where somebody did."""
+    done = {
+        "claimedBy": incident.claimed_by,
+        "claimedAt": _instant_or_none(incident.claimed_at),
+        "answeredAt": _instant_or_none(incident.answered_at),
+        "resolvedBy": incident.resolved_by,
+        "resolvedAt": _instant_or_none(incident.resolved_at),
+        "snoozedUntil": _instant_or_none(incident.snoozed_until),
+        "outage": incident.outage,
+    }
+    return {
+        **_contract(incident, raw_text),
+        **{key: value for key, value in done.items() if value is not None},
+    }
+
+
+def _contract(incident: Incident, raw_text: str | None) -> Json:
     return {
         "ticketId": incident.ticket_id,
         "channel": incident.source,
@@ -205,6 +222,40 @@ def incident_json(incident: Incident, raw_text: str | None) -> Json:
         "mattermostChannel": incident.mattermost_channel,
         "status": incident.status.value,
     }
+
+
+def measured_json(one: Measured) -> Json:
+    """An incident with its times, for the command that reports them."""
+    return {
+        "id": one.seq,
+        "openedAt": _instant(one.opened_at),
+        "outage": one.outage,
+        "priority": one.priority.word,
+        "tags": list(one.tags),
+        "rule": one.rule,
+        "channel": one.channel,
+        "status": one.status.value,
+        "acknowledges": one.acknowledges,
+        "escalated": one.escalated,
+        "seconds": {step.value: span.total_seconds() for step, span in one.spans.items()},
+    }
+
+
+def load_measured(given: Json) -> Measured:
+    """The inverse of `measured_json`."""
+    return Measured(
+        seq=given["id"],
+        opened_at=datetime.fromisoformat(given["openedAt"]),
+        outage=given["outage"],
+        priority=Priority[given["priority"].upper()],
+        tags=tuple(given["tags"]),
+        rule=given["rule"],
+        channel=given["channel"],
+        status=IncidentStatus(given["status"]),
+        acknowledges=given["acknowledges"],
+        escalated=given["escalated"],
+        spans={Step(step): timedelta(seconds=seconds) for step, seconds in given["seconds"].items()},
+    )
 
 
 def escalation_json(escalation: Escalation) -> Json:
@@ -313,6 +364,10 @@ def _replace_surrogates(value: Any) -> Any:
             return [_replace_surrogates(part) for part in value]
         case _:
             return value
+
+
+def _instant_or_none(moment: datetime | None) -> str | None:
+    return None if moment is None else _instant(moment)
 
 
 def _instant(moment: datetime) -> str:

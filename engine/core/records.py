@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.core.contracts import Json
+from engine.core.decisions import Priority
 from engine.core.deliveries import DeliveryKind, DeliveryState, Escalation
 from engine.core.events import Inbound
-from engine.core.incidents import Incident
+from engine.core.incidents import Incident, IncidentStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,21 @@ class Backlog:
     deliveries: Mapping[tuple[str, DeliveryState], int]
     # Creation time of the oldest queued or sending delivery per destination.
     oldest: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCount:
+    """How many incidents are neither resolved nor lapsed, of one status and priority."""
+
+    status: IncidentStatus
+    priority: Priority
+    # They are outages, of no client.
+    outages: bool
+    # They belong to outages: engineers are called there.
+    members: bool
+    count: int
+    # When the oldest of them was opened.
+    oldest_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

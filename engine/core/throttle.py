@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from engine.core.deliveries import Fault, Outcome, Policy, Rejected, Sent, Unknown, backoff
+from engine.core.deliveries import Fault, Outcome, Rejected, Sent, Unknown
+from engine.core.settlements import Policy, backoff
 
 # Failures in a row after which a destination counts as in trouble.
 TROUBLE = 3

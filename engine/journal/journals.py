@@ -8,18 +8,18 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from loguru import logger
 
 from engine.core.actions import Action, OpenPost
 from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
-from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery, Settlement
+from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery
 from engine.core.errors import JournalUnavailable
 from engine.core.events import Inbound, Receipt, Signal
 from engine.core.incidents import Incident, IncidentStatus
@@ -27,7 +27,20 @@ from engine.core.notices import Notice
 from engine.core.plan import AuditEntry, Plan
 from engine.core.practices import Change, Practice
 from engine.core.publications import NodeReport, Publication, Published
-from engine.core.records import Accepted, Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, Swept, Unrouted
+from engine.core.records import (
+    Accepted,
+    Backlog,
+    Decided,
+    DeliveryHistory,
+    DeliveryView,
+    IncidentView,
+    OpenCount,
+    Swept,
+    Unrouted,
+)
+from engine.core.reports import Measured
+from engine.core.settlements import Settlement
+from engine.core.signals import Answered
 from engine.journal import (
     announcements,
     audits,
@@ -46,62 +59,15 @@ from engine.journal import (
     switches,
 )
 from engine.journal.audits import About
-from engine.journal.checks import Inspected
 from engine.journal.lanes import Bound
 from engine.journal.statements import Database
-from engine.journal.writer import Session, Writer
+from engine.journal.stopwatch import Stopwatch
+from engine.journal.stores import Opened, Store
+from engine.journal.writer import Writer
 
 T = TypeVar("T")
 
 _SALT_BYTES = 16
-
-
-class Connection(Session, Protocol):
-    """A connection of a store, for the thread that writes or for the one that reads."""
-
-    def snapshot(self, operation: Callable[[Database], T]) -> T:
-        """The result of an operation that reads, all of it from the same moment."""
-        ...
-
-
-class Opened(Protocol):
-    """A store that is open."""
-
-    @property
-    def writing(self) -> Connection:
-        """The connection that writes."""
-        ...
-
-    @property
-    def reading(self) -> Connection:
-        """The connection that reads."""
-        ...
-
-    def inspect(self) -> AbstractContextManager[Inspected]:
-        """A further connection that reads, for a look that takes its time. `close` ends the look."""
-        ...
-
-    def copy_into(self, path: Path) -> Json:
-        """Fill an empty file with the journal as it is now, while it goes on; what `checks.verify` finds in it. Blocks,
-        until `close` at most; raises UsageError where a journal is no file.
-        """
-        ...
-
-    def forget(self) -> bool:
-        """Remove the bytes of what was erased from every file now; False when that takes its time. Blocks."""
-        ...
-
-    def close(self) -> None:
-        """Release everything. Blocks; nobody uses the connections any more."""
-        ...
-
-
-class Store(Protocol):
-    """Where a journal is kept."""
-
-    def open(self, node: str) -> Opened:
-        """Connect under the name of this node, and bring the schema up to date. Blocks."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +84,11 @@ class _Life:
 class StoredJournal:
     """A `Journal` in a store. `open` and the methods after it belong to one event loop."""
 
-    def __init__(self, store: Store, *, max_open_deliveries: int = 100_000) -> None:
-        """Only names the store; `open` opens it."""
+    def __init__(self, store: Store, *, max_open_deliveries: int = 100_000, stopwatch: Stopwatch | None = None) -> None:
+        """Only names the store; `open` opens it. Without a `stopwatch` nothing is measured."""
         self._store = store
         self._bound = Bound(max_open_deliveries)
+        self._stopwatch = stopwatch
         self._life: _Life | None = None
 
     async def open(self, node: str, now: datetime) -> None:
@@ -162,11 +129,17 @@ class StoredJournal:
         return self._life
 
     async def _write(self, operation: Callable[[Database], T]) -> T:
-        return await self._alive().writer.submit(operation)
+        with self._measured("write"):
+            return await self._alive().writer.submit(operation)
 
     async def _read(self, operation: Callable[[Database], T]) -> T:
-        life = self._alive()
-        return await asyncio.get_running_loop().run_in_executor(life.reader, life.opened.reading.snapshot, operation)
+        with self._measured("read"):
+            life = self._alive()
+            snapshot = life.opened.reading.snapshot
+            return await asyncio.get_running_loop().run_in_executor(life.reader, snapshot, operation)
+
+    def _measured(self, operation: str) -> AbstractContextManager[None]:
+        return nullcontext() if self._stopwatch is None else self._stopwatch.measure(operation)
 
     async def accept(self, inbounds: Sequence[Inbound], now: datetime) -> tuple[Accepted, ...]:
         """See `ports.Journal.accept`."""
@@ -238,11 +211,11 @@ class StoredJournal:
         )
 
     async def note_signals(
-        self, signals_: Sequence[Signal], now: datetime, *, hold: timedelta, escalate_to: str
-    ) -> tuple[timedelta, ...]:
+        self, signals_: Sequence[Signal], practice: Practice, now: datetime, *, hold: timedelta
+    ) -> tuple[Answered, ...]:
         """See `ports.Journal.note_signals`."""
         salt, bound = self._alive().salt, self._bound
-        return await self._write(lambda database: signals.note(database, signals_, now, hold, escalate_to, bound, salt))
+        return await self._write(lambda database: signals.note(database, signals_, practice, now, hold, bound, salt))
 
     async def own(self, name: str, lease: timedelta, now: datetime) -> bool:
         """See `ports.Journal.own`."""
@@ -352,6 +325,14 @@ class StoredJournal:
     async def decided(self, since: datetime, before: int | None, limit: int) -> tuple[Decided, ...]:
         """See `ports.Journal.decided`."""
         return await self._read(lambda database: reports.decided(database, since, before, limit))
+
+    async def measured(self, since: datetime, before: int | None, limit: int) -> tuple[Measured, ...]:
+        """See `ports.Journal.measured`."""
+        return await self._read(lambda database: reports.measured(database, since, before, limit))
+
+    async def open_incidents(self) -> tuple[OpenCount, ...]:
+        """See `ports.Journal.open_incidents`."""
+        return await self._read(reports.open_incidents)
 
     async def drop(self, delivery_id: str, reason: str, now: datetime) -> DeliveryState | None:
         """See `ports.Journal.drop`."""

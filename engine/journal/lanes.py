@@ -16,13 +16,13 @@ from engine.core.deliveries import (
     DeliveryKind,
     DeliveryState,
     NewDelivery,
-    Settlement,
     kind_of,
     with_ticket,
 )
 from engine.core.errors import UsageError
 from engine.core.fallbacks import fallback_of
 from engine.core.plan import AuditEntry
+from engine.core.settlements import Settlement
 from engine.journal import audits, rows
 from engine.journal.audits import About
 from engine.journal.rows import instant, micros, storable_or_none

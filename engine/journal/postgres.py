@@ -197,7 +197,7 @@ class _Session:
         self._send_ahead()
 
     def snapshot(self, operation: Callable[[Database], T]) -> T:
-        """See `journals.Connection.snapshot`."""
+        """See `stores.Connection.snapshot`."""
         self.connect()
         self._begun = True
         self.run(_SNAPSHOT)
@@ -271,19 +271,19 @@ class _Session:
 class _Opened:
     """The open database."""
 
-    # A further connection that reads: see `journals.Opened.inspect`.
+    # A further connection that reads: see `stores.Opened.inspect`.
     inspect: Callable[[], AbstractContextManager[_Session]]
     writing: _Session
     reading: _Session
 
     @staticmethod
     def copy_into(_path: Path) -> Json:
-        """See `journals.Opened.copy_into`."""
+        """See `stores.Opened.copy_into`."""
         raise UsageError(ITS_OWN_BACKUPS)
 
     @staticmethod
     def forget() -> bool:
-        """See `journals.Opened.forget`. The server's vacuum removes what is dead; its log runs out by itself."""
+        """See `stores.Opened.forget`. The server's vacuum removes what is dead; its log runs out by itself."""
         return False
 
     def close(self) -> None:
@@ -306,7 +306,7 @@ class PostgresStore:
             raise ConfigurationError(f"the address of the journal in engine.yaml is none: {_words(error)}") from error
 
     def open(self, node: str) -> _Opened:
-        """See `journals.Store.open`. Raises ConfigurationError for a server whose settings may lose a commit, for a
+        """See `stores.Store.open`. Raises ConfigurationError for a server whose settings may lose a commit, for a
         newer schema and for a node name that is taken, JournalUnavailable when there is no server.
         """
         opened = _Opened(self.inspect, _Session(self._address, node, self._now), _Session(self._address, None))

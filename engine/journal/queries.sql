@@ -198,10 +198,6 @@ SELECT
     outage
 FROM incidents WHERE connector = ? AND conversation_id = ? AND status IN ('open', 'claimed')
 
--- name: claim_incident
-UPDATE incidents SET version = version + 1, status = ?, claimed_by = ?, claimed_at = ?, answered_at = ?
-WHERE ticket_id = ?
-
 -- name: close_incident
 UPDATE incidents SET version = version + 1, status = ?
 WHERE ticket_id = ? AND status IN ('open', 'claimed')
@@ -233,6 +229,30 @@ SELECT
     claimed_by, claimed_at, answered_at, claim_id, replied_at, resolved_by, resolved_at, snoozed_until, rung, paged,
     outage
 FROM incidents WHERE ticket_id = ?
+
+-- name: measured_incidents
+-- Backwards from a number, so that a page costs what it holds. The first message of an incident is the first that was
+-- accepted; an outage has none.
+SELECT
+    incidents.seq, incidents.connector, incidents.created_at, incidents.priority, incidents.tags, incidents.rule_id,
+    incidents.mattermost_channel, incidents.status, incidents.acknowledged, incidents.escalated,
+    (SELECT inbox.accepted_at FROM inbox WHERE inbox.ticket_id = incidents.ticket_id ORDER BY inbox.id LIMIT 1),
+    (
+        SELECT deliveries.sent_at FROM deliveries
+        WHERE deliveries.ticket_id = incidents.ticket_id AND deliveries.kind = 'acknowledgement'
+            AND deliveries.sent_at IS NOT NULL
+        ORDER BY deliveries.seq LIMIT 1
+    ),
+    incidents.claimed_at, incidents.answered_at, incidents.resolved_at
+FROM incidents WHERE incidents.seq < ? ORDER BY incidents.seq DESC LIMIT ?
+
+-- name: count_open_incidents
+SELECT status, priority, is_outage, belongs, count(*), min(created_at) FROM (
+    SELECT
+        status, priority, created_at, CASE WHEN connector = ? THEN 1 ELSE 0 END AS is_outage,
+        CASE WHEN outage IS NULL THEN 0 ELSE 1 END AS belongs
+    FROM incidents WHERE status IN ('open', 'claimed')
+) AS live GROUP BY status, priority, is_outage, belongs
 
 -- name: messages_of_incident
 SELECT body, decision FROM inbox WHERE ticket_id = ? ORDER BY id
@@ -287,7 +307,7 @@ UPDATE deliveries SET priority = ? WHERE ticket_id = ? AND state <> 'sent'
 -- The thread is the network's id of the incident's root post. The lists of all values let the index serve both
 -- "due by now" and the order; without them the heads that are not due yet would be read, too.
 SELECT
-    seq, id, state, token, attempts, doubtful, first_attempt_at, accepted_at, ticket_id, lane, destination, kind, body,
+    seq, id, state, token, attempts, doubtful, first_attempt_at, accepted_at, ticket_id, lane, destination, kind, body, priority,
     (
         SELECT root.receipt FROM deliveries AS root
         WHERE root.ticket_id = deliveries.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'

@@ -15,21 +15,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from engine.core import contracts
-from engine.core.deliveries import (
-    Acknowledgement,
-    Body,
-    Claimed,
-    DeliveryKind,
-    DeliveryState,
-    NewDelivery,
-    Relayed,
-    Settlement,
-    as_template,
-    undelivered_note,
-)
+from engine.core.deliveries import Acknowledgement, Body, Claimed, DeliveryKind, DeliveryState, NewDelivery, Relayed
 from engine.core.events import Receipt
 from engine.core.identities import answers
 from engine.core.plan import AuditEntry
+from engine.core.settlements import Settlement, as_template, note_of_end
 from engine.journal import identities, lanes
 from engine.journal.lanes import Bound, Stored
 from engine.journal.pseudonyms import lane_is_erased
@@ -142,7 +132,7 @@ def _note_one(database: Database, receipt: Receipt, now: datetime, escalate_to: 
     lanes.settle(database, key, stored, settlement, now, under_way=stored.owner is not None)
     if body is not None:
         # The word that a client was not acknowledged after all, as the relay gives it when a network refuses at once.
-        note = undelivered_note(key, stored.lane, stored.ticket_id, body, settlement, destination=escalate_to, now=now)
+        note = note_of_end(key, stored.lane, stored.ticket_id, body, settlement, destination=escalate_to, now=now)
         if note is not None:
             lanes.add(database, note, stored.cause, now, bound)
     return True

@@ -4,9 +4,20 @@ import json
 from datetime import datetime
 
 from engine.core import contracts
+from engine.core.decisions import Priority
 from engine.core.deliveries import DeliveryState
 from engine.core.incidents import Incident, IncidentStatus
-from engine.core.records import Backlog, Decided, DeliveryHistory, DeliveryView, IncidentView, ReceiptView
+from engine.core.outages import CONNECTOR
+from engine.core.records import (
+    Backlog,
+    Decided,
+    DeliveryHistory,
+    DeliveryView,
+    IncidentView,
+    OpenCount,
+    ReceiptView,
+)
+from engine.core.reports import Measured
 from engine.journal import lanes, rows
 from engine.journal.rows import instant, micros
 from engine.journal.statements import Database
@@ -93,6 +104,22 @@ def decided(database: Database, since: datetime, before: int | None, limit: int)
     """
     found = database.rows("decided_messages", _END if before is None else before, limit)
     return tuple(rows.decided(row) for row in found if row[1] >= micros(since))
+
+
+def measured(database: Database, since: datetime, before: int | None, limit: int) -> tuple[Measured, ...]:
+    """A page of incidents with their times, the newest first; see `ports.Journal.measured`. As in `decided` one from
+    before `since` ends nothing.
+    """
+    found = database.rows("measured_incidents", _END if before is None else before, limit)
+    return tuple(one for one in map(rows.measured, found) if one.opened_at >= since)
+
+
+def open_incidents(database: Database) -> tuple[OpenCount, ...]:
+    """How many incidents are open or claimed, by status and priority, and the oldest of each."""
+    return tuple(
+        OpenCount(IncidentStatus(status), Priority(priority), bool(outages), bool(members), count, instant(oldest))
+        for status, priority, outages, members, count, oldest in database.rows("count_open_incidents", CONNECTOR)
+    )
 
 
 def deliveries(database: Database, state: DeliveryState | None, limit: int) -> tuple[DeliveryView, ...]:

@@ -11,7 +11,9 @@ from engine.core import contracts
 from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, Escalation, Revision
 from engine.core.incidents import Incident, IncidentStatus
+from engine.core.outages import CONNECTOR
 from engine.core.records import AuditView, Decided, DeliveryView, Unrouted
+from engine.core.reports import Measured, Step
 from engine.journal.statements import Row, Value
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -224,6 +226,7 @@ def claimed(row: Row, now: datetime) -> Claimed:
         destination,
         kind,
         body,
+        priority,
         thread,
     ) = row
     return Claimed(
@@ -239,6 +242,7 @@ def claimed(row: Row, now: datetime) -> Claimed:
         destination=destination,
         body=contracts.load_body(DeliveryKind(kind), body),
         thread=thread,
+        priority=Priority(priority),
     )
 
 
@@ -251,6 +255,51 @@ def decided(row: Row) -> Decided:
         inbound=None if body is None else contracts.load_inbound(body),
         decision=None if decision is None else json.loads(decision),
         joined=bool(joined),
+    )
+
+
+def measured(row: Row) -> Measured:
+    """A row of `measured_incidents`."""
+    (
+        seq,
+        connector,
+        created_at,
+        priority,
+        tags,
+        rule_id,
+        channel,
+        status,
+        acknowledged,
+        escalated,
+        accepted_at,
+        sent_at,
+        claimed_at,
+        answered_at,
+        resolved_at,
+    ) = row
+    ends = (
+        (Step.ACKNOWLEDGED, accepted_at, sent_at),
+        (Step.CLAIMED, created_at, claimed_at),
+        (Step.ANSWERED, created_at, answered_at),
+        (Step.RESOLVED, created_at, resolved_at),
+    )
+    return Measured(
+        seq=seq,
+        opened_at=instant(created_at),
+        outage=connector == CONNECTOR,
+        priority=Priority(priority),
+        tags=tuple(json.loads(tags)),
+        rule=rule_id,
+        channel=channel,
+        status=IncidentStatus(status),
+        acknowledges=bool(acknowledged),
+        escalated=bool(escalated),
+        # Clocks of networks and phones may lie before ours.
+        spans={
+            step: max(0, end - begin) * _MICROSECOND
+            for step, begin, end in ends
+            if begin is not None and end is not None
+        },
     )
 
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from engine.core import signals
 from engine.core.events import Signal
-from engine.core.incidents import Incident, IncidentStatus
-from engine.journal import audits, identities, lanes, receipts, rows
-from engine.journal.audits import About
-from engine.journal.lanes import Bound, Cause
+from engine.core.practices import Practice
+from engine.core.signals import Answered
+from engine.journal import changes, identities, receipts
+from engine.journal.lanes import Bound
 from engine.journal.rows import micros, storable
 from engine.journal.statements import Database
 
@@ -19,61 +19,52 @@ from engine.journal.statements import Database
 def note(  # noqa: PLR0917 - everything that follows is made of
     database: Database,
     given: Sequence[Signal],
+    practice: Practice,
     now: datetime,
     hold: timedelta,
-    escalate_to: str,
     bound: Bound,
     salt: bytes,
-) -> tuple[timedelta, ...]:
-    """Keep each signal once and write what follows; how long each client waited that a person answered now."""
-    waited = (_note_one(database, signal, now, hold, escalate_to, bound, salt) for signal in given)
-    return tuple(span for span in waited if span is not None)
+) -> tuple[Answered, ...]:
+    """Keep each signal once and write what follows; the clients whom a person answered now."""
+    answered = (_note_one(database, signal, practice, now, hold, bound, salt) for signal in given)
+    return tuple(one for one in answered if one is not None)
 
 
 def _note_one(  # noqa: PLR0917 - as above
     database: Database,
     signal: Signal,
+    practice: Practice,
     now: datetime,
     hold: timedelta,
-    escalate_to: str,
     bound: Bound,
     salt: bytes,
-) -> timedelta | None:
+) -> Answered | None:
+    kept = _kept(database, signal, now, salt)
+    if kept is None:
+        return None
+    conversation = (kept.connector, storable(kept.conversation_id))
+    live = database.rows("live_incident", *conversation)
+    found = changes.read(database, str(live[0][0])) if live else None
+    follows = signals.consequence(kept, found, practice, now, hold=hold)
+    if follows.held_until is not None:
+        database.rows("hold_conversation", *conversation, micros(follows.held_until))
+    if found is not None and follows.change is not None:
+        changes.write(database, found, follows.change, practice, now, salt=salt, bound=bound)
+    return follows.answered
+
+
+def _kept(database: Database, signal: Signal, now: datetime, salt: bytes) -> Signal | None:
+    """The signal with the name of its conversation; None for one that is known, or that says what we did ourselves."""
     signal_id = storable(signal.id)
     # What we sent ourselves is no reply of a person.
     if signal.kind == "human_reply" and receipts.delivery_of(database, signal.connector, signal_id):
         return None
-    signal, place = identities.of_signal(database, signal, now, salt)
-    conversation = (signal.connector, place.conversation_id)
+    named, place = identities.of_signal(database, signal, now, salt)
     for name in place.earlier:
-        if database.rows("find_signal", signal.connector, name, signal.kind, signal_id):
+        if database.rows("find_signal", named.connector, name, named.kind, signal_id):
             return None
-    if not database.rows("add_signal", *conversation, signal_id, signal.kind, micros(signal.at), micros(now)):
+    conversation = (named.connector, place.conversation_id)
+    if not database.rows("add_signal", *conversation, signal_id, named.kind, micros(named.at), micros(now)):
         return None
-    identities.learn(database, signal.connector, place)
-    found = database.rows("live_incident", *conversation)
-    incident = rows.incident(found[0]) if found else None
-    follows = signals.consequence(signal, incident, hold=hold, escalate_to=escalate_to, now=now)
-    if follows.held_until is not None:
-        database.rows("hold_conversation", *conversation, micros(follows.held_until))
-    if incident is None:
-        return None
-    if follows.answers:
-        _claim(database, incident, follows, signal.at, now)
-    subject = audits.subject(salt, *conversation)
-    for delivery in follows.deliveries:
-        lanes.add(database, delivery, Cause(incident.ticket_id, subject, incident.priority, now), now, bound)
-    for entry in follows.audit:
-        audits.add(database, entry, About(incident.ticket_id, subject), now)
-    return signal.at - incident.created_at if follows.answers else None
-
-
-def _claim(
-    database: Database, incident: Incident, follows: signals.Consequence, answered_at: datetime, now: datetime
-) -> None:
-    status = IncidentStatus.CLAIMED if follows.claims else incident.status
-    by = signals.BY_HAND if follows.claims else incident.claimed_by
-    claimed_at = now if follows.claims else incident.claimed_at
-    database.rows(
-        "claim_incident", status.value, by, rows.micros_or_none(claimed_at), micros(answered_at), incident.ticket_id
-    )
+    identities.learn(database, named.connector, place)
+    return named

@@ -156,15 +156,15 @@ class _Opened:
         self._stopping = Event()
 
     def inspect(self) -> AbstractContextManager[_Connection]:
-        """See `journals.Opened.inspect`."""
+        """See `stores.Opened.inspect`."""
         return inspect(self._path, self._stopping)
 
     def copy_into(self, path: Path) -> Json:
-        """See `journals.Opened.copy_into`."""
+        """See `stores.Opened.copy_into`."""
         return copy(self._path, path, self._stopping)
 
     def forget(self) -> bool:
-        """See `journals.Opened.forget`."""
+        """See `stores.Opened.forget`."""
         # Through a connection of its own, because this thread is not the one that writes.
         with suppress(*_REFUSALS), ExitStack() as resources:
             connection = apsw.Connection(self.writing.raw.filename, flags=apsw.SQLITE_OPEN_READWRITE)
@@ -198,7 +198,7 @@ class SqliteStore:
         self._path = path
 
     def open(self, _node: str) -> _Opened:
-        """See `journals.Store.open`. Raises PermissionRefused for a folder that cannot be written and
+        """See `stores.Store.open`. Raises PermissionRefused for a folder that cannot be written and
         ConfigurationError for a file that another process uses, that a newer engine wrote or that is no journal.
         """
         with ExitStack() as resources:

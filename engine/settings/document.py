@@ -8,12 +8,12 @@ import socket
 from datetime import timedelta
 from pathlib import Path
 
-from engine.core.deliveries import InDoubt
 from engine.core.endpoints import Endpoint, TcpEndpoint, UnixEndpoint, parse_endpoint
 from engine.core.manners import Manners, parse_quiet_hours
+from engine.core.settlements import InDoubt
 from engine.ruleset.reader import Node
 from engine.ruleset.syntax import Fault
-from engine.settings import connectors, oncall, services
+from engine.settings import connectors, oncall, outages, services
 from engine.settings.names import MATTERMOST, check_secrets
 from engine.settings.secrets import Vault
 from engine.settings.sections import MISSING, VALUE, Section
@@ -46,11 +46,22 @@ _KEYS = (
     "services",
     "mattermost",
     "oncall",
+    "outages",
     "manners",
     "media",
     "retention",
     "limits",
     "retry",
+)
+_MATTERMOST_KEYS = (
+    "url",
+    "team",
+    "channel_override",
+    "operations_channel",
+    "fallback",
+    "fallback_after",
+    "claim_by_reply",
+    "relay_replies",
 )
 _LISTEN = TcpEndpoint("127.0.0.1", 8080)
 _NODE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}", re.ASCII)
@@ -96,6 +107,7 @@ def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
         services=paged,
         mattermost=_mattermost(top, environment, vault, http.public_url),
         oncall=called,
+        outages=outages.read(top),
         manners=_manners(top),
         media=_media(top),
         retention=RetentionSettings(
@@ -192,7 +204,16 @@ def _mattermost(
             )
         return None
     section = top.part(MATTERMOST).only(
-        "url", "team", "channel_override", "operations_channel", "fallback", "fallback_after", "buttons", "actions_url"
+        "url",
+        "team",
+        "channel_override",
+        "operations_channel",
+        "fallback",
+        "fallback_after",
+        "claim_by_reply",
+        "relay_replies",
+        "buttons",
+        "actions_url",
     )
     section.expect("url", "team")
     return MattermostSettings(
@@ -203,6 +224,8 @@ def _mattermost(
         token=vault.take("mattermost_token"),
         fallback_url=vault.take("mattermost_fallback_url") if section.switch("fallback", default=False) else None,
         fallback_after=section.span("fallback_after", timedelta(minutes=3)),
+        claim_by_reply=section.switch("claim_by_reply", default=True),
+        relay_replies=section.switch("relay_replies", default=False),
         actions_url=_actions_url(section, public_url),
     )
 

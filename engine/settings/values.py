@@ -7,11 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
 
-from engine.core.deliveries import InDoubt
 from engine.core.diagnostics import Diagnostic
 from engine.core.endpoints import Endpoint
 from engine.core.ladders import MentionMode
 from engine.core.manners import Manners
+from engine.core.practices import Watch
+from engine.core.settlements import InDoubt
 from engine.settings.secrets import Secret
 
 # For destinations on this machine, which need no protection.
@@ -179,6 +180,10 @@ class MattermostSettings:
     fallback_after: timedelta = timedelta(minutes=3)
     # Where Mattermost sends what people do by buttons; None: posts have none.
     actions_url: str | None = None
+    # Whoever first writes in a thread has claimed its incident.
+    claim_by_reply: bool = True
+    # What begins with ">> " in a thread goes to the client.
+    relay_replies: bool = False
 
 
 class ServiceKind(StrEnum):
@@ -339,6 +344,8 @@ class Settings:
     # None: posts are printed.
     mattermost: MattermostSettings | None
     oncall: OnCallSettings
+    # None: nothing makes an outage.
+    outages: Watch | None
     manners: Manners
     media: MediaSettings
     retention: RetentionSettings

@@ -27,7 +27,8 @@ from bench.main_job import CLOCK, inbound
 from journal.samples import DECISION, acknowledgement, escalation, opening
 
 from engine import logs
-from engine.core.deliveries import DeliveryKind, DeliveryState, Settlement
+from engine.core.deliveries import DeliveryKind, DeliveryState
+from engine.core.settlements import Settlement
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.ports import Journal

@@ -32,8 +32,9 @@ from engine.core.deliveries import Claimed, Found, Outcome, Reconciled, Sent
 from engine.core.events import Address, Client, Event, Inbound, Message
 from engine.core.plan import plan
 from engine.core.practices import Practice
-from engine.journal.journals import Store, StoredJournal
+from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
+from engine.journal.stores import Store
 from engine.metrics import Metrics
 from engine.oncall.static import StaticOnCall
 from engine.pipeline import Pipeline, Routing

@@ -13,7 +13,7 @@ import pytest
 from loguru import logger
 from standins import gateway, graph, jsm, pagerduty, twilio
 from standins import mattermost as chat
-from standins.claims import ACKNOWLEDGEMENT, PHONE, claim, escalation, follow_up, media, page, revision
+from standins.claims import ACKNOWLEDGEMENT, PHONE, claim, escalation, follow_up, media, page, relayed, revision
 from standins.loopback import Answer, Loopback, Network, Request, serving
 from standins.parts import START, SetClock
 
@@ -25,7 +25,7 @@ from engine.connectors.twilio import Account, Timing, Twilio
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
 from engine.connectors.whatsapp_web import WhatsAppWeb
 from engine.core.deliveries import Body, Found, Rejected, Sent, Unknown
-from engine.ports import Connector, Health
+from engine.ports import Connector, Health, Received
 
 _BODIES: dict[str, Body] = {
     "acknowledgement": ACKNOWLEDGEMENT,
@@ -34,6 +34,7 @@ _BODIES: dict[str, Body] = {
     "revision": revision(),
     "media": media("document", name="Jackson and the 3CX.pdf"),
     "page": page(),
+    "relayed": relayed(),
 }
 # What must stand in no log line and no reason: the client's number, name and words, the network's id, our secrets.
 _PLANTED = (
@@ -192,12 +193,21 @@ async def _case(kind: str) -> AsyncIterator[_Case]:
     async with serving(network()) as loopback:
         connector = make(loopback)
         await connector.start()
+        # Its connection is there only while somebody listens.
+        listening = asyncio.create_task(connector.listen(_heard)) if isinstance(connector, WhatsAppWeb) else None
         while not connector.health().ready and connector.health().state == "connecting":
             await asyncio.sleep(0.01)
         try:
             yield _Case(connector, loopback)
         finally:
+            if listening is not None:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
             await connector.close()
+
+
+async def _heard(received: Received) -> None:
+    """What comes in is not the matter here."""
 
 
 @pytest.fixture(params=_CONNECTORS)
@@ -235,10 +245,12 @@ async def test_ends_in_an_outcome_whatever_the_network_does(kind: str, fault: di
 
 async def test_delivers_when_the_network_is_well(kind: str) -> None:
     """What a connector is for arrives, and what it cannot carry is refused for good."""
-    client = {"acknowledgement"}
+    client = {"acknowledgement", "relayed"}
     carried = dict.fromkeys((*_CLOUDS, "twilio", "whatsapp-web"), client)
     carried |= {"mattermost": set(_BODIES) - client - {"media", "page"}, "files": {"media"}}
     carried |= {"pagerduty": {"page"}, "jsm": {"page"}}
+    # A client who was silent for a day gets nothing but the template; a clock that stands still lets one message pass.
+    carried |= {key: {"acknowledgement"} for key in ("whatsapp-cloud-template", "whatsapp-web")}
     async with _case(kind) as case:
         for number, (name, body) in enumerate(_BODIES.items(), start=1):
             if name == "revision":

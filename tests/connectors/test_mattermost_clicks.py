@@ -25,11 +25,12 @@ from standins.serving import serving
 
 from engine.connectors.mattermost import Buttons, Clicks, Mattermost
 from engine.core.actions import Action
-from engine.core.deliveries import DeliveryState, Sent, Settlement
+from engine.core.deliveries import DeliveryState, Sent
 from engine.core.endpoints import TcpEndpoint
 from engine.core.errors import JournalUnavailable
 from engine.core.incidents import IncidentStatus
 from engine.core.practices import Change, Practice
+from engine.core.settlements import Settlement
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics

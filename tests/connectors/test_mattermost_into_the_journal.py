@@ -10,9 +10,10 @@ from standins.engineers import Scene, scene, until
 from standins.rosters import FixedDuty
 
 from engine.connectors.mattermost.watcher import Incidents
-from engine.core.deliveries import DeliveryState, Settlement
+from engine.core.deliveries import DeliveryState
 from engine.core.incidents import IncidentStatus
 from engine.core.practices import Practice
+from engine.core.settlements import Settlement
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.ports import Received

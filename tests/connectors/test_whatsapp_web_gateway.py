@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from loguru import logger
-from standins.claims import ACKNOWLEDGEMENT, claim, escalation
+from standins.claims import ACKNOWLEDGEMENT, claim, escalation, relayed
 from standins.gateway import ONLINE, heard, launch, message, state
 from standins.parts import SetClock
 
@@ -94,7 +94,6 @@ async def line(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[_Line]]]
         journal: _Journal | None = None,
         per_client_gap: timedelta = timedelta(0),
         started: Launch | None = None,
-        listen: bool = True,
         read_receipts: bool = False,
     ) -> _Line:
         folder = tmp_path / "session"
@@ -111,8 +110,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[_Line]]]
         made = _Line(connector, folder, journal or _Journal())
         lines.append(made)
         await connector.start()
-        if listen:
-            made.listening = asyncio.create_task(connector.listen(made.journal.accept))
+        made.listening = asyncio.create_task(connector.listen(made.journal.accept))
         return made
 
     yield start
@@ -194,6 +192,16 @@ async def test_an_acknowledgement_goes_out(line: Start) -> None:
     assert (found.key, found.provider_id, found.status) == ("", "M1", "read")
     assert found.aliases == ("wa-254712345678",)
     assert here.connector.health().ready
+
+
+async def test_a_colleagues_words_go_out_as_they_are(line: Start) -> None:
+    """What was written in the thread for the client."""
+    here = await line([ONLINE, _SENT])
+    await here.reaches(State.ONLINE)
+    words = replace(relayed("Try it now, please."), peer=_PEER)
+    assert await here.connector.send(claim(words)) == Sent("M1")
+    (asked,) = heard(here.folder, "send")
+    assert asked["text"] == "Try it now, please."
 
 
 async def test_an_own_message_is_told_as_a_signal(line: Start) -> None:
@@ -508,18 +516,30 @@ _STATES: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("listen", [True, False], ids=["listening", "deaf"])
+@pytest.mark.parametrize("orderly", [True, False], ids=["orderly", "at once"])
 @pytest.mark.parametrize("steps", _STATES.values(), ids=_STATES.keys())
-async def test_closes_in_every_state(line: Start, steps: list[dict[str, Any]], listen: bool) -> None:  # noqa: FBT001
+async def test_closes_in_every_state(line: Start, steps: list[dict[str, Any]], orderly: bool) -> None:  # noqa: FBT001
     """Whatever the gateway does, it has ended a moment after the deadlines, and closing again is no error."""
-    here = await line(steps, patience=replace(_PATIENCE, drain_s=0.5, close_s=0.5), listen=listen)
+    here = await line(steps, patience=replace(_PATIENCE, drain_s=0.5, close_s=0.5))
     await _until(lambda: bool(heard(here.folder, "connect")))
     async with asyncio.timeout(10):
-        if here.listening is not None:
+        if orderly:
             await here.stop_listening()
         await here.connector.close()
         await here.connector.close()
     assert here.connector._gateway.child is None
+
+
+async def test_a_connection_that_was_given_up_is_made_again(line: Start) -> None:
+    """Another node had it meanwhile, or the journal was away for long: whoever listens again has it again."""
+    brief = replace(_PATIENCE, drain_s=0.5, close_s=0.5)
+    here = await line([ONLINE, message("one"), {"hang": 1}], [ONLINE, message("two"), {"hang": 1}], patience=brief)
+    await _until(lambda: len(here.journal.accepted) == 1)
+    await here.stop_listening()
+    here.listening = asyncio.create_task(here.connector.listen(here.journal.accept))
+    await _until(lambda: len(here.journal.accepted) == 2)
+    assert here.connector.health().ready
+    assert here.connector.is_of_use()
 
 
 async def test_closes_before_it_was_started(line: Start, tmp_path: Path) -> None:

@@ -324,6 +324,23 @@ def test_an_incident_is_written_as_the_contract_says() -> None:
     ]
 
 
+def test_an_incident_says_what_engineers_did() -> None:
+    """Only what they did."""
+    at = OPEN.created_at
+    claimed = replace(OPEN, claimed_by="amina", claimed_at=at, answered_at=at, outage="OC-2026-0009")
+    done = replace(claimed, resolved_by="otieno", resolved_at=at, snoozed_until=at)
+    usual = set(incident_json(OPEN, None))
+    assert {key: value for key, value in incident_json(done, None).items() if key not in usual} == {
+        "claimedBy": "amina",
+        "claimedAt": "2026-02-12T10:15:30Z",
+        "answeredAt": "2026-02-12T10:15:30Z",
+        "resolvedBy": "otieno",
+        "resolvedAt": "2026-02-12T10:15:30Z",
+        "snoozedUntil": "2026-02-12T10:15:30Z",
+        "outage": "OC-2026-0009",
+    }
+
+
 def test_an_incident_without_name_or_text_is_written_with_what_there_is() -> None:
     """The name falls back as everywhere; erased text is null; times keep their zone and their fractions."""
     moment = datetime(2026, 2, 12, 13, 15, 30, 250000, tzinfo=timezone(timedelta(hours=3)))

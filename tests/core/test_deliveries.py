@@ -19,26 +19,29 @@ from engine.core.deliveries import (
     Fault,
     FollowUp,
     Found,
-    InDoubt,
     Media,
     NewDelivery,
     Outcome,
-    Policy,
     Reconciled,
     Rejected,
+    Relayed,
     Revision,
     Sent,
-    Settlement,
     Unknown,
-    as_template,
-    backoff,
     kind_of,
-    settle,
-    settle_reconciled,
-    undelivered_note,
     with_ticket,
 )
-from engine.core.quotes import TICKET
+from engine.core.quotes import TICKET, plain
+from engine.core.settlements import (
+    InDoubt,
+    Policy,
+    Settlement,
+    as_template,
+    backoff,
+    note_of_end,
+    settle,
+    settle_reconciled,
+)
 
 NOW = datetime(2026, 2, 12, 10, 15, 30, tzinfo=UTC)
 ACKNOWLEDGEMENT = Acknowledgement("254712345678", "Hello", "MSG-1", "support-triage", "support")
@@ -264,7 +267,7 @@ DEAD = Settlement(DeliveryState.DEAD, error="131026: not on WhatsApp")
 
 
 def noted(claimed: Claimed, settlement: Settlement) -> NewDelivery | None:
-    return undelivered_note(
+    return note_of_end(
         claimed.id, claimed.lane, claimed.ticket_id, claimed.body, settlement, destination="mattermost", now=NOW
     )
 
@@ -295,6 +298,25 @@ def test_engineers_learn_that_an_acknowledgement_was_not_delivered(settlement: S
         FollowUp("support-triage", "support", note, "OC-2026-0001"),
         NOW,
     )
+
+
+@pytest.mark.parametrize(
+    ("settlement", "note"),
+    [
+        pytest.param(Settlement(DeliveryState.SENT, receipt="m1"), "Sent to the client: what amina wrote.", id="sent"),
+        pytest.param(
+            DEAD,
+            "Note: what amina wrote could not be delivered (131026: not on WhatsApp): answer by hand.",
+            id="dead",
+        ),
+        pytest.param(Settlement(DeliveryState.QUEUED, due_at=NOW), None, id="not yet"),
+    ],
+)
+def test_engineers_learn_what_became_of_their_words(settlement: Settlement, note: str | None) -> None:
+    """In the thread where they wrote them."""
+    words = Relayed("254712345678", "Hello", "m0", "support-triage", "support", "amina", "OC-2026-0001")
+    found = noted(replace(CLAIMED, lane="acknowledge:main:wa-1", body=words), settlement)
+    assert (found and isinstance(found.body, FollowUp) and plain(found.body.body)) == note
 
 
 def test_a_note_needs_no_ticket() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.deliveries import Fault, Outcome, Policy, Rejected, Sent, Unknown
+from engine.core.deliveries import Fault, Outcome, Rejected, Sent, Unknown
+from engine.core.settlements import Policy
 from engine.core.throttle import TROUBLE, Throttle, allowance, learn, opens_at, spend
 
 NOW = datetime(2026, 2, 12, 10, 15, 30, tzinfo=UTC)

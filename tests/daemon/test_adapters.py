@@ -16,9 +16,10 @@ from engine.connectors.console import Console
 from engine.connectors.mattermost import Files, Incidents, Mattermost
 from engine.connectors.paging import PagingService
 from engine.core.actions import Action
-from engine.core.deliveries import DeliveryKind, InDoubt
+from engine.core.deliveries import DeliveryKind
 from engine.core.fallbacks import Fallback
 from engine.core.practices import Change
+from engine.core.settlements import InDoubt
 from engine.oncall.static import StaticOnCall
 
 _SECRETS = {

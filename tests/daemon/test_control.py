@@ -78,6 +78,9 @@ class Daemon:
     async def delivery(self, delivery_id: str) -> Json:
         return self._note("delivery", delivery_id)
 
+    async def measured(self, since: datetime, before: int | None, limit: int) -> list[Json]:
+        return [self._note("measured", since, before, limit)]
+
     async def audit_head(self) -> Json:
         return self._note("audit head")
 
@@ -172,6 +175,15 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
         ),
         pytest.param(
             lambda client: client.decided(SINCE, 7, 3), ("decided", SINCE, 7, 3), [{"asked": "decided"}], id="a page"
+        ),
+        pytest.param(
+            lambda client: client.measured(SINCE, 7, 3), ("measured", SINCE, 7, 3), [{"asked": "measured"}], id="times"
+        ),
+        pytest.param(
+            lambda client: client.measured(SINCE),
+            ("measured", SINCE, None, 50),
+            [{"asked": "measured"}],
+            id="the newest times",
         ),
         pytest.param(
             lambda client: client.drop("d1", "no longer needed"),

@@ -27,7 +27,11 @@ class Phone:
         self.faults = faults
         self.began = 0
         self.listening = False
+        self.of_use = True
         self.heard = asyncio.Event()
+
+    def is_of_use(self) -> bool:
+        return self.of_use
 
     async def listen(self, accept: Callable[[Received], Awaitable[None]]) -> None:
         self.began += 1
@@ -48,6 +52,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that a test can wait for."""
     monkeypatch.setattr(reception, "_RENEW_S", 0.01)
     monkeypatch.setattr(reception, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(reception, "_LEFT_S", 0.05)
 
 
 @pytest.fixture
@@ -177,3 +182,25 @@ async def test_nothing_is_sent_by_a_connection_that_another_node_has(journal: St
     await journal.own("main", LEASE, SetClock().now())
     assert not Reception(Phone(), taken, journal, SetClock(), exclusive=True).owns()
     assert Reception(Phone(), taken, journal, SetClock(), exclusive=False).owns()
+
+
+async def test_a_node_of_no_use_leaves_the_connection_to_another(journal: StoredJournal) -> None:
+    """Its phone is not linked, and that of the other node is; it asks again later."""
+    phone = Phone()
+    one = Reception(phone, taken, journal, SetClock(), exclusive=True)
+    async with running(one):
+        await until(phone.heard.is_set)
+        phone.of_use = False
+        await until(lambda: not phone.listening and not one.owns())
+        phone.of_use = True
+        await until(lambda: phone.began == 2 and one.owns())
+
+
+async def test_a_node_alone_keeps_even_what_is_of_no_use(journal: StoredJournal) -> None:
+    """Nobody else could do better."""
+    phone = Phone()
+    phone.of_use = False
+    async with running(Reception(phone, taken, journal, SetClock(), exclusive=False)):
+        await until(phone.heard.is_set)
+        await asyncio.sleep(0.05)
+        assert phone.listening

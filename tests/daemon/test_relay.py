@@ -19,15 +19,14 @@ from engine.core.deliveries import (
     Fault,
     FollowUp,
     Found,
-    InDoubt,
     Outcome,
-    Policy,
     Rejected,
     Sent,
     Unknown,
 )
 from engine.core.errors import JournalUnavailable
 from engine.core.plan import plan
+from engine.core.settlements import InDoubt, Policy
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.metrics import Metrics

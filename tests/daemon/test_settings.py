@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine import settings
-from engine.core.deliveries import InDoubt
 from engine.core.endpoints import TcpEndpoint, UnixEndpoint
 from engine.core.errors import ConfigurationError, EngineError, PermissionRefused
 from engine.core.manners import Manners, parse_quiet_hours
+from engine.core.settlements import InDoubt
 from engine.settings import (
     ConsoleSettings,
     Environment,

@@ -19,13 +19,13 @@ from engine.core.deliveries import (
     Media,
     NewDelivery,
     Revision,
-    Settlement,
 )
 from engine.core.events import Address, Client, Event, Inbound, Message, Receipt
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.plan import LAPSE, AuditEntry, Plan, Timer
 from engine.core.practices import Practice
 from engine.core.quotes import TICKET
+from engine.core.settlements import Settlement
 from engine.ports import Journal
 
 # Ends a journal's life and begins another on the same memory; see `conftest.restart`.
@@ -35,6 +35,7 @@ NOW = datetime(2026, 2, 12, 10, 15, 30, 123456, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
 EPISODE = timedelta(hours=4)
 KINDS = tuple(DeliveryKind)
+PRACTICE = Practice(FixedDuty(), "mattermost", "test")
 DECISION = {"rule": "voip-outbound", "because": [{"text": "can't \ud83d make calls"}]}
 SENT = Settlement(DeliveryState.SENT, receipt="provider-1")
 DEAD = Settlement(DeliveryState.DEAD, error="400: refused")
@@ -217,5 +218,5 @@ def receipt(key: str, status: str, provider_id: str = "provider-1", connector: s
 
 async def lapse(journal: Journal, limit: int, now: datetime) -> tuple[str, ...]:
     """Close the incidents that have fallen silent; their tickets."""
-    changes = await journal.fire(LAPSE, limit, Practice(FixedDuty(), "mattermost", "test"), now)
+    changes = await journal.fire(LAPSE, limit, PRACTICE, now)
     return tuple(change.incident.ticket_id for change in changes)

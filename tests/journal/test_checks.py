@@ -24,8 +24,9 @@ from journal.samples import (
     opened,
 )
 
-from engine.core.deliveries import DeliveryState, Settlement
+from engine.core.deliveries import DeliveryState
 from engine.core.errors import JournalUnavailable, NotFound, UsageError
+from engine.core.settlements import Settlement
 from engine.journal import checks, sqlite
 from engine.journal.backups import ITS_OWN_BACKUPS
 from engine.journal.journals import StoredJournal

@@ -24,10 +24,11 @@ from journal.samples import (
     states,
 )
 
-from engine.core.deliveries import Acknowledgement, DeliveryState, Settlement
+from engine.core.deliveries import Acknowledgement, DeliveryState
 from engine.core.errors import NotFound, UsageError
 from engine.core.events import Address, Client, Inbound, Message
 from engine.core.incidents import IncidentStatus
+from engine.core.settlements import Settlement
 from engine.journal.journals import StoredJournal
 from engine.ports import Journal
 

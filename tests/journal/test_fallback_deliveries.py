@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from journal.samples import SENT, Restart, claim, claim_one, escalation, finish, later, opened, states
 
-from engine.core.deliveries import Copy, DeliveryState, Escalation, NewDelivery, Settlement
+from engine.core.deliveries import Copy, DeliveryState, Escalation, NewDelivery
+from engine.core.settlements import Settlement
 from engine.ports import Journal
 
 WEBHOOK = "mattermost.fallback"

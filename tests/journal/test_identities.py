@@ -8,6 +8,7 @@ from journal.samples import (
     DECISION,
     NOTHING,
     NOW,
+    PRACTICE,
     Restart,
     accepted,
     acknowledgement,
@@ -64,7 +65,7 @@ def _version(incident: object) -> int:
 
 
 async def noted(journal: Journal, *signals: Signal) -> None:
-    await journal.note_signals(signals, later(60), hold=HOLD, escalate_to="mattermost")
+    await journal.note_signals(signals, PRACTICE, later(60), hold=HOLD)
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,11 @@ from standins.rosters import FixedDuty
 
 from engine.core.actions import Action, OpenPost
 from engine.core.decisions import Priority
-from engine.core.deliveries import DeliveryKind, DeliveryState, Relayed, Settlement
+from engine.core.deliveries import DeliveryKind, DeliveryState, Relayed
 from engine.core.incidents import IncidentStatus
 from engine.core.plan import CALL, Timer
 from engine.core.practices import Change, Practice
+from engine.core.settlements import Settlement
 from engine.ports import Journal
 
 DUTY = FixedDuty(ladders=dict.fromkeys(Priority, FixedDuty().ladders[Priority.HIGH]))

@@ -18,7 +18,8 @@ from journal.samples import (
     opened,
 )
 
-from engine.core.deliveries import DeliveryState, Settlement
+from engine.core.deliveries import DeliveryState
+from engine.core.settlements import Settlement
 from engine.ports import Journal
 
 HOUR = timedelta(hours=1)

@@ -30,17 +30,10 @@ from journal.samples import (
 )
 
 from engine.core.decisions import Priority
-from engine.core.deliveries import (
-    Claimed,
-    DeliveryKind,
-    DeliveryState,
-    Escalation,
-    FollowUp,
-    Settlement,
-    with_ticket,
-)
+from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, Escalation, FollowUp, with_ticket
 from engine.core.errors import JournalUnavailable
 from engine.core.plan import AuditEntry
+from engine.core.settlements import Settlement
 from engine.ports import Journal
 
 # Claiming

@@ -8,11 +8,12 @@ from standins.rosters import FixedDuty
 
 from engine.core.actions import Action
 from engine.core.decisions import Priority
-from engine.core.deliveries import DeliveryState, Escalation, Settlement
+from engine.core.deliveries import DeliveryState, Escalation
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.outages import CONNECTOR
 from engine.core.plan import CALL, Timer
 from engine.core.practices import Practice, Watch
+from engine.core.settlements import Settlement
 from engine.ports import Journal
 
 DUTY = FixedDuty(ladders=dict.fromkeys(Priority, FixedDuty().ladders[Priority.HIGH]))

@@ -11,6 +11,7 @@ from journal.samples import (
     HELD,
     IN_DOUBT,
     NOW,
+    PRACTICE,
     SENT,
     Restart,
     acknowledgement,
@@ -27,9 +28,10 @@ from journal.samples import (
 )
 from standins.parts import SetClock
 
-from engine.core.deliveries import DeliveryState, FollowUp, Settlement, as_template
+from engine.core.deliveries import DeliveryState, FollowUp
 from engine.core.events import Receipt, Signal
 from engine.core.plan import AuditEntry
+from engine.core.settlements import Settlement, as_template
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 from engine.ports import Journal
@@ -263,7 +265,7 @@ async def test_what_proves_nothing(journal: Journal, word: Receipt) -> None:
     await opened(journal, acknowledgement())
     await sent_as(journal, None)
     reply = Signal("main", "wa-1", "human_reply", "own-1", later(1))
-    await journal.note_signals([reply], later(1), hold=timedelta(hours=1), escalate_to="mattermost")
+    await journal.note_signals([reply], PRACTICE, later(1), hold=timedelta(hours=1))
     assert await note(journal, word) == 0
     assert (await states(journal))["ack"] is DeliveryState.QUEUED
 
@@ -349,7 +351,7 @@ async def test_our_own_message_is_no_reply_of_a_person(restart: Restart) -> None
     journal = await restart()
     signals = [Signal("main", "wa-1", "human_reply", one, later(60)) for one in ("M1", "M2")]
     for signal, waited in zip(signals, ((), (timedelta(seconds=60),)), strict=True):
-        found = await journal.note_signals([signal], later(60), hold=timedelta(hours=1), escalate_to="mattermost")
+        found = await journal.note_signals([signal], PRACTICE, later(60), hold=timedelta(hours=1))
         assert found == waited
     view = await journal.incident(ticket)
     assert view is not None

@@ -6,6 +6,7 @@ import pytest
 from journal.samples import (
     DECISION,
     NOW,
+    PRACTICE,
     Restart,
     accepted,
     claim,
@@ -16,10 +17,12 @@ from journal.samples import (
     opened,
 )
 
+from engine.core.decisions import Priority
 from engine.core.deliveries import FollowUp
 from engine.core.errors import Superseded
 from engine.core.events import Signal
 from engine.core.incidents import IncidentStatus
+from engine.core.signals import Answered
 from engine.ports import Journal
 
 HOLD = timedelta(hours=2)
@@ -30,14 +33,16 @@ def reply(number: int = 1, conversation: str = "wa-1", seconds: float = 60) -> S
     return Signal("main", conversation, "human_reply", f"own-{number}", later(seconds))
 
 
-async def note(journal: Journal, *signals: Signal, seconds: float = 60) -> tuple[timedelta, ...]:
-    return await journal.note_signals(signals, later(seconds), hold=HOLD, escalate_to="mattermost")
+async def note(journal: Journal, *signals: Signal, seconds: float = 60) -> tuple[Answered, ...]:
+    return await journal.note_signals(signals, PRACTICE, later(seconds), hold=HOLD)
 
 
 async def test_a_reply_by_hand_claims_the_incident_once(journal: Journal) -> None:
     """It is claimed, the first answer is stamped, the thread and the audit say so; the same word twice is one."""
     ticket = await opened(journal, escalation())
-    assert await note(journal, reply(), reply(), reply(2, seconds=90)) == (timedelta(seconds=60),)
+    assert await note(journal, reply(), reply(), reply(2, seconds=90)) == (
+        Answered(Priority.NORMAL, waited=timedelta(seconds=60), unclaimed=timedelta(seconds=60)),
+    )
     assert await note(journal, reply()) == ()
     view = await journal.incident(ticket)
     assert view is not None
@@ -45,7 +50,7 @@ async def test_a_reply_by_hand_claims_the_incident_once(journal: Journal) -> Non
     assert (claimed.status, claimed.claimed_by, claimed.claimed_at) == (IncidentStatus.CLAIMED, "whatsapp", later(60))
     assert (claimed.answered_at, claimed.version) == (later(60), 2)
     assert [row.kind for row in view.audit] == ["received", "decided", "answered"]
-    assert [delivery.kind for delivery in view.deliveries] == ["escalation", "follow_up"]
+    assert [delivery.kind for delivery in view.deliveries] == ["escalation", "follow_up", "revision"]
     (post,) = await claim(journal, now=later(61))
     assert not isinstance(post.body, FollowUp)
 

@@ -26,7 +26,8 @@ from journal.samples import (
     receipt,
 )
 
-from engine.core.deliveries import Claimed, DeliveryState, Settlement
+from engine.core.deliveries import Claimed, DeliveryState
+from engine.core.settlements import Settlement
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore
 

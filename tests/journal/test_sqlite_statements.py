@@ -79,6 +79,7 @@ _CLAIMABLE = "SEARCH deliveries USING INDEX deliveries_claimable"
         ("claimable_deliveries", f"{_CLAIMABLE} (destination=? AND priority=? AND <expr>=? AND due_at<?)"),
         ("earliest_delivery", "SEARCH deliveries USING INDEX deliveries_due (destination=?)"),
         ("unrouted_messages", "SCAN inbox USING INDEX inbox_heads"),
+        ("measured_incidents", "SEARCH incidents USING INTEGER PRIMARY KEY (rowid<?)"),
         (
             "identities_with",
             "SEARCH identities USING INDEX identities_by_conversation (connector=? AND conversation_id=?)",

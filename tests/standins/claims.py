@@ -17,6 +17,7 @@ from engine.core.deliveries import (
     Media,
     Page,
     PageAction,
+    Relayed,
     Revision,
 )
 from engine.core.quotes import quote
@@ -68,6 +69,10 @@ def copy(channel: str = "noc", team: str | None = None) -> Copy:
 def media(kind: str = "voice", **details: Any) -> Media:
     """A file for the thread, which the connector `cloud` can fetch."""
     return replace(Media(CHANNEL, None, "OC-2026-0001", "cloud", "1234567890", kind, media_type="audio/ogg"), **details)
+
+
+def relayed(text: str = "I have issues with my 3CX, too") -> Relayed:
+    return Relayed(ACKNOWLEDGEMENT.peer, text, ACKNOWLEDGEMENT.message_id, "telephony", None, "amina", "OC-2026-0001")
 
 
 def page(action: PageAction = PageAction.TRIGGER, **details: Any) -> Page:

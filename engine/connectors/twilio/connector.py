@@ -32,7 +32,9 @@ from engine.core.deliveries import (
     Outcome,
     Reconciled,
     Rejected,
+    Relayed,
     Sent,
+    ToClient,
     Unknown,
 )
 from engine.core.events import Receipt
@@ -172,12 +174,17 @@ class Twilio:
 
         await self._backfill.run(take, self._timing.backfill_every)
 
+    @staticmethod
+    def is_of_use() -> bool:
+        """The list can always be asked for."""
+        return True
+
     async def send(self, claimed: Claimed) -> Outcome:
-        """Send an acknowledgement, as the approved template where WhatsApp takes nothing else; any other kind is
-        refused.
+        """Send what is for the client; an acknowledgement as the approved template where WhatsApp takes nothing else.
+        Any other kind is refused.
         """
         body = claimed.body
-        if not isinstance(body, Acknowledgement):
+        if not isinstance(body, ToClient):
             return Rejected(Fault.PERMANENT, "kind", "WhatsApp cannot carry a post for engineers")
         client = receiver(body.peer)
         if client is None:
@@ -189,8 +196,10 @@ class Twilio:
         self._note(outcome, claimed.id)
         return outcome
 
-    async def _say_either(self, claimed: Claimed, body: Acknowledgement, client: str) -> Outcome:
+    async def _say_either(self, claimed: Claimed, body: ToClient, client: str) -> Outcome:
         """The text, or the template where that alone is taken."""
+        if isinstance(body, Relayed):
+            return await self._say(claimed, client, text_form(body))
         template = self._template
         now = self._clock.now()
         if template is not None and self._windows.is_shut(claimed, body, client, now):
@@ -226,8 +235,8 @@ class Twilio:
         newer than its first attempt and no other delivery's.
         """
         body = claimed.body
-        client = receiver(body.peer) if isinstance(body, Acknowledgement) else None
-        if client is None or not isinstance(body, Acknowledgement):
+        client = receiver(body.peer) if isinstance(body, ToClient) else None
+        if client is None or not isinstance(body, ToClient):
             return Found.NOT_SENT
         await self._let_settle(claimed.id)
         listed = await self._said(client, claimed.first_attempt_at)
@@ -241,10 +250,13 @@ class Twilio:
         may_be_template = self._template is not None and any(not one.content_sid for one in own)
         return Found.UNDECIDED if may_be_template else Found.NOT_SENT
 
-    def _says(self, listed: Listed, body: Acknowledgement) -> bool:
+    def _says(self, listed: Listed, body: ToClient) -> bool:
         if listed.content_sid:
-            return self._template is not None and listed.content_sid == self._template.content_sid
-        return body.template_only or listings.same_text(listed.body, cut(body.text))
+            approved = self._template.content_sid if self._template else None
+            return isinstance(body, Acknowledgement) and listed.content_sid == approved
+        if isinstance(body, Acknowledgement) and body.template_only:
+            return True
+        return listings.same_text(listed.body, cut(body.text))
 
     async def _let_settle(self, delivery: str) -> None:
         """A request that was cut may still be on its way; one of an earlier life was made before this one began."""

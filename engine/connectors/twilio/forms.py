@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from engine.connectors.twilio.notifications import WHATSAPP
-from engine.core.deliveries import Acknowledgement
+from engine.core.deliveries import Acknowledgement, ToClient
 from engine.core.peers import digits_of
 
 # Twilio's limit for the body of a message.
@@ -42,7 +42,7 @@ def cut(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
 
 
-def text_form(body: Acknowledgement) -> dict[str, str]:
+def text_form(body: ToClient) -> dict[str, str]:
     """The fields that say the text itself."""
     return {"Body": cut(body.text)}
 

@@ -42,7 +42,9 @@ from engine.core.deliveries import (
     Outcome,
     Reconciled,
     Rejected,
+    Relayed,
     Sent,
+    ToClient,
     Unknown,
 )
 from engine.core.events import Receipt
@@ -120,9 +122,11 @@ class WhatsAppCloud:
         await self._session.close()
 
     async def send(self, claimed: Claimed) -> Outcome:
-        """Send an acknowledgement as a text message, or as the template; any other kind is refused."""
+        """Send what is for the client as a text message, an acknowledgement in need as the template; any other kind is
+        refused.
+        """
         body = claimed.body
-        if not isinstance(body, Acknowledgement):
+        if not isinstance(body, ToClient):
             return Rejected(Fault.PERMANENT, "kind", "WhatsApp cannot carry a post for engineers")
         receiver = _receiver(body.peer)
         if receiver is None:
@@ -138,7 +142,9 @@ class WhatsAppCloud:
         self._note(outcome, claimed.id)
         return outcome
 
-    async def _say(self, claimed: Claimed, body: Acknowledgement, receiver: dict[str, str]) -> Outcome:
+    async def _say(self, claimed: Claimed, body: ToClient, receiver: dict[str, str]) -> Outcome:
+        if isinstance(body, Relayed):
+            return await self._reach(claimed.id, receiver, _text_content(body.text))
         ((field, value),) = receiver.items()
         too_late = self._clients.is_too_late(claimed, body, f"{field}:{value}", self._clock.now())
         if too_late and self._number.template is not None:

@@ -26,7 +26,6 @@ from engine.connectors.whatsapp_web.refusals import refusal
 from engine.connectors.whatsapp_web.states import OPEN, State, pause, problem
 from engine.connectors.whatsapp_web.supervision import Patience, Supervision
 from engine.core.deliveries import (
-    Acknowledgement,
     Claimed,
     Fault,
     Found,
@@ -34,12 +33,14 @@ from engine.core.deliveries import (
     Reconciled,
     Rejected,
     Sent,
+    ToClient,
     Unknown,
 )
 from engine.core.errors import JournalUnavailable, UsageError
 from engine.ports import Clock, Health, Received
 
 Accept = Callable[[Received], Awaitable[None]]
+_Arrival = tuple[Child, Frame] | Loss | asyncio.Task[None]
 
 # A message of this network's; after a change of the way one of another's may still be answered.
 _OWN_MESSAGE = re.compile(r"[0-9A-Za-z-]{1,128}", re.ASCII)
@@ -75,8 +76,8 @@ class WhatsAppWeb:
         self._chance = chance
         self._patience = patience or Patience()
         self._log = logger.bind(connector=name)
-        # With the gateway that handed it over; or what an unclean end may have lost; None: no further gateway will.
-        self._arrivals: asyncio.Queue[tuple[Child, Frame] | Loss | None] = asyncio.Queue()
+        # With the gateway that handed it over; or what an unclean end may have lost; or the supervision that has ended.
+        self._arrivals: asyncio.Queue[_Arrival] = asyncio.Queue()
         self._gateway = Supervision(
             name,
             launch,
@@ -91,7 +92,6 @@ class WhatsAppWeb:
         self.media = Downloads(self._connected)
         # Taken out of the queue and not accepted yet.
         self._being_taken: tuple[Child, Frame] | Loss | None = None
-        self._failure: BaseException | None = None
         self._pace = pace_of(per_second, per_client_gap, jitter=_JITTER)
         self._turn = asyncio.Lock()
         # Of the newest message to be sent; its answer is None when the gateway ended first.
@@ -101,14 +101,18 @@ class WhatsAppWeb:
         self._logged_out: asyncio.Future[bool] | None = None
 
     async def start(self) -> None:
-        """Begin to keep a gateway alive."""
-        self._gateway.start(self._end_arrivals)
+        """Nothing yet: the connection is there while somebody listens, and on one node alone."""
 
     async def close(self) -> None:
         """End the gateway within some seconds. Idempotent. What it holds is taken in only by `listen`, which must have
         been cancelled and have ended before.
         """
         await self._gateway.close()
+
+    def is_of_use(self) -> bool:
+        """Not while only a person can bring the connection back, or the gateway cannot run here."""
+        gateway = self._gateway
+        return not gateway.obstacle and pause(gateway.standing, self._clock.now(), 0) is not None
 
     def health(self) -> Health:
         """Ready while the connection is up and answers."""
@@ -133,37 +137,40 @@ class WhatsAppWeb:
     # What comes in.
 
     async def listen(self, accept: Accept) -> None:
-        """Take in what the network has until cancelled; what the gateway holds by then is taken in before it ends, for
-        some seconds at most.
+        """Keep a gateway alive and take in what the network has until cancelled. What the gateway holds then is taken
+        in before it ends, for some seconds at most.
         """
+        supervision = await self._gateway.start(self._arrivals.put_nowait)
         try:
-            while await self._take(accept):
+            while await self._take(accept, supervision):
                 pass
-            if self._failure is not None:
-                raise self._failure
+            if not supervision.cancelled() and (failure := supervision.exception()) is not None:
+                raise failure
             # Only a person can bring the connection back; the daemon goes on without it.
             await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
-            await self._drain(accept)
+            await self._drain(accept, supervision)
             raise
 
-    async def _drain(self, accept: Accept) -> None:
+    async def _drain(self, accept: Accept, supervision: asyncio.Task[None]) -> None:
         self._gateway.finish()
         try:
             async with asyncio.timeout(self._patience.drain_s):
                 while (
                     self._being_taken or not self._arrivals.empty() or not self._gateway.is_over
-                ) and await self._take(accept):
+                ) and await self._take(accept, supervision):
                     pass
         except TimeoutError:
             self._log.warning("not all that the gateway held was taken in; WhatsApp may not send it again")
 
-    async def _take(self, accept: Accept) -> bool:
+    async def _take(self, accept: Accept, supervision: asyncio.Task[None]) -> bool:
         """Take one thing in and tell the gateway, which waits for that; False when nothing more can come."""
         if self._being_taken is None:
-            self._being_taken = await self._arrivals.get()
-        if self._being_taken is None:
-            return False
+            came = await self._arrivals.get()
+            if isinstance(came, asyncio.Task):
+                # That of an earlier listening says nothing about this one.
+                return came is not supervision
+            self._being_taken = came
         arrival = self._being_taken
         now = self._clock.now()
         if isinstance(arrival, Loss):
@@ -190,16 +197,12 @@ class WhatsAppWeb:
             self._log.info("a gateway ended before it heard that its message was taken")
         return True
 
-    def _end_arrivals(self, supervision: asyncio.Task[None]) -> None:
-        self._failure = None if supervision.cancelled() else supervision.exception()
-        self._arrivals.put_nowait(None)
-
     # What goes out.
 
     async def send(self, claimed: Claimed) -> Outcome:
-        """Send an acknowledgement as a text message; any other kind is refused."""
+        """Send what is for the client as a text message; any other kind is refused."""
         body = claimed.body
-        if not isinstance(body, Acknowledgement):
+        if not isinstance(body, ToClient):
             return Rejected(Fault.PERMANENT, "kind", "WhatsApp cannot carry a post for engineers")
         address = address_of_peer(body.peer)
         if address is None:

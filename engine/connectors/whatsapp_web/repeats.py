@@ -24,7 +24,10 @@ class Repeats(logging.Handler):
 
     def heed(self) -> None:
         """Begin."""
-        logging.getLogger(_LOGGER).addHandler(self)
+        log = logging.getLogger(_LOGGER)
+        # Whatever is heard of the rest.
+        log.setLevel(logging.WARNING)
+        log.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line of the log."""

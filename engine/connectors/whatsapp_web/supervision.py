@@ -105,10 +105,16 @@ class Supervision:
         # Told to `lost` and not settled yet.
         self._unsettled: Loss | None = None
 
-    def start(self, done: Callable[[asyncio.Task[None]], None]) -> None:
-        """Begin; `done` is called when no further gateway will be started."""
+    async def start(self, done: Callable[[asyncio.Task[None]], None]) -> asyncio.Task[None]:
+        """Begin, or begin again once the last gateway has ended; `done` gets the task that this returns when no further
+        gateway will be started by it.
+        """
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        self._finishing = False
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"gateway of {self._name}")
         self._task.add_done_callback(done)
+        return self._task
 
     @property
     def is_over(self) -> bool:
