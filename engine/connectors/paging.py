@@ -7,11 +7,11 @@ knows nothing of the client.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import assert_never
 
 from loguru import logger
 
-from engine.connectors.exchanges import UNREACHABLE, Reply, Session
+from engine.connectors.exchanges import Reply, Session
+from engine.connectors.troubles import trouble
 from engine.core.deliveries import Claimed, Fault, Found, Outcome, Page, PageAction, Reconciled, Rejected, Sent, Unknown
 from engine.ports import Health
 
@@ -98,21 +98,9 @@ class PagingService:
         return Sent(receipt)
 
     def _note(self, outcome: Outcome, delivery: str) -> None:
-        match outcome:
-            case Sent():
-                self._problem = ""
-            case Rejected(fault=Fault.PERMANENT):
-                self._problem = ""
-                logger.bind(service=self.name, delivery=delivery, code=outcome.code).error("{}", outcome.reason)
-            case Rejected(fault=Fault.MISCONFIGURED):
-                self._problem = outcome.reason
-                logger.bind(service=self.name, delivery=delivery, code=outcome.code).error("{}", outcome.reason)
-            case Rejected() if outcome.code not in UNREACHABLE:
-                pass  # a busy service is a working one
-            case Rejected() | Unknown():
-                self._problem = outcome.reason
-            case _:
-                assert_never(outcome)
+        self._problem = trouble(outcome, self._problem)
+        if isinstance(outcome, Rejected) and outcome.fault is not Fault.TRANSIENT:
+            logger.bind(service=self.name, delivery=delivery, code=outcome.code).error("{}", outcome.reason)
 
 
 def refusal(reply: Reply, dialect: Dialect, *, blames_us: bool) -> Rejected:

@@ -4,14 +4,18 @@ Called by `plan` for each message that joins or opens an incident; `workflow` go
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.core import ladders, pages
 from engine.core.answers import Circumstances
-from engine.core.deliveries import NewDelivery, PageAction
+from engine.core.deliveries import NewDelivery, PageAction, Revision
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.ladders import Called, MentionMode
+from engine.core.standings import stood
+
+# How an incident stands whose rule wants a new one for a further message.
+SUPERSEDED = "closed: a further message has opened a new incident"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +72,16 @@ def paged(
     now = circumstances.accepted_at
     body = pages.page(after, action, circumstances.environment)
     return tuple(NewDelivery(f"{key}-page-{name}", pages.lane(name, after), name, body, now) for name in services)
+
+
+def closing(key: str, ended: Incident, circumstances: Circumstances, *, superseded: bool) -> tuple[NewDelivery, ...]:
+    """The last words of an incident that ends because the message with this key does not join it."""
+    now, post = circumstances.accepted_at, circumstances.post
+    said = paged(f"{key}-closed", ended, ended.paged, circumstances, PageAction.RESOLVE)
+    if post is None:
+        return said
+    told = stood(post, replace(ended, status=IncidentStatus.LAPSED), now)
+    if superseded:
+        told = replace(told, standing=SUPERSEDED)
+    lane = f"escalate:{ended.connector}:{ended.conversation_id}"
+    return (NewDelivery(f"{key}-closed", lane, circumstances.escalate_to, Revision(told), now), *said)

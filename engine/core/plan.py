@@ -24,7 +24,6 @@ from engine.core.deliveries import (
     FollowUp,
     Media,
     NewDelivery,
-    PageAction,
     Revision,
     kind_of,
     with_ticket,
@@ -115,8 +114,11 @@ def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: 
         ack = template(ack, inbound, wording, circumstances)
     step = _Step(inbound, decision, wording, circumstances, before, at, ack, hindrance, why)
     audit = (AuditEntry("decided", _facts(step)),)
+    key = message_key(inbound)
+    ended = found if before is None else None
+    closing = calls.closing(key, ended, circumstances, superseded=superseded) if ended else ()
     if before is None and not wanted:
-        return Plan(None, expected, lapsed, (), (), audit, closing=_closing(step, found))
+        return Plan(None, expected, lapsed, (), (), audit, closing=closing)
     after = _opened(step) if before is None else _joined(step, before)
     call = calls.call(before, after, decision.mention, circumstances)
     after = replace(after, paged=tuple(dict.fromkeys((*after.paged, *call.services))))
@@ -126,14 +128,13 @@ def plan(inbound: Inbound, decision: Decision, wording: Wording, circumstances: 
     bodies: tuple[Body, ...] = (*_acknowledgements(step, after, shown), *posts, *copies, *_files(step, after))
     if before is not None:
         bodies = tuple(with_ticket(body, before.ticket_id) for body in bodies)
-    key = message_key(inbound)
     deliveries = [_delivery(step, key, body) for body in bodies]
     deliveries += calls.paged(key, after, call.services, circumstances)
     # Counted from the acceptance: what a network kept for hours during an outage must not fall silent at once.
     timers = [Timer(LAPSE, max(after.last_message_at, circumstances.accepted_at) + _within(after))]
     if call.next_at is not None:
         timers.append(Timer(CALL, call.next_at))
-    return Plan(after, expected, lapsed, tuple(deliveries), tuple(timers), audit, superseded, _closing(step, found))
+    return Plan(after, expected, lapsed, tuple(deliveries), tuple(timers), audit, superseded, closing)
 
 
 def is_follow_up(incident: Incident | None, inbound: Inbound, accepted_at: datetime) -> bool:
@@ -361,20 +362,6 @@ def _files(step: _Step, after: Incident) -> Iterator[Media]:
     for one in media.wanted(step.inbound.event.message):
         facts = one.kind, one.name, one.media_type, one.size_bytes
         yield Media(channel, team, after.ticket_id, step.inbound.connector, one.reference or "", *facts)
-
-
-def _closing(step: _Step, found: Incident | None) -> tuple[NewDelivery, ...]:
-    """The last words of an incident that ends because this message does not join it."""
-    if found is None or step.before is not None:
-        return ()
-    now, post = step.circumstances.accepted_at, step.circumstances.post
-    key = message_key(step.inbound)
-    said = calls.paged(f"{key}-closed", found, found.paged, step.circumstances, PageAction.RESOLVE)
-    if post is None:
-        return said
-    told = Revision(stood(post, replace(found, status=IncidentStatus.LAPSED), now))
-    lane = f"escalate:{found.connector}:{found.conversation_id}"
-    return (NewDelivery(f"{key}-closed", lane, step.circumstances.escalate_to, told, now), *said)
 
 
 def _variables(step: _Step, call: Call) -> dict[str, object]:

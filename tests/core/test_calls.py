@@ -20,7 +20,7 @@ from standins.conversations import (
 )
 from standins.rosters import LADDER, LEAD, NOC, FixedDuty
 
-from engine.core.decisions import Priority
+from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.deliveries import Escalation, FollowUp, Page, PageAction, Revision, kind_of
 from engine.core.incidents import IncidentStatus
 from engine.core.ladders import OnDuty
@@ -150,3 +150,12 @@ def test_what_ends_because_a_message_does_not_join_it_says_so() -> None:
     assert planned(message(), FAULT).closing == ()
     without = planned(message(number=2, at=late), FAULT, circumstances(silent, accepted_at=late))
     assert len(without.closing) == 1
+
+
+def test_a_superseded_incident_says_so() -> None:
+    """Its client is not silent: the rule wants an incident for each message."""
+    each = replace(OPEN, follow_up=FollowUpPolicy(new=True))
+    made = planned(message(number=2), FAULT, circumstances(each, THE_POST))
+    (edited,) = (delivery.body for delivery in made.closing)
+    assert isinstance(edited, Revision)
+    assert edited.escalation.standing == "closed: a further message has opened a new incident"

@@ -9,13 +9,14 @@ is looked for in Twilio's list.
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import Final
 from urllib.parse import parse_qsl, quote
 
 from loguru import logger
 
 from engine.connectors.credentials import require
-from engine.connectors.exchanges import UNREACHABLE, Reply, Session
+from engine.connectors.exchanges import Reply, Session
+from engine.connectors.troubles import trouble
 from engine.connectors.turns import Turns
 from engine.connectors.twilio import listings, notifications
 from engine.connectors.twilio.backfills import Accept, Backfill
@@ -293,18 +294,9 @@ class Twilio:
         return Health(not problem, problem)
 
     def _note(self, outcome: Outcome, delivery: str) -> None:
-        match outcome:
-            case Sent() | Rejected(fault=Fault.PERMANENT):
-                self._problem = ""
-            case Rejected(fault=Fault.MISCONFIGURED):
-                self._problem = outcome.reason
-                logger.bind(connector=self.name, delivery=delivery, code=outcome.code).error("{}", outcome.reason)
-            case Rejected() if outcome.code not in UNREACHABLE:
-                pass  # a busy Twilio is a working one
-            case Rejected() | Unknown():
-                self._problem = outcome.reason
-            case _:
-                assert_never(outcome)
+        self._problem = trouble(outcome, self._problem)
+        if isinstance(outcome, Rejected) and outcome.fault is Fault.MISCONFIGURED:
+            logger.bind(connector=self.name, delivery=delivery, code=outcome.code).error("{}", outcome.reason)
 
 
 def _outcome(reply: Reply) -> Outcome:

@@ -17,7 +17,8 @@ from urllib.parse import quote
 from loguru import logger
 
 from engine.connectors.credentials import require, same, signed
-from engine.connectors.exchanges import UNREACHABLE, Reply, Session
+from engine.connectors.exchanges import Reply, Session
+from engine.connectors.troubles import trouble
 from engine.connectors.turns import Turns
 from engine.connectors.whatsapp_cloud.clients import Clients
 from engine.connectors.whatsapp_cloud.fields import listed, word
@@ -216,19 +217,16 @@ class WhatsAppCloud:
         return Health(not self._problem, self._problem)
 
     def _note(self, outcome: Outcome, delivery: str) -> None:
+        self._problem = trouble(outcome, self._problem)
         match outcome:
             case Sent() | Rejected(fault=Fault.PERMANENT):
-                self._problem = ""
                 self._refused = None
             case Rejected(fault=Fault.MISCONFIGURED):
-                self._problem = outcome.reason
                 if (span := standstill(outcome)) is not None:
                     self._refused, self._still_until = outcome, self._clock.elapsed() + span
                 logger.bind(connector=self.name, delivery=delivery, code=outcome.code).error("{}", outcome.reason)
-            case Rejected() if outcome.code not in UNREACHABLE:
-                pass  # a busy Graph is a working one
             case Rejected() | Unknown():
-                self._problem = outcome.reason
+                pass
             case _:
                 assert_never(outcome)
 
