@@ -221,6 +221,7 @@ def practice(settings: Settings, duty: Duty) -> Practice:
         claims_by_saying=chat is None or chat.claim_by_reply,
         relays=chat is not None and chat.relay_replies,
         watch=settings.outages,
+        channel_override=chat.channel_override if chat is not None else None,
         mention_mode=settings.oncall.mention_mode,
     )
 
