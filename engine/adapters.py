@@ -44,12 +44,14 @@ from engine.oncall import pagerduty as pagerduty_schedules
 from engine.oncall.duty import Roster, SourcedDuty
 from engine.oncall.sources import Service, Source
 from engine.oncall.static import StaticOnCall
-from engine.ports import Clock, Connector, Health, Linked, Listener, MediaSource, Placed, Webhook
+from engine.ports import Clock, Connector, Linked, Listener, MediaSource, Placed, Webhook
 from engine.relay import Destination
 from engine.settings import (
     ConsoleSettings,
     HttpConnectorSettings,
+    JsmOnCallSettings,
     OnCallSource,
+    PagerDutyOnCallSettings,
     PatienceSettings,
     ServiceKind,
     ServiceSettings,
@@ -101,9 +103,8 @@ class Connectors:
 class OnCall:
     """Everything that is known of who is called."""
 
-    duty: Duty
-    # Whether anybody can tell who is on call.
-    health: Callable[[], Health]
+    # Both kinds tell as well whether anybody can tell who is on call.
+    duty: StaticOnCall | SourcedDuty
     # The services that are asked in the background.
     sources: tuple[Source, ...] = ()
 
@@ -205,28 +206,36 @@ def on_call(settings: Settings, clock: Clock, roster: Callable[[], Roster | None
     """Who is called; `roster` gives the on-call files of the rules that are in use. Nobody is asked yet."""
     chosen = settings.oncall
     if chosen.source is OnCallSource.STATIC:
-        return OnCall(StaticOnCall(chosen.mention), lambda: Health(ready=True))
+        return OnCall(StaticOnCall(chosen.mention))
     made: dict[str, Source] = {}
     if (account := chosen.pagerduty) is not None:
-        session = Session(
-            "PagerDuty",
-            account.url,
-            account.token.reveal(),
-            account.patience.budget.total_seconds(),
-            shown_as=pagerduty_schedules.SHOWN_AS,
-            accept=pagerduty_schedules.ACCEPT,
-        )
-        service = pagerduty_schedules.PagerDuty(Inquiry("PagerDuty", session))
-        made["pagerduty"] = _source_of(service, account.schedules, account.patience, clock)
+        made["pagerduty"] = _source_of(pagerduty_keeper(account), account.schedules, account.patience, clock)
     if (site := chosen.jsm) is not None:
-        network, budget_s = "Jira Service Management", site.patience.budget.total_seconds()
-        session = Session(network, site.url, site.token.reveal(), budget_s, user=site.user)
-        schedules = jsm_schedules.Jsm(Inquiry(network, session), site.cloud_id, dict(site.people))
-        made["jsm"] = _source_of(schedules, site.schedules, site.patience, clock)
+        made["jsm"] = _source_of(jsm_keeper(site), site.schedules, site.patience, clock)
     names = [service.name for service in settings.services]
     # The on-call files are no service: None in their place.
     duty = SourcedDuty(chosen.mention, [made.get(name) for name in chosen.order], roster, clock, services=names)
-    return OnCall(duty, duty.health, tuple(made[name] for name in chosen.order if name in made))
+    return OnCall(duty, tuple(made[name] for name in chosen.order if name in made))
+
+
+def pagerduty_keeper(account: PagerDutyOnCallSettings) -> Service:
+    """Whom to ask about the schedules of an account; ConfigurationError for a URL or a token that cannot be one."""
+    session = Session(
+        "PagerDuty",
+        account.url,
+        account.token.reveal(),
+        account.patience.budget.total_seconds(),
+        shown_as=pagerduty_schedules.SHOWN_AS,
+        accept=pagerduty_schedules.ACCEPT,
+    )
+    return pagerduty_schedules.PagerDuty(Inquiry("PagerDuty", session))
+
+
+def jsm_keeper(site: JsmOnCallSettings) -> Service:
+    """The same for a site of Jira Service Management."""
+    network = "Jira Service Management"
+    session = Session(network, site.url, site.token.reveal(), site.patience.budget.total_seconds(), user=site.user)
+    return jsm_schedules.Jsm(Inquiry(network, session), site.cloud_id, dict(site.people))
 
 
 def practice(settings: Settings, duty: Duty) -> Practice:
@@ -239,6 +248,7 @@ def practice(settings: Settings, duty: Duty) -> Practice:
         claims_by_saying=chat is None or chat.claim_by_reply,
         relays=chat is not None and chat.relay_replies,
         watch=settings.outages,
+        channel_override=chat.channel_override if chat is not None else None,
         mention_mode=settings.oncall.mention_mode,
     )
 

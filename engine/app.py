@@ -15,12 +15,13 @@ from datetime import timedelta
 import uvloop
 from loguru import logger
 
-from engine import __version__, adapters, control, server, systemd
+from engine import __version__, adapters, server, systemd
 from engine.adapters import ESCALATE_TO
 from engine.announcer import Announcer
 from engine.clocks import SystemClock
 from engine.connections import Connections
 from engine.connectors.mattermost import Incidents
+from engine.control import routes
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed
 from engine.core.diagnostics import render
@@ -33,11 +34,13 @@ from engine.intake import Intake
 from engine.journal.journals import StoredJournal
 from engine.journal.stopwatch import Stopwatch
 from engine.metrics import Metrics
+from engine.oncall.tellers import Teller
 from engine.operations import Operations, Switch
 from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
 from engine.places import Places
 from engine.ports import Connector, Healthy, Journal, Listener, Received
 from engine.publisher import Publisher
+from engine.readiness import Look
 from engine.reception import Reception
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
 from engine.reloader import Reloader
@@ -68,8 +71,6 @@ class Engine:
         self._notifier = systemd.notifier(environ)
         self._watchdog = systemd.watchdog_interval(environ)
         self._started_at = self._clock.now()
-        self._started = False
-        self._stopping = False
         self._reloads: set[asyncio.Task[None]] = set()
         self._shared = shared = settings.journal is not None
         self._node = settings.node if shared else _NODE
@@ -112,6 +113,7 @@ class Engine:
         self._announcer = Announcer(
             self._journal, self._clock, channel=told, through=ESCALATE_TO, wake=self._relay.wake
         )
+        self._teller = Teller(self._oncall.duty, settings.oncall.source.value, self._clock, self._announcer.announce)
         self._places = Places(made.placed, self._announcer.announce, operations=told)
         override = settings.mattermost.channel_override if settings.mattermost else None
         keeping = frozenset({*made.webhooks, *made.listeners})
@@ -135,6 +137,7 @@ class Engine:
             wake=self._relay.wake,
         )
         self._webhooks = adapters.webhooks(made, self._intake.act, self._clock)
+        self._look = Look(self._ways, self._is_here, self._oncall.duty, self._journal, self._clock, self._metrics)
         self._timekeeper = Timekeeper(
             self._journal, self._clock, self._practice, may_call=self._knows_engineers, changed=self._note_change
         )
@@ -148,7 +151,7 @@ class Engine:
             self._clock,
             reload_rules=self.reload,
             describe=self._describe,
-            failing=self._failing,
+            failing=self._look.failing,
             wake=self._relay.wake,
         )
 
@@ -164,6 +167,7 @@ class Engine:
             parts.push_async_callback(self._publisher.leave)
             await self._switch.restore(acknowledge=self._settings.acknowledge)
             await self._announcer.announce(loaded.notice)
+            await self._teller.tell_services()
             for connector in self._connectors.values():
                 await connector.start()
                 parts.push_async_callback(connector.close)
@@ -191,13 +195,13 @@ class Engine:
                     attendants.append(group.create_task(self._follow(), name="switch"))
                     attendants.append(group.create_task(self._publisher.run(), name="publisher"))
                 async with self._doors() as endpoint:
-                    self._started = True
+                    self._look.started = True
                     ready(endpoint)
                     sha = self._reloader.current().sha
                     self._notifier.ready(f"routing with {sha}")
                     logger.bind(endpoint=str(endpoint), ruleset=sha).info("ready")
                     await stop.wait()
-                    self._stopping = True
+                    self._look.stopping = True
                     self._notifier.stopping()
                     logger.info("stopping: the doors close, what is in flight finishes")
                 for attendant in (*listening, *attendants):
@@ -251,7 +255,7 @@ class Engine:
             settings.limits.body_bytes,
         )
         operators = server.HttpServer(
-            control.build(self._operations, self._publisher, self._linked, self._tryout),
+            routes.build(self._operations, self._publisher, self._linked, self._tryout),
             UnixEndpoint(control_socket(settings.state)),
             mode=0o600,
         )
@@ -277,7 +281,7 @@ class Engine:
         if not wait:
             self.reload_soon()
             return {"started": True}
-        if not self._started:
+        if not self._look.started:
             return {"ok": False, "sha": "", "findings": "the daemon is still starting", "published": None}
         self._notifier.reloading()
         try:
@@ -287,7 +291,13 @@ class Engine:
             self._notifier.ready(f"routing with {self._reloader.current().sha}")
             raise
         findings = "\n".join(render(found) for found in result.diagnostics)
-        return {"ok": result.ok, "sha": result.sha, "findings": findings, "published": self._publisher.published()}
+        return {
+            "ok": result.ok,
+            "sha": result.sha,
+            "findings": findings,
+            "published": self._publisher.published(),
+            "onCall": self._teller.handovers(result),
+        }
 
     async def _tell_reload(self, before: str, result: Reload) -> None:
         """The audit, the operators' channel and systemd learn what became of a reload."""
@@ -297,6 +307,7 @@ class Engine:
         except JournalUnavailable as error:
             logger.error("the reload is not in the audit: {}", error)
         await self._announcer.announce(result.notice)
+        await self._teller.tell_reload(result)
         self._notifier.ready(f"routing with {result.sha}{'' if result.ok else ' (the newest rules are broken)'}")
 
     def reload_soon(self) -> None:
@@ -325,36 +336,11 @@ class Engine:
             "rulesProblem": self._reloader.problem,
             "published": self._publisher.published(),
             "nodes": await self._publisher.nodes(),
+            "onCall": self._teller.status(),
         }
 
-    async def _failing(self) -> list[str]:
-        """What keeps the daemon from doing all of its work, each in one sentence."""
-        failing = []
-        if not self._started:
-            failing.append("starting")
-        if self._stopping:
-            failing.append("stopping")
-        parts = [(name, way.health()) for name, way in self._ways.items() if self._is_here(name)]
-        for name, health in (*parts, ("oncall", self._oncall.health())):
-            self._metrics.set_part_ready(name, ready=health.ready)
-            if not health.ready:
-                failing.append(f"{name}: {health.problem}")
-        try:
-            backlog = await self._journal.backlog()
-            open_incidents = await self._journal.open_incidents()
-        except JournalUnavailable as error:
-            failing.append(f"journal: {error}")
-        else:
-            deliveries = {(name, state.value): count for (name, state), count in backlog.deliveries.items()}
-            now = self._clock.now()
-            oldest = {name: now - created_at for name, created_at in backlog.oldest.items()}
-            self._metrics.set_backlog(backlog.unrouted, deliveries, oldest)
-            self._metrics.set_incidents(open_incidents, now)
-        self._metrics.set_ready(ready=not failing)
-        return failing
-
     async def _readiness(self) -> server.Readiness:
-        return server.Readiness(started=self._started, failing=tuple(await self._failing()))
+        return server.Readiness(started=self._look.started, failing=tuple(await self._look.failing()))
 
     async def _follow(self) -> None:
         """Keep up with the kill switch, which an operator may turn on another node."""

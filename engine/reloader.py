@@ -22,6 +22,7 @@ from engine.core.diagnostics import Diagnostic, Severity, render
 from engine.core.errors import ConfigurationError
 from engine.core.notices import found_lines, rules_refused, rules_taken
 from engine.core.publications import Publication, Published, Reload
+from engine.core.rosters import Roster
 from engine.metrics import Metrics
 from engine.ruleset import loader, quiet
 from engine.ruleset.matcher import Ruleset
@@ -126,7 +127,7 @@ class Reloader:
         self.publication = publication
         self.problem = ""
         self._metrics.set_reload_ok(ok=True)
-        return self._taken(())
+        return self._taken((), self.current().roster)
 
     async def _load(self, published: Published | None) -> loader.Loaded:
         if published:
@@ -149,6 +150,7 @@ class Reloader:
     async def _swap(self, loaded: loader.Loaded, ruleset: Ruleset) -> Reload:
         # Whatever the first message would otherwise wait for.
         await asyncio.to_thread(ruleset.prepare)
+        roster_before = self._current.roster if self._current else None
         retired: list[object] = [self._current]
         self._current = ruleset
         self.problem = ""
@@ -161,7 +163,7 @@ class Reloader:
         except OSError as error:
             logger.error("the last good rules cannot be kept in {}: {}", self._last_good, error.strerror)
         await asyncio.to_thread(quiet.dismantle, retired)
-        return self._taken(loaded.diagnostics)
+        return self._taken(loaded.diagnostics, roster_before)
 
     def _keep(self, loaded: loader.Loaded, *, at_start: bool) -> Reload:
         in_force = self.current().sha
@@ -176,12 +178,13 @@ class Reloader:
         which = "published rules cannot be used" if published else "rules on disk are broken"
         logger.error("the {}, the last good set stays in force:\n{}", which, "\n".join(lines))
         notice = rules_refused(loaded.diagnostics, loaded.sha, in_force, at_start=at_start, published=published)
-        return Reload(ok=False, sha=in_force, diagnostics=loaded.diagnostics, notice=notice)
+        roster = self.current().roster
+        return Reload(ok=False, sha=in_force, diagnostics=loaded.diagnostics, notice=notice, roster_before=roster)
 
-    def _taken(self, diagnostics: tuple[Diagnostic, ...]) -> Reload:
+    def _taken(self, diagnostics: tuple[Diagnostic, ...], roster_before: Roster | None) -> Reload:
         sha = self.current().sha
         notice = rules_taken(sha, published=self.publication is not None)
-        return Reload(ok=True, sha=sha, diagnostics=diagnostics, notice=notice)
+        return Reload(ok=True, sha=sha, diagnostics=diagnostics, notice=notice, roster_before=roster_before)
 
 
 def _save(loaded: loader.Loaded, place: Path) -> None:

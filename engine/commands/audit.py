@@ -19,7 +19,7 @@ from rich.table import Table
 
 from engine.commands import private_files
 from engine.commands.periods import Period, period
-from engine.control import ControlClient
+from engine.control.client import ControlClient
 from engine.core import chains
 from engine.core.chains import AuditRow, Head, Verdict
 from engine.core.errors import NotFound, UsageError

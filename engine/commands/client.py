@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.commands import private_files
-from engine.control import ControlClient
+from engine.control.client import ControlClient
 from engine.core.errors import UsageError
 from engine.settings import control_socket, state_directory
 

@@ -28,7 +28,7 @@ from engine.app import Engine
 from engine.clocks import SystemClock
 from engine.commands.conversations import CONVERSATIONS, Sample
 from engine.connectors.console import shown
-from engine.control import ControlClient
+from engine.control.client import ControlClient
 from engine.core.contracts import Json
 from engine.core.deliveries import Acknowledgement, Claimed
 from engine.core.endpoints import Endpoint

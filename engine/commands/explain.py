@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.clocks import SystemClock
+from engine.commands.callings import MENTION, Calling, calling, calling_json, calling_lines, duty
 from engine.commands.validate import templates_beside
 from engine.core import durations
 from engine.core.answers import Circumstances
@@ -54,13 +55,15 @@ class _Outcome:
     escalation: Escalation | None
     incident: Incident | None
     copies: tuple[Escalation, ...]
+    # Where the rules folder has on-call files, and the post calls by them.
+    calling: Calling | None = None
 
 
 def run(options: argparse.Namespace) -> int:
     """Explain one message: 0, or 1 when the rules have errors. UsageError when `--at` is no time."""
     received_at = _instant(options.at) if options.at else _now()
     templates: Path = options.templates or templates_beside(options.rules)
-    loaded = load(options.rules, templates)
+    loaded = load(options.rules, templates, advise=False, now=received_at)
     if loaded.ruleset is None:
         for found in loaded.diagnostics:
             if found.severity is Severity.ERROR:
@@ -70,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     explanation = loaded.ruleset.explain(event)
     outcome = _outcome(event, explanation.decision, loaded.ruleset)
     if options.format == "json":
-        sys.stdout.write(_json(event, explanation, outcome))
+        sys.stdout.write(_json(event, explanation, outcome, has_roster=loaded.ruleset.roster is not None))
     else:
         _print(event, explanation, outcome, loaded.ruleset)
     return 0
@@ -102,7 +105,8 @@ def _outcome(event: Event, decision: Decision, ruleset: Ruleset) -> _Outcome:
         incident=None,
         post=None,
         paused=False,
-        mention="@oncall",
+        mention=MENTION,
+        duty=duty(ruleset.roster) if ruleset.roster else None,
         escalate_to="mattermost",
     )
     planned = plan(inbound, decision, ruleset, circumstances)
@@ -113,6 +117,7 @@ def _outcome(event: Event, decision: Decision, ruleset: Ruleset) -> _Outcome:
         next((body for body in bodies if isinstance(body, Escalation)), None),
         replace(planned.incident, ticket_id=ticket) if planned.incident else None,
         tuple([body.escalation for body in bodies if isinstance(body, Copy)]),
+        calling(planned.incident, decision, circumstances),
     )
 
 
@@ -122,7 +127,7 @@ def _answer_json(answer: Acknowledgement | None) -> dict[str, str] | None:
     return {"text": answer.text} if answer.language is None else {"text": answer.text, "language": answer.language}
 
 
-def _json(event: Event, explanation: Explanation, outcome: _Outcome) -> str:
+def _json(event: Event, explanation: Explanation, outcome: _Outcome, *, has_roster: bool) -> str:
     content: dict[str, object] = {
         "event": event_json(event),
         "decision": decision_json(explanation.decision, explanation.not_matched),
@@ -132,6 +137,8 @@ def _json(event: Event, explanation: Explanation, outcome: _Outcome) -> str:
     }
     if outcome.copies:
         content["copies"] = [escalation_json(copy) for copy in outcome.copies]
+    if has_roster:
+        content["onCall"] = calling_json(outcome.calling)
     return json.dumps(content, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode() + "\n"
 
 
@@ -141,7 +148,7 @@ def _print(event: Event, explanation: Explanation, outcome: _Outcome, ruleset: R
     console.print(_marked(event.message.text, decision.because, styled=console.is_terminal))
     console.print()
     language = outcome.acknowledgement.language if outcome.acknowledgement else None
-    for fact in _facts(decision, language, ruleset):
+    for fact in _facts(decision, language, ruleset, outcome.calling):
         console.print(fact)
     console.print()
     if outcome.acknowledgement:
@@ -188,7 +195,7 @@ def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _facts(decision: Decision, language: str | None, ruleset: Ruleset) -> Iterable[Text]:
+def _facts(decision: Decision, language: str | None, ruleset: Ruleset, called: Calling | None) -> Iterable[Text]:
     title = next((rule.title for rule in ruleset.rules if rule.id == decision.rule), "")
     team = f" (team {decision.team})" if decision.team else ""
     keywords = "; ".join(f"{category}: {', '.join(names)}" for category, names in decision.keywords)
@@ -200,7 +207,9 @@ def _facts(decision: Decision, language: str | None, ruleset: Ruleset) -> Iterab
     yield _fact("channel", Text(f"{decision.channel}{team}"))
     yield _fact("summary", Text(plain(decision.summary)))
     yield _fact("keywords", Text(keywords or "none"))
-    if decision.mention:
+    for label, whom in calling_lines(called) if called else ():
+        yield _fact(label, Text(whom))
+    if decision.mention and not called:
         yield _fact("calls", Text(decision.mention))
     if language:
         yield _fact("answered", Text(f"in {language}: ack/{decision.ack}.{language}.j2"))

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.clocks import SystemClock
-from engine.control import ControlClient
+from engine.control.client import ControlClient
 from engine.core.contracts import Json
 from engine.core.errors import NotFound, UsageError
 from engine.journal import backups, checks, copies, locks, restores, sqlite

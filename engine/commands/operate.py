@@ -9,9 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from engine.commands.tables import audit_table, deliveries_table, escape, show_delivery, table
-from engine.control import ControlClient
+from engine.commands.tables import audit_table, deliveries_table, escape, oncall_rows, show_delivery, table
+from engine.control.client import ControlClient
 from engine.core.masking import mask_name, mask_phone
+from engine.core.oncall import Handover
 from engine.settings import control_socket, state_directory
 
 _PIPE_WIDTH = 240
@@ -49,6 +50,8 @@ def _status(options: argparse.Namespace, client: ControlClient, console: Console
         grid.add_row("", f"[red]{answer['rulesProblem']}[/]")
     grid.add_row("acknowledge", paused)
     grid.add_row("undecided messages", str(answer["unrouted"]))
+    for label, line in oncall_rows(answer.get("onCall")):
+        grid.add_row(label, escape(line))
     for name, connector in answer["connectors"].items():
         health = "[green]ready[/]" if connector["ready"] else f"[red]{connector['problem']}[/]"
         if state := connector.get("state"):
@@ -103,6 +106,8 @@ def _reload(options: argparse.Namespace, client: ControlClient, console: Console
         sys.stderr.write(f"engine: the rules are broken; the last good set {answer['sha']} stays in force\n")
         return 1
     console.print(f"Reloaded: {answer['sha']} is in force.")
+    for change in answer.get("onCall", ()):
+        console.print(f"On call by {escape(str(Handover(change['schedule'], change['before'], change['after'])))}")
     if answer.get("published"):
         console.print(
             f"It was {_source(answer['published'], answer['sha'])}; the files of this node do not count until "

@@ -17,7 +17,7 @@ from typing import Any
 
 from engine.commands.folders import Side, load
 from engine.commands.periods import EARLIEST, Period
-from engine.control import ControlClient
+from engine.control.client import ControlClient
 from engine.core import backtests
 from engine.core.backtests import Past
 from engine.core.contracts import parse_event

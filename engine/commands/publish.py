@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.commands import folders
-from engine.control import ControlClient
+from engine.control.client import ControlClient
 from engine.core.diagnostics import render
 from engine.core.errors import EngineError, UsageError
 from engine.ruleset import packing

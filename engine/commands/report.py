@@ -16,7 +16,7 @@ from engine.clocks import SystemClock
 from engine.commands.incident_reports import charts, documents, markdown, words
 from engine.commands.periods import Period, period
 from engine.commands.tables import table
-from engine.control import ControlClient
+from engine.control.client import ControlClient
 from engine.core import contracts, durations, reports
 from engine.core.decisions import Priority
 from engine.core.errors import PermissionRefused, UsageError

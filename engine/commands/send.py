@@ -6,7 +6,7 @@ Without a daemon nothing is posted: the daemon alone writes to its journal, and 
 import argparse
 import sys
 
-from engine.control import ControlClient
+from engine.control.client import ControlClient
 from engine.settings import MattermostSettings, control_socket, survey
 
 

@@ -1,7 +1,7 @@
 """Tables for a terminal: what the daemon answers, for the eyes of an operator."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -67,6 +67,24 @@ def table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]
 def escape(value: object) -> str:
     """Rich reads square brackets as markup; a client's text must not."""
     return str(value if value is not None else "").replace("[", r"\[")
+
+
+def oncall_rows(told: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """Who is on call, by schedule, and whom a post calls first, by priority. None: the daemon does not tell."""
+    if told is None:
+        return
+    yield "on call", f"every post calls {told['mention']}" + ("" if told["schedules"] else ", at any hour")
+    for found in told["schedules"]:
+        until = f" until {found['until']}" if found["until"] else ""
+        source = f", by {found['source']}" if found["source"] else ""
+        note = f" ({found['note']})" if found["note"] else ""
+        yield "", f"{found['schedule']}: {', '.join(found['people']) or 'nobody'}{until}{source}{note}"
+    alike: dict[str, list[str]] = {}
+    for priority, called in told["first"].items():
+        if called is not None:
+            alike.setdefault(", ".join(called) or "nobody", []).append(priority)
+    for number, (called, priorities) in enumerate(alike.items()):
+        yield "" if number else "called first", f"{', '.join(priorities)}: {called}"
 
 
 def audit_table(console: Console, audit: Sequence[Mapping[str, Any]]) -> None:

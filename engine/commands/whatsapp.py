@@ -19,7 +19,7 @@ from engine.commands import private_files
 from engine.connectors.whatsapp_web import Launch
 from engine.connectors.whatsapp_web.linking import Linked, link, log_out
 from engine.connectors.whatsapp_web.sessions import give_away, is_linked
-from engine.control import ControlClient
+from engine.control.client import ControlClient
 from engine.core.errors import NotFound, PermissionRefused, UsageError
 from engine.settings import WhatsAppWebSettings, control_socket, whatsapp_sessions
 

@@ -68,6 +68,8 @@ class OnDuty:
     until: datetime | None = None
     # What is doubtful about it, for the post, e.g. "on-call from cache, 3 h old"; empty for nothing.
     note: str = ""
+    # Who says so, e.g. "PagerDuty"; empty: nobody can tell.
+    source: str = ""
 
 
 class MentionMode(StrEnum):
@@ -91,6 +93,10 @@ class Duty(Protocol):
 
     def ladder(self, priority: Priority) -> Ladder | None:
         """How the engineers are called for an incident of this priority; None: by the post alone."""
+        ...
+
+    def schedules(self) -> tuple[str, ...]:
+        """Every schedule that is known, each once."""
         ...
 
     def on_duty(self, schedule: str, at: datetime) -> OnDuty:
@@ -178,6 +184,28 @@ def without(ladder: Ladder, unwanted: Callable[[Target], bool]) -> Ladder:
 
 def _kept(targets: tuple[Target, ...], unwanted: Callable[[Target], bool]) -> tuple[Target, ...]:
     return tuple(target for target in targets if not unwanted(target))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung of a ladder that is climbed because nobody claims an incident."""
+
+    # After the post; quiet hours included.
+    after: timedelta
+    called: Called
+    # A further channel that is told, and its team.
+    channel: tuple[str, str | None] | None = None
+
+
+def climb(ladder: Ladder, duty: Duty, at: datetime) -> tuple[Step, ...]:
+    """Whom all rungs call, each at its own time, once up the ladder, when the post is made at this moment."""
+    moment, found = at, []
+    for number, there in enumerate(ladder.rungs):
+        if number:
+            moment = max(moment, quiet_until(ladder, duty, moment) or moment)
+        found.append(Step(moment - at, call_rung(ladder, number, duty, moment), there.channel))
+        moment += there.wait
+    return tuple(found)
 
 
 # Where nobody can tell when the quiet hours end.

@@ -60,7 +60,7 @@ def choose(answers: Iterable[Told | OnDuty | Silent], at: datetime) -> OnDuty:
         if isinstance(answer, OnDuty):
             if cached is not None and cached.people and not answer.people:
                 continue
-            return replace(answer, note=_joined([_instead(FILES, doubts), answer.note]))
+            return replace(answer, note=_joined([_instead(FILES, doubts), answer.note]), source=FILES)
         if isinstance(answer, Silent):
             doubts.append(f"{answer.source} has not answered yet")
         elif not answer.is_current(at):
@@ -69,10 +69,10 @@ def choose(answers: Iterable[Told | OnDuty | Silent], at: datetime) -> OnDuty:
         elif answer.strangers and not answer.people:
             doubts.append(_strangers(answer))
         else:
-            return OnDuty(answer.people, answer.until, _note(answer, doubts))
+            return OnDuty(answer.people, answer.until, _note(answer, doubts), answer.source)
     if cached is None or not cached.people:
         return OnDuty((), None, _joined(doubts))
-    return OnDuty(cached.people, None, f"on-call from cache, {age(cached, at)} old")
+    return OnDuty(cached.people, None, f"on-call from cache, {age(cached, at)} old", cached.source)
 
 
 def age(told: Told, at: datetime) -> str:

@@ -89,6 +89,18 @@ def place(name: str, refusal: str) -> Notice:
     return Notice(f"place {name}", refusal or "good", text, good=not refusal)
 
 
+def services(missing: Sequence[str]) -> Notice:
+    """The on-call files call paging services that engine.yaml does not have, or call none such (any more)."""
+    names = ", ".join(missing)
+    text = (
+        f"**The on-call files call a service that engine.yaml does not have: {quote(names)}.** It is left out of every "
+        "call. Add it under `services` in engine.yaml and restart, or take it out of the on-call files."
+        if missing
+        else "**Every service that the on-call files call is there.**"
+    )
+    return Notice("on-call services", f"missing {names}" if missing else "good", text, good=not missing)
+
+
 def found_lines(findings: Sequence[Diagnostic]) -> list[str]:
     """Each error on one line: file, line and column, code, sentence."""
     return [

@@ -47,6 +47,8 @@ class Practice:
     paused: bool = False
     # None: nothing makes an outage.
     watch: Watch | None = None
+    # Everything goes to this channel instead of others, for development.
+    channel_override: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

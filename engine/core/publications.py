@@ -8,6 +8,7 @@ from datetime import datetime
 
 from engine.core.diagnostics import Diagnostic
 from engine.core.notices import Notice
+from engine.core.rosters import Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Reload:
     diagnostics: tuple[Diagnostic, ...]
     # For the operators' channel.
     notice: Notice
+    # The on-call files that were in force before it; None: there were none.
+    roster_before: Roster | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,10 @@ class Roster:
         """How the engineers are called for an incident of this priority; None: by the post alone."""
         return self.ladders.get(priority)
 
+    def schedules(self) -> tuple[str, ...]:
+        """The names of all schedules, in the order of the files."""
+        return tuple(self.timetables)
+
     def on_duty(self, schedule: str, at: datetime) -> OnDuty:
         """Who is on duty by a schedule at an aware moment; nobody by one that does not exist.
 

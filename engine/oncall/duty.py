@@ -13,6 +13,7 @@ from engine.core import ladders
 from engine.core.decisions import Priority
 from engine.core.ladders import Ladder, OnDuty, Target, TargetKind
 from engine.core.lookups import Silent, Told, choose
+from engine.core.oncall import no_service
 from engine.oncall.sources import Known, Source
 from engine.ports import Clock, Health
 
@@ -22,6 +23,10 @@ class Roster(Protocol):
 
     def ladder(self, priority: Priority) -> Ladder | None:
         """How the engineers are called for an incident of this priority; None: by the post alone."""
+        ...
+
+    def schedules(self) -> tuple[str, ...]:
+        """The names of all schedules."""
         ...
 
     def on_duty(self, schedule: str, at: datetime) -> OnDuty:
@@ -62,6 +67,10 @@ class SourcedDuty:
         self._clock = clock
         self._services = frozenset(services)
 
+    def by(self, roster: Roster | None) -> "SourcedDuty":
+        """The same with other on-call files, or with none."""
+        return SourcedDuty(self._mention, self._order, lambda: roster, self._clock, services=self._services)
+
     def mention(self) -> str:
         """What each post says."""
         return self._mention
@@ -80,6 +89,13 @@ class SourcedDuty:
         roster = self._roster()
         return roster.username(person) if roster is not None else None
 
+    def schedules(self) -> tuple[str, ...]:
+        """Those of the on-call files, then those that a service alone has."""
+        roster = self._roster()
+        ours = roster.schedules() if roster is not None else ()
+        theirs = (name for source in self._order if source is not None for name in source.schedules)
+        return tuple(dict.fromkeys((*ours, *theirs)))
+
     def on_duty(self, schedule: str, at: datetime) -> OnDuty:
         """Who is on duty by a schedule, with a note where that is doubtful."""
         return choose(self._answers(schedule, at), at)
@@ -95,13 +111,15 @@ class SourcedDuty:
                 known = source.known(schedule)
                 yield Silent(source.name) if known is None else _told(source, known, roster)
 
+    def missing_services(self) -> tuple[str, ...]:
+        """The paging services that the on-call files call and that there are none of."""
+        roster = self._roster()
+        return tuple(sorted(roster.services() - self._services)) if roster is not None else ()
+
     def health(self) -> Health:
         """Not ready while no source can tell who is on call, or where the on-call files call a service that is none."""
-        roster = self._roster()
-        unknown = sorted(roster.services() - self._services) if roster is not None else []
-        if unknown:
-            wanted = 'add it under "services" in engine.yaml, or take it out of the on-call files'
-            return Health(ready=False, problem=f'the on-call files call the service "{unknown[0]}": {wanted}')
+        if missing := self.missing_services():
+            return Health(ready=False, problem=no_service(missing[0]))
         sources = [source for source in self._order if source is not None]
         reckons = None in self._order and self._roster() is not None
         now = self._clock.now()

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from engine.core.decisions import Priority
 from engine.core.ladders import Ladder, OnDuty
+from engine.core.rosters import Roster
+from engine.ports import Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class StaticOnCall:
         return None
 
     @staticmethod
+    def schedules() -> tuple[str, ...]:
+        """There is none."""
+        return ()
+
+    @staticmethod
     def on_duty(schedule: str, at: datetime) -> OnDuty:
         """Nobody is known by name."""
         del schedule, at
@@ -34,3 +41,18 @@ class StaticOnCall:
         """Nobody is."""
         del person
         return None
+
+    def by(self, roster: Roster | None) -> "StaticOnCall":
+        """The same, whatever on-call files there are."""
+        del roster
+        return self
+
+    @staticmethod
+    def missing_services() -> tuple[str, ...]:
+        """None is called."""
+        return ()
+
+    @staticmethod
+    def health() -> Health:
+        """Nothing can fail."""
+        return Health(ready=True)

@@ -1,6 +1,7 @@
 """Installations for the tests of `engine doctor`, and its findings as lines."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from engine.commands.doctor import installations
 from engine.commands.doctor.findings import Finding, show
 from engine.commands.doctor.installations import Installation
 
+NOW = datetime(2027, 1, 5, 12, 0, tzinfo=UTC)
 WEB = "  main: {{type: whatsapp-web}}\n"
 SECRETS = {
     "ENGINE_DESK_TOKEN": TOKEN,

@@ -6,7 +6,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from commands.examined import SECRETS, STATUS, WEB, installation, lines
+from commands.examined import NOW, SECRETS, STATUS, WEB, installation, lines
 from standins.inprocess import CONFIG, TOKEN, write_config
 
 from engine.cli import main
@@ -128,7 +128,7 @@ def test_rules_are_told_without_what_they_quote(tmp_path: Path) -> None:
     text = CONFIG.replace("{rules}", str(rules))
     config = write_config(tmp_path, text=text)
     found = installations.find(config, SECRETS, None)
-    told = lines(rulesets.rules(found, rulesets.read(found)))
+    told = lines(rulesets.rules(found, rulesets.read(found, NOW)))
     assert told[0].startswith(f'fail rules {rules}/95-broken.yaml:2:1 E131 a rules file has no section "ruels"') or (
         told[0].startswith(f"fail rules {rules}/95-broken.yaml:2:1 E131 ")
     )

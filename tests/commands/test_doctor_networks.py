@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands.examined import SECRETS, STATUS, WEB, installation, lines
+from commands.examined import NOW, SECRETS, STATUS, WEB, installation, lines
 from standins import graph, twilio
 from standins.inprocess import CONFIG, LiveDaemon, live_daemon, write_config
 from standins.loopback import Loopback, serving
@@ -46,7 +46,7 @@ def chat(more: str = "") -> str:
 
 def test_the_places_of_posts_are_those_of_live_rules(tmp_path: Path) -> None:
     """Defaults, rules, copies and the operators' channel; with an override only that one and the operators'."""
-    loaded = rulesets.read(installation(tmp_path))
+    loaded = rulesets.read(installation(tmp_path), NOW)
     assert rulesets.places(installation(tmp_path), loaded) == ()
     found = rulesets.places(installation(tmp_path, chat(", operations_channel: noc")), loaded)
     assert found[0] == Place("support-triage")
@@ -63,8 +63,10 @@ def test_whom_posts_call(tmp_path: Path) -> None:
     """Accounts by name; what calls everybody is none."""
     mention = 'oncall: {{mention: "@Alice @here or @bob."}}\n'
     here = installation(tmp_path, mention)
-    assert duties.usernames(here) == ("alice", "bob")
-    assert lines(duties.duty(here)) == ["ok on-call every post calls @Alice @here or @bob., at any hour"]
+    assert duties.usernames(here, rulesets.read(here, NOW), NOW) == ("alice", "bob")
+    assert lines(duties.duty(here, rulesets.read(here, NOW), NOW)) == [
+        "ok on-call every post calls @Alice @here or @bob., at any hour"
+    ]
     people = (
         Person("alice", exists=True),
         Person("bob", exists=True, absent=(Place("noc"), Place("leads", "sales"))),

@@ -13,7 +13,8 @@ from standins.inprocess import CONFIG, LiveDaemon, live_daemon, write_config
 from standins.serving import serving
 
 from engine.cli import main
-from engine.control import ControlClient, build
+from engine.control.client import ControlClient
+from engine.control.routes import build
 from engine.core.contracts import Json
 from engine.core.endpoints import UnixEndpoint
 from engine.journal.backups import ITS_OWN_BACKUPS

@@ -7,7 +7,7 @@ import pytest
 from standins.rosters import HERE, LADDER, LEAD, NOC, PRIMARY, FixedDuty
 
 from engine.core import ladders
-from engine.core.ladders import Called, OnDuty, Target, TargetKind
+from engine.core.ladders import Called, OnDuty, Step, Target, TargetKind
 
 NOW = datetime(2026, 2, 12, 10, 15, tzinfo=UTC)
 
@@ -58,3 +58,17 @@ def test_quiet_hours_last_until_their_schedule_has_somebody() -> None:
     assert ladders.quiet_until(ladder, FixedDuty(duty={"office": OnDuty(("alice",))}), NOW) is None
     assert ladders.quiet_until(ladder, FixedDuty(duty={"office": OnDuty((), morning)}), NOW) == morning
     assert ladders.quiet_until(ladder, FixedDuty(duty={}), NOW) == NOW + timedelta(minutes=15)
+
+
+def test_one_climb_tells_whom_each_rung_calls_at_its_time() -> None:
+    """As of the moment when it is due; quiet hours put off all but the first."""
+    duty = FixedDuty()
+    steps = ladders.climb(LADDER, duty, NOW)
+    assert steps == (
+        Step(timedelta(0), Called(("@alice",))),
+        Step(timedelta(minutes=5), Called(("@alice", "@noc-lead"), ("noc",)), ("voip-escalation", None)),
+    )
+    assert duty.asked == [NOW, NOW + timedelta(minutes=5)]
+    quiet = FixedDuty(duty={"primary": OnDuty(("alice",)), "day": OnDuty((), NOW + timedelta(hours=8))})
+    later = ladders.climb(replace(LADDER, quiet_until="day"), quiet, NOW)
+    assert [step.after for step in later] == [timedelta(0), timedelta(hours=8)]

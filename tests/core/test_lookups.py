@@ -79,7 +79,8 @@ def test_the_first_source_that_can_tell_decides(
     answers: list[Told | OnDuty | Silent], people: tuple[str, ...], until: datetime | None, note: str
 ) -> None:
     """And the post says what is doubtful about it."""
-    assert choose(answers, NOW) == OnDuty(people, until, note)
+    found = choose(answers, NOW)
+    assert (found.people, found.until, found.note) == (people, until, note)
 
 
 @pytest.mark.parametrize(

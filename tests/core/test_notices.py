@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.core.diagnostics import Diagnostic, Severity
-from engine.core.notices import connection, place, rules_refused, rules_taken, unclean_end
+from engine.core.notices import connection, place, rules_refused, rules_taken, services, unclean_end
 from engine.core.quotes import plain, spans
 
 SHA = "0123456789abcdef"
@@ -110,3 +110,17 @@ def test_a_channel_that_refuses_is_told_with_what_to_do() -> None:
     taken = place("noc", "")
     assert plain(taken.text) == "**~noc takes posts again.** What waited is being sent."
     assert (taken.matter, taken.state, taken.good) == ("place noc", "good", True)
+
+
+def test_a_service_that_is_none_is_told_with_what_to_do() -> None:
+    """Once for each set of them; a name out of the files mentions nobody."""
+    missing = services(("@all", "noc"))
+    assert plain(missing.text) == (
+        "**The on-call files call a service that engine.yaml does not have: @all, noc.** It is left out of every call. "
+        "Add it under `services` in engine.yaml and restart, or take it out of the on-call files."
+    )
+    assert all(span.quoted for span in spans(missing.text) if "@" in span.text)
+    assert (missing.matter, missing.state, missing.good) == ("on-call services", "missing @all, noc", False)
+    there = services(())
+    assert plain(there.text) == "**Every service that the on-call files call is there.**"
+    assert (there.matter, there.state, there.good) == ("on-call services", "good", True)

@@ -43,6 +43,7 @@ class _Duty:
         return "@oncall"
 
     ladder = staticmethod(ROSTER.ladder)
+    schedules = staticmethod(ROSTER.schedules)
     on_duty = staticmethod(ROSTER.on_duty)
     username = staticmethod(ROSTER.username)
 
@@ -77,8 +78,9 @@ def test_a_ladder_is_that_of_its_priority() -> None:
 
 
 def test_a_roster_is_what_ladders_ask() -> None:
-    """Its three questions are those of `ladders.Duty`."""
+    """Its questions are those of `ladders.Duty`."""
     duty: Duty = _Duty()
+    assert duty.schedules() == ("noc", "bob", "old")
     assert call_rung(LADDER, 0, duty, NOW).mentions == ("@alice.b",)
     called = call_rung(LADDER, 1, duty, NOW)
     assert (called.mentions, called.services) == (("@noc-lead",), ("pager",))

@@ -174,7 +174,7 @@ def test_a_fixed_mention_asks_nobody(tmp_path: Path) -> None:
     """As ever."""
     made = adapters.on_call(_read(tmp_path, _SCREEN), SetClock(), lambda: None)
     assert (made.duty, made.sources) == (StaticOnCall("@oncall"), ())
-    assert made.health().ready
+    assert made.duty.health().ready
 
 
 async def test_a_schedule_asks_the_services_of_the_order(tmp_path: Path) -> None:
@@ -200,10 +200,10 @@ async def test_a_schedule_asks_the_services_of_the_order(tmp_path: Path) -> None
         tokens = {"ENGINE_ONCALL_PAGERDUTY_TOKEN": pagerduty.TOKEN, "ENGINE_ONCALL_JSM_TOKEN": jsm.TOKEN}
         made = adapters.on_call(settings.load(file, tokens), SetClock(), lambda: None)
         assert [source.name for source in made.sources] == ["Jira Service Management", "PagerDuty"]
-        assert not made.health().ready
+        assert not made.duty.health().ready
         tasks = [asyncio.create_task(source.run()) for source in made.sources]
         await until(lambda: all(source.known("voip") for source in made.sources))
-        assert made.health().ready
+        assert made.duty.health().ready
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from standins.serving import serving
 
-from engine.control import ControlClient, build
+from engine.control.client import ControlClient
+from engine.control.routes import build
 from engine.core.contracts import Json
 from engine.core.endpoints import UnixEndpoint
 from engine.core.errors import (

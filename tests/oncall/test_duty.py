@@ -9,6 +9,7 @@ from standins.parts import START, SetClock
 from engine.core.decisions import Priority
 from engine.core.deliveries import Fault, Rejected
 from engine.core.ladders import Called, Duty, Ladder, OnDuty, Rung, Target, TargetKind, call_rung
+from engine.core.lookups import FILES
 from engine.oncall.duty import SourcedDuty
 from engine.oncall.sources import Shift, Source
 from engine.oncall.static import StaticOnCall
@@ -50,6 +51,9 @@ class _Files:
         targets = (*first.targets, *([self.paging] if self.paging else []))
         return replace(_LADDER, rungs=(replace(first, targets=targets),))
 
+    def schedules(self) -> tuple[str, ...]:
+        return ("voip", "leads")
+
     def services(self) -> frozenset[str]:
         return frozenset({self.paging.name} if self.paging else ())
 
@@ -87,6 +91,7 @@ def test_without_on_call_files_the_post_alone_calls(duty: Duty) -> None:
     assert duty.ladder(Priority.URGENT) is None
     assert duty.username("lead") is None
     assert duty.on_duty("other", START) == OnDuty(())
+    assert set(duty.schedules()) <= {"voip"}
 
 
 async def test_a_ladder_calls_whom_the_service_has_on_call() -> None:
@@ -119,17 +124,27 @@ def test_a_service_that_is_none_is_not_called_and_is_told() -> None:
     assert duty.health().ready
 
 
+def test_schedules_are_those_of_the_files_and_of_the_services() -> None:
+    """Each once; and with other files, or without any, only they are others."""
+    duty = _Parts(files=_Files()).duty
+    assert duty.schedules() == ("voip", "leads")
+    assert duty.by(None).schedules() == ("voip",)
+    assert duty.by(None).mention() == "@oncall"
+    assert duty.by(None).missing_services() == ()
+    assert StaticOnCall("@noc").by(None).schedules() == ()
+
+
 async def test_the_files_take_over_from_a_service_that_is_silent() -> None:
     """With a note for the post, at once and without a lookup."""
     parts = _Parts(files=_Files())
     note = "on-call from the on-call files: PagerDuty has not answered"
-    assert parts.duty.on_duty("voip", START) == OnDuty(("carol",), None, f"{note} yet")
+    assert parts.duty.on_duty("voip", START) == OnDuty(("carol",), None, f"{note} yet", FILES)
     await parts.source.look()
-    assert parts.duty.on_duty("voip", START) == OnDuty(("alice",))
+    assert parts.duty.on_duty("voip", START) == OnDuty(("alice",), source="PagerDuty")
     parts.network.answer = Rejected(Fault.TRANSIENT, "500", "PagerDuty answered 500")
     parts.clock.advance(minutes=20)
     await parts.source.look()
-    assert parts.duty.on_duty("voip", parts.clock.now()) == OnDuty(("carol",), None, f"{note} for 20 min")
+    assert parts.duty.on_duty("voip", parts.clock.now()) == OnDuty(("carol",), None, f"{note} for 20 min", FILES)
 
 
 async def test_the_cache_is_better_than_nobody() -> None:
@@ -137,13 +152,13 @@ async def test_the_cache_is_better_than_nobody() -> None:
     parts = _Parts(files=_Files(on=OnDuty(())))
     await parts.source.look()
     at = START + timedelta(hours=3)
-    assert parts.duty.on_duty("voip", at) == OnDuty(("alice",), None, "on-call from cache, 3 h old")
+    assert parts.duty.on_duty("voip", at) == OnDuty(("alice",), None, "on-call from cache, 3 h old", "PagerDuty")
 
 
 async def test_a_schedule_of_the_files_alone_is_theirs() -> None:
     """A service is asked about the schedules that engine.yaml names."""
     parts = _Parts(files=_Files())
-    assert parts.duty.on_duty("network", START) == OnDuty(("carol",))
+    assert parts.duty.on_duty("network", START) == OnDuty(("carol",), source=FILES)
 
 
 async def test_somebody_without_a_name_in_the_chat_is_told() -> None:
@@ -152,7 +167,7 @@ async def test_somebody_without_a_name_in_the_chat_is_told() -> None:
     parts.network.answer = Shift(("alice@example.com", "eve@example.com"))
     await parts.source.look()
     note = "1 on call by PagerDuty without a name in Mattermost"
-    assert parts.duty.on_duty("voip", START) == OnDuty(("alice",), None, note)
+    assert parts.duty.on_duty("voip", START) == OnDuty(("alice",), None, note, "PagerDuty")
     parts.files = None
     assert parts.duty.on_duty("voip", START) == OnDuty((), None, "2 on call by PagerDuty without a name in Mattermost")
 
@@ -165,7 +180,7 @@ async def test_what_is_learnt_changes_the_answer_and_nothing_else_does() -> None
     parts.network.answer = Shift(("lead@example.com",), until=START + timedelta(hours=1))
     assert parts.duty.on_duty("voip", START) == before
     await parts.source.look()
-    assert parts.duty.on_duty("voip", START) == OnDuty(("noc",), START + timedelta(hours=1))
+    assert parts.duty.on_duty("voip", START) == OnDuty(("noc",), START + timedelta(hours=1), source="PagerDuty")
 
 
 async def test_probes_hear_when_nobody_can_tell() -> None:

@@ -21,7 +21,7 @@ from typing import Any, Self
 import httpx
 from standins import graph, mattermost
 
-from engine.control import ControlClient
+from engine.control.client import ControlClient
 from engine.settings import control_socket
 
 ROOT = Path(__file__).parents[2]

@@ -38,6 +38,9 @@ class FixedDuty:
     def ladder(self, priority: Priority) -> Ladder | None:
         return self.ladders.get(priority)
 
+    def schedules(self) -> tuple[str, ...]:
+        return tuple(self.duty)
+
     def on_duty(self, schedule: str, at: datetime) -> OnDuty:
         self.asked.append(at)
         return self.duty.get(schedule, OnDuty(()))

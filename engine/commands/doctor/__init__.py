@@ -19,6 +19,7 @@ from loguru import logger
 from engine import __version__
 from engine.clocks import SystemClock
 from engine.commands.doctor import (
+    callings,
     chats,
     clocks,
     disks,
@@ -87,13 +88,23 @@ async def _look(installation: Installation) -> tuple[Finding, ...]:
 
 async def _rules(installation: Installation, clock: SystemClock) -> _Findings:
     """The rules, and then what they name: channels, and people in them."""
-    loaded = await _aside(lambda: rulesets.read(installation))
-    places, usernames = rulesets.places(installation, loaded), duties.usernames(installation)
-    before = (*rulesets.rules(installation, loaded), *duties.duty(installation), *chats.fallback(installation))
-    seen = await chats.look(installation, places, usernames, clock)
+    now = clock.now()
+    loaded = await _aside(lambda: rulesets.read(installation, now))
+    places, usernames = rulesets.places(installation, loaded), duties.usernames(installation, loaded, now)
+    seen, kept = await asyncio.gather(
+        chats.look(installation, places, usernames, clock),
+        callings.keepers(installation, duties.roster(installation, loaded)),
+    )
+    before = (
+        *rulesets.rules(installation, loaded),
+        *duties.duty(installation, loaded, now),
+        *kept,
+        *chats.fallback(installation),
+    )
     if not isinstance(seen, Examination):
         return (*before, seen, *clocks.against(None, clock.now()))
-    return (*before, *duties.called(seen.people), *chats.chat(seen), *clocks.against(seen.date, clock.now()))
+    called = duties.called(seen.people, duties.elsewhere(installation, loaded, now))
+    return (*before, *called, *chats.chat(seen), *clocks.against(seen.date, clock.now()))
 
 
 def _connectors(installation: Installation) -> Sequence[tuple[str, Awaitable[_Findings]]]:
@@ -109,7 +120,7 @@ def _connectors(installation: Installation) -> Sequence[tuple[str, Awaitable[_Fi
             case _:
                 # A console and events by HTTP have nothing beyond this machine.
                 pass
-    return found
+    return (*found, *((one.name, callings.paging(one)) for one in installation.settings.services))
 
 
 async def _bounded(subject: str, check: Awaitable[_Findings]) -> _Findings:

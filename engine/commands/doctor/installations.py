@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.commands.doctor.findings import Finding, Level, finding
-from engine.control import ControlClient
+from engine.control.client import ControlClient
 from engine.core.errors import EngineError
 from engine.settings import Settings, control_socket, survey
 
