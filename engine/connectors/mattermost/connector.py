@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from loguru import logger
 
-from engine.connectors.exchanges import Exchange, Reply, Session, certainly
+from engine.connectors.exchanges import Exchange, Session, certainly
 from engine.connectors.mattermost.buttons import Buttons
 from engine.connectors.mattermost.formatting import copy_message, escalation_message, follow_up_message
 from engine.connectors.mattermost.questions import unreadable
@@ -30,6 +30,7 @@ from engine.connectors.mattermost.refusals import (
     verdict,
 )
 from engine.connectors.mattermost.servers import Bot, Limits, Server, delivery_of
+from engine.connectors.replies import Reply
 from engine.core.decisions import Priority
 from engine.core.deliveries import (
     TEST_LANE,
