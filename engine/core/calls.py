@@ -38,9 +38,10 @@ def call(before: Incident | None, after: Incident, override: str | None, circums
     """
     duty, now = circumstances.duty, circumstances.accepted_at
     anew = before is None or not before.escalated or after.priority > before.priority
-    outage = after.outage or next(
-        (circumstances.outages[tag] for tag in after.tags if tag in circumstances.outages), None
-    )
+    live = circumstances.outages
+    named = next((live[tag] for tag in after.tags if tag in live), None)
+    # One that is over calls nobody any more.
+    outage = after.outage if after.outage in live.values() else named
     if outage is not None:
         return Call(f"engineers of the outage {outage},")
     calls = anew and after.escalated and after.status is IncidentStatus.OPEN
