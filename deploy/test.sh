@@ -18,6 +18,7 @@ readonly -a PURE=(
   'engine/commands/findings/*.py'
   'engine/commands/incident_reports/*.py'
   'engine/commands/shift_reports/*.py'
+  'engine/connectors/replies.py'
   'engine/connectors/troubles.py'
   'engine/connectors/whatsapp_cloud/clients.py'
   'engine/connectors/whatsapp_cloud/contents.py'

@@ -15,7 +15,17 @@ from engine.connectors.exchanges import Session
 from engine.connectors.http import HttpConnector
 from engine.connectors.inquiries import Inquiry
 from engine.connectors.jsm import jsm
-from engine.connectors.mattermost import Door, FallbackWebhook, Files, Incidents, Mattermost, Watcher
+from engine.connectors.mattermost import (
+    Act,
+    Buttons,
+    Clicks,
+    Door,
+    FallbackWebhook,
+    Files,
+    Incidents,
+    Mattermost,
+    Watcher,
+)
 from engine.connectors.pagerduty import pagerduty
 from engine.connectors.twilio import Account, Timing, Twilio, TwilioMedia
 from engine.connectors.whatsapp_cloud import CloudMedia, Number, Template, WhatsAppCloud
@@ -143,7 +153,15 @@ def connectors(settings: Settings, show: Callable[[Claimed], None], clock: Clock
     else:
         token = chat.token.reveal()
         late_after = None if chat.fallback_url is None else chat.fallback_after
-        posts = Mattermost(ESCALATE_TO, url=chat.url, token=token, team=chat.team, clock=clock, late_after=late_after)
+        posts = Mattermost(
+            ESCALATE_TO,
+            url=chat.url,
+            token=token,
+            team=chat.team,
+            clock=clock,
+            late_after=late_after,
+            buttons=None if chat.actions_url is None else Buttons.of(chat.actions_url, token),
+        )
         if chat.fallback_url is not None:
             made.destinations[FALLBACK] = FallbackWebhook(FALLBACK, url=chat.fallback_url.reveal())
         made.destinations[ESCALATE_TO] = posts
@@ -160,6 +178,15 @@ def watcher(settings: Settings, made: Connectors, incidents: Incidents, clock: C
         return None
     door = Door(chat.url, chat.token.reveal())
     return Watcher(ESCALATE_TO, server=posts.server, door=door, incidents=incidents, clock=clock, chance=random.random)
+
+
+def webhooks(made: Connectors, act: Act, clock: Clock) -> dict[str, Webhook]:
+    """What is behind /webhooks, the door for clicks on the posts' buttons included; `act` takes what engineers did."""
+    posts = made.destinations[ESCALATE_TO]
+    if not isinstance(posts, Mattermost) or posts.buttons is None:
+        return made.webhooks
+    clicks = Clicks(ESCALATE_TO, buttons=posts.buttons, server=posts.server, act=act, clock=clock)
+    return {**made.webhooks, clicks.name: clicks}
 
 
 def _service(chosen: ServiceSettings) -> Connector:
@@ -221,6 +248,7 @@ def practice(settings: Settings, duty: Duty) -> Practice:
         claims_by_saying=chat is None or chat.claim_by_reply,
         relays=chat is not None and chat.relay_replies,
         watch=settings.outages,
+        channel_override=chat.channel_override if chat is not None else None,
         mention_mode=settings.oncall.mention_mode,
     )
 

@@ -40,6 +40,7 @@ from engine.pipeline import PATIENCE_AMONG_NODES, Pipeline, Routing
 from engine.places import Places
 from engine.ports import Connector, Healthy, Journal, Listener, Received
 from engine.publisher import Publisher
+from engine.readiness import Look
 from engine.reception import Reception
 from engine.relay import LEASE, LEASE_AMONG_NODES, Destination, Relay
 from engine.reloader import Reloader
@@ -70,8 +71,6 @@ class Engine:
         self._notifier = systemd.notifier(environ)
         self._watchdog = systemd.watchdog_interval(environ)
         self._started_at = self._clock.now()
-        self._started = False
-        self._stopping = False
         self._reloads: set[asyncio.Task[None]] = set()
         self._shared = shared = settings.journal is not None
         self._node = settings.node if shared else _NODE
@@ -86,8 +85,7 @@ class Engine:
         )
         self._switch = Switch(self._journal, self._clock, self._metrics)
         made = adapters.connectors(settings, show, self._clock)
-        self._connectors, self._webhooks, self._events = made.destinations, made.webhooks, made.events
-        self._linked = made.linked
+        self._connectors, self._events, self._linked = made.destinations, made.events, made.linked
         self._oncall = adapters.on_call(settings, self._clock, lambda: self._reloader.current().roster)
         self._usual = adapters.practice(settings, self._oncall.duty)
         incidents = Incidents(
@@ -140,6 +138,8 @@ class Engine:
             hold=settings.manners.hold,
             wake=self._relay.wake,
         )
+        self._webhooks = adapters.webhooks(made, self._intake.act, self._clock)
+        self._look = Look(self._ways, self._is_here, self._oncall.duty, self._journal, self._clock, self._metrics)
         self._timekeeper = Timekeeper(
             self._journal, self._clock, self._practice, may_call=self._knows_engineers, changed=self._note_change
         )
@@ -153,7 +153,7 @@ class Engine:
             self._clock,
             reload_rules=self.reload,
             describe=self._describe,
-            failing=self._failing,
+            failing=self._look.failing,
             wake=self._relay.wake,
         )
 
@@ -197,13 +197,13 @@ class Engine:
                     attendants.append(group.create_task(self._follow(), name="switch"))
                     attendants.append(group.create_task(self._publisher.run(), name="publisher"))
                 async with self._doors() as endpoint:
-                    self._started = True
+                    self._look.started = True
                     ready(endpoint)
                     sha = self._reloader.current().sha
                     self._notifier.ready(f"routing with {sha}")
                     logger.bind(endpoint=str(endpoint), ruleset=sha).info("ready")
                     await stop.wait()
-                    self._stopping = True
+                    self._look.stopping = True
                     self._notifier.stopping()
                     logger.info("stopping: the doors close, what is in flight finishes")
                 for attendant in (*listening, *attendants):
@@ -283,7 +283,7 @@ class Engine:
         if not wait:
             self.reload_soon()
             return {"started": True}
-        if not self._started:
+        if not self._look.started:
             return {"ok": False, "sha": "", "findings": "the daemon is still starting", "published": None}
         self._notifier.reloading()
         try:
@@ -341,34 +341,8 @@ class Engine:
             "onCall": self._teller.status(),
         }
 
-    async def _failing(self) -> list[str]:
-        """What keeps the daemon from doing all of its work, each in one sentence."""
-        failing = []
-        if not self._started:
-            failing.append("starting")
-        if self._stopping:
-            failing.append("stopping")
-        parts = [(name, way.health()) for name, way in self._ways.items() if self._is_here(name)]
-        for name, health in (*parts, ("oncall", self._oncall.duty.health())):
-            self._metrics.set_part_ready(name, ready=health.ready)
-            if not health.ready:
-                failing.append(f"{name}: {health.problem}")
-        try:
-            backlog = await self._journal.backlog()
-            open_incidents = await self._journal.open_incidents()
-        except JournalUnavailable as error:
-            failing.append(f"journal: {error}")
-        else:
-            deliveries = {(name, state.value): count for (name, state), count in backlog.deliveries.items()}
-            now = self._clock.now()
-            oldest = {name: now - created_at for name, created_at in backlog.oldest.items()}
-            self._metrics.set_backlog(backlog.unrouted, deliveries, oldest)
-            self._metrics.set_incidents(open_incidents, now)
-        self._metrics.set_ready(ready=not failing)
-        return failing
-
     async def _readiness(self) -> server.Readiness:
-        return server.Readiness(started=self._started, failing=tuple(await self._failing()))
+        return server.Readiness(started=self._look.started, failing=tuple(await self._look.failing()))
 
     async def _follow(self) -> None:
         """Keep up with the kill switch, which an operator may turn on another node."""

@@ -10,6 +10,7 @@ from datetime import timedelta
 from loguru import logger
 
 from engine.core import tallies
+from engine.core.actions import Action
 from engine.core.events import Inbound
 from engine.core.practices import Change, Practice
 from engine.core.records import Accepted
@@ -59,15 +60,18 @@ class Intake:
                 self._count_answer(one)
             self._wake()
         if received.actions:
-            await self._act(received)
+            await self.act(received.actions)
         if not received.inbounds:
             return ()
         return await self._messages(received.inbounds)
 
-    async def _act(self, received: Received) -> None:
-        for change in await self._journal.act(received.actions, self._practice(), self._clock.now()):
+    async def act(self, actions: Sequence[Action]) -> tuple[Change, ...]:
+        """Take what engineers did; what follows from those of it that were not taken before. Raises as `accept`."""
+        changes = await self._journal.act(actions, self._practice(), self._clock.now())
+        for change in changes:
             self.note(change)
         self._wake()
+        return changes
 
     def _count_answer(self, answered: Answered) -> None:
         """Measure an answer by hand, and the claim that it is."""

@@ -433,13 +433,21 @@ class Refused:
     field: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A request that is genuine as far as it tells; before it counts the network itself must be asked."""
+
+    # Asks, and gives what is left to accept and the answer. It never raises.
+    ask: Callable[[], Awaitable[Received]]
+
+
 class Webhook(Protocol):
     """A connector that is told about messages by HTTP."""
 
     # As in engine.yaml; the last part of its URL.
     name: str
 
-    def receive(self, request: WebhookRequest) -> Received | Refused:
+    def receive(self, request: WebhookRequest) -> Received | Refused | Asking:
         """Verify and parse. Pure; never raises, whatever the bytes are."""
         ...
 

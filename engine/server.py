@@ -29,7 +29,7 @@ from engine.core.endpoints import Endpoint, TcpEndpoint, UnixEndpoint
 from engine.core.errors import ConfigurationError, JournalUnavailable, PermissionRefused
 from engine.core.records import Accepted
 from engine.metrics import Metrics
-from engine.ports import Clock, Received, Refused, Webhook, WebhookRequest
+from engine.ports import Asking, Clock, Received, Refused, Webhook, WebhookRequest
 
 # A proxy keeps its connections to us for a minute; the one who closes an idle connection should be the proxy, or a
 # request could meet a closed one.
@@ -132,8 +132,10 @@ async def _receive(connector: Webhook, request: WebhookRequest, accept: Accept) 
     received = connector.receive(request)
     if isinstance(received, Refused):
         return _error(received.status, received.reason, received.field)
+    if isinstance(received, Asking):
+        received = await received.ask()
     accepted: tuple[Accepted, ...] = ()
-    if received.inbounds or received.receipts or received.signals:
+    if received.inbounds or received.receipts or received.signals or received.actions:
         try:
             accepted = await accept(received)
         except JournalUnavailable as unavailable:

@@ -53,17 +53,9 @@ class Timekeeper:
     async def look(self) -> None:
         """Let everything that is due count."""
         if self._may_call():
-            for change in await self._fire(CALL):
-                if change.audit:
-                    incident = change.incident
-                    logger.bind(ticket=incident.ticket_id, rung=incident.rung).info("called: nobody has claimed it")
-        for change in await self._fire(LAPSE):
-            logger.bind(ticket=change.incident.ticket_id).info(
-                "lapsed: the client has been silent for the length of an episode"
-            )
+            await self._fire(CALL)
+        await self._fire(LAPSE)
 
-    async def _fire(self, name: str) -> tuple[Change, ...]:
-        changes = await self._journal.fire(name, _BATCH, self._practice(), self._clock.now())
-        for change in changes:
+    async def _fire(self, name: str) -> None:
+        for change in await self._journal.fire(name, _BATCH, self._practice(), self._clock.now()):
             self._changed(change)
-        return changes

@@ -103,4 +103,4 @@ def calling_lines(found: Calling) -> Iterator[tuple[str, str]]:
 
 def _written(span: timedelta) -> str:
     """What quiet hours put off is told to the minute."""
-    return durations.written(max(_ROUNDED, round(span / _ROUNDED) * _ROUNDED))
+    return durations.written(round(span / _ROUNDED) * _ROUNDED if span >= _ROUNDED else span)

@@ -90,4 +90,5 @@ def shown(body: Body) -> str:
 
 def _post(escalation: Escalation) -> str:
     footer = " ".join((escalation.ticket_id, escalation.priority.word, *escalation.tags))
-    return f"{plain(escalation.title)}\n{plain(escalation.body)}\n{footer}"
+    stands = f"\nStatus: {plain(escalation.standing)}" if escalation.standing else ""
+    return f"{plain(escalation.title)}\n{plain(escalation.body)}\n{footer}{stands}"

@@ -7,23 +7,19 @@ afterwards nobody can tell (`Unknown`).
 """
 
 import asyncio
-import json
 import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
 from engine.connectors.addresses import public_or_own
+from engine.connectors.replies import Reply, instant_of, retry_after
 from engine.core.deliveries import Fault, Rejected, Unknown
 from engine.core.errors import ConfigurationError
 
-# No network may silence us for longer than this with one answer.
-_LONGEST_PAUSE = timedelta(hours=1)
 # Everything that a connection needs before the request leaves.
 _CONNECT_S = 5.0
 # How an exchange ends without an answer. UnicodeError: httpx reads where a redirect leads although it is not followed,
@@ -34,63 +30,6 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")
 _MOST_STEPS = 3
 # The codes of refusals that say the network could not even be reached.
 UNREACHABLE = frozenset({"connect", "connect-timeout"})
-_OK = 200
-_REDIRECT = 300
-_BAD_REQUEST = 400
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERROR = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer, read to its end."""
-
-    status: int
-    body: bytes
-    # How long the network asked us to wait; zero when it did not.
-    retry_after: timedelta
-    # The network's clock; None when it does not tell.
-    date: datetime | None
-    # The network's id of the exchange, for its administrator; may be empty.
-    request_id: str
-    # Where a redirect leads, as it was told: it may be relative, or nonsense, or empty.
-    location: str = ""
-
-    @property
-    def taken(self) -> bool:
-        """A 2xx."""
-        return _OK <= self.status < _REDIRECT
-
-    @property
-    def redirected(self) -> bool:
-        """A 3xx, which no API of ours gives: something else answers at this address."""
-        return _REDIRECT <= self.status < _BAD_REQUEST
-
-    @property
-    def overloaded(self) -> bool:
-        """A 429."""
-        return self.status == _TOO_MANY_REQUESTS
-
-    @property
-    def failed(self) -> bool:
-        """A 5xx."""
-        return self.status >= _SERVER_ERROR
-
-    def json_object(self) -> dict[str, object] | None:
-        """The body as a JSON object, or None when it is anything else, e.g. the page of a proxy."""
-        value = self._json()
-        return value if isinstance(value, dict) else None
-
-    def json_array(self) -> list[object] | None:
-        """The same for an array."""
-        value = self._json()
-        return value if isinstance(value, list) else None
-
-    def _json(self) -> object:
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +279,7 @@ async def _content(answer: httpx.Response, limit: int, network: str) -> Download
 
 
 def _reply(answer: httpx.Response, body: bytes) -> Reply:
-    date = _instant(answer.headers.get("Date", ""))
+    date = instant_of(answer.headers.get("Date", ""))
     return Reply(
         status=answer.status_code,
         body=body,
@@ -371,29 +310,6 @@ def certainly(failure: Rejected | Unknown) -> Rejected:
     if isinstance(failure, Rejected):
         return failure
     return Rejected(Fault.TRANSIENT, "no-answer", failure.reason)
-
-
-def retry_after(header: str, date: datetime | None) -> timedelta:
-    """How long `Retry-After` (RFC 9110, section 10.2.3) asks us to wait, at most an hour.
-
-    A date is compared with the answer's own `Date`, so that a wrong clock on either side does no harm; without that,
-    or when it cannot be read, the answer asks for nothing.
-    """
-    header = header.strip()
-    if header.isascii() and header.isdigit():
-        return min(timedelta(seconds=int(header[:9])), _LONGEST_PAUSE)
-    moment = _instant(header)
-    if moment is None or date is None:
-        return timedelta(0)
-    return max(timedelta(0), min(moment - date, _LONGEST_PAUSE))
-
-
-def _instant(header: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(header)
-    except (ValueError, IndexError, TypeError, OverflowError):
-        return None
-    return moment if moment.tzinfo else None
 
 
 def trust() -> ssl.SSLContext:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from engine.connectors.exchanges import Reply, Session, certainly
+from engine.connectors.exchanges import Session, certainly
+from engine.connectors.replies import Reply
 from engine.core.deliveries import Fault, Rejected
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from loguru import logger
 
-from engine.connectors.exchanges import Reply, Session
+from engine.connectors.exchanges import Session
+from engine.connectors.replies import Reply
 from engine.connectors.troubles import trouble
 from engine.core.deliveries import Claimed, Fault, Found, Outcome, Page, PageAction, Reconciled, Rejected, Sent, Unknown
 from engine.ports import Health

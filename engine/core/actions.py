@@ -48,6 +48,8 @@ class Action:
     priority: Priority | None = None
     # The note of a resolve, or the words for the client; as they were typed.
     text: str = ""
+    # The ticket that it was meant for; about the post of another one it is passed over. None: whichever the post has.
+    ticket_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from engine.core.answers import Circumstances
 from engine.core.deliveries import NewDelivery, PageAction, Revision
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.ladders import Called, MentionMode
-from engine.core.standings import standing
+from engine.core.standings import stood
 
 # How an incident stands whose rule wants a new one for a further message.
 SUPERSEDED = "closed: a further message has opened a new incident"
@@ -38,9 +38,10 @@ def call(before: Incident | None, after: Incident, override: str | None, circums
     """
     duty, now = circumstances.duty, circumstances.accepted_at
     anew = before is None or not before.escalated or after.priority > before.priority
-    outage = after.outage or next(
-        (circumstances.outages[tag] for tag in after.tags if tag in circumstances.outages), None
-    )
+    live = circumstances.outages
+    named = next((live[tag] for tag in after.tags if tag in live), None)
+    # One that is over calls nobody any more.
+    outage = after.outage if after.outage in live.values() else named
     if outage is not None:
         return Call(f"engineers of the outage {outage},")
     calls = anew and after.escalated and after.status is IncidentStatus.OPEN
@@ -80,7 +81,8 @@ def closing(key: str, ended: Incident, circumstances: Circumstances, *, supersed
     said = paged(f"{key}-closed", ended, ended.paged, circumstances, PageAction.RESOLVE)
     if post is None:
         return said
-    stands = SUPERSEDED if superseded else standing(replace(ended, status=IncidentStatus.LAPSED), now)
+    told = stood(post, replace(ended, status=IncidentStatus.LAPSED), now)
+    if superseded:
+        told = replace(told, standing=SUPERSEDED)
     lane = f"escalate:{ended.connector}:{ended.conversation_id}"
-    told = Revision(replace(post, standing=stands))
-    return (NewDelivery(f"{key}-closed", lane, circumstances.escalate_to, told, now), *said)
+    return (NewDelivery(f"{key}-closed", lane, circumstances.escalate_to, Revision(told), now), *said)

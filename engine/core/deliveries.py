@@ -86,6 +86,8 @@ class Escalation:
     ticket_id: str
     # How the incident stands (see `standings`), with quotes' marks; empty: not said.
     standing: str = ""
+    # What can be done about it as it stands, of `actions.ACTION_KINDS`; empty: nothing is offered.
+    offers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

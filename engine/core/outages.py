@@ -17,7 +17,7 @@ from engine.core.incidents import Incident, IncidentStatus
 from engine.core.plan import CALL, AuditEntry, Timer
 from engine.core.practices import Change, Practice, Standing, Words
 from engine.core.quotes import clean_line, plain, quote
-from engine.core.standings import age, moment, standing
+from engine.core.standings import age, moment, stood
 
 # What stands for the connector of an outage; no connector can be called so.
 CONNECTOR = "an outage"
@@ -88,8 +88,8 @@ def opened(ticket_id: str, tag: str, members: Sequence[Incident], practice: Prac
     mention = practice.duty.mention()
     whom = " ".join(dict.fromkeys(filter(None, (mention, *called.mentions))))
     where = incident.mattermost_channel, incident.mattermost_team
-    body, stands = _body(tag, members, whom, now), standing(incident, now)
-    post = Escalation(*where, f"Outage: {tag}", body, incident.tags, priority, ticket_id, stands)
+    body = _body(tag, members, whom, now)
+    post = stood(Escalation(*where, f"Outage: {tag}", body, incident.tags, priority, ticket_id), incident, now)
     key = _key(ticket_id, "opened")
     lane = f"escalate:{CONNECTOR}:{tag}"
     deliveries = [NewDelivery(f"{key}-post", lane, practice.escalate_to, post, now)]

@@ -31,7 +31,7 @@ from engine.core.deliveries import (
 from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.quotes import TICKET, plain, quote
-from engine.core.standings import standing
+from engine.core.standings import stood
 
 # How long a silent incident stays open for further messages, unless the rule that opened it says otherwise.
 EPISODE = timedelta(hours=4)
@@ -303,8 +303,8 @@ def _posts(
             return ()
         title, body = step.wording.escalation(shown)
         text = "\n".join((body, *call.lines, *notes))
-        stands = standing(after, circumstances.accepted_at)
-        return (Escalation(channel, team, title, text, after.tags, after.priority, after.ticket_id, stands),)
+        post = Escalation(channel, team, title, text, after.tags, after.priority, after.ticket_id)
+        return (stood(post, after, circumstances.accepted_at),)
     again = _again(step.inbound.event.message.text, shown)
     raised = after.priority > before.priority
     risen = f"raised from {before.priority.word} to {after.priority.word}"
@@ -320,7 +320,7 @@ def _posts(
     if circumstances.post is None or not (updates or before.awaits_client):
         return (reply,)
     body = "\n".join((circumstances.post.body, *updates))
-    told = replace(circumstances.post, body=body, standing=standing(after, circumstances.accepted_at))
+    told = replace(stood(circumstances.post, after, circumstances.accepted_at), body=body)
     if raised:
         told = replace(told, priority=after.priority, tags=after.tags)
     return (Revision(told), reply)

@@ -13,7 +13,7 @@ from engine.core.events import Address
 from engine.core.incidents import Incident
 from engine.core.ladders import Duty, MentionMode
 from engine.core.plan import AuditEntry, Timer
-from engine.core.standings import standing
+from engine.core.standings import stood
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ class Practice:
     paused: bool = False
     # None: nothing makes an outage.
     watch: Watch | None = None
+    # Everything goes to this channel instead of others, for development.
+    channel_override: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class Words:
     def post(self, after: Incident, post: Escalation | None) -> None:
         """The post as it reads from now on."""
         if post is not None:
-            told = replace(post, priority=after.priority, tags=after.tags, standing=standing(after, self._now))
+            told = replace(stood(post, after, self._now), priority=after.priority, tags=after.tags)
             self.add(Revision(told), self._lane, self._practice.escalate_to, "post")
 
     def pages(self, after: Incident, services: Iterable[str], action: PageAction) -> None:

@@ -1,8 +1,10 @@
-"""How an incident stands, in the words of the line that its post ends with. Pure."""
+"""How an incident stands, in the words of the line that its post ends with, and what can be done about it. Pure."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
+from engine.core.deliveries import Escalation
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.quotes import quote
 
@@ -10,6 +12,18 @@ from engine.core.quotes import quote
 BY_HAND = "whatsapp"
 _LEGEND = ":eyes: take it, :white_check_mark: resolve it"
 _DAY = timedelta(days=1)
+# What people do most about an incident of this status, the likeliest first.
+_OFFERS = {
+    IncidentStatus.OPEN: ("claim", "resolve", "snooze"),
+    IncidentStatus.CLAIMED: ("resolve",),
+    IncidentStatus.RESOLVED: ("reopen",),
+    IncidentStatus.LAPSED: ("reopen",),
+}
+
+
+def stood(post: Escalation, incident: Incident, now: datetime) -> Escalation:
+    """The post with how the incident stands and what can be done about it."""
+    return replace(post, standing=standing(incident, now), offers=_OFFERS[incident.status])
 
 
 def standing(incident: Incident, now: datetime) -> str:

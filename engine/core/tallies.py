@@ -13,7 +13,7 @@ from engine.core.practices import Change
 from engine.core.reports import Step
 
 # How a person did something, by the first word of the action's id.
-_WAYS = {"reaction": "reaction", "post": "command"}
+_WAYS = {"reaction": "reaction", "post": "command", "button": "button"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Reached:
 
 
 def way(entry: AuditEntry) -> str:
-    """How it was done: reaction, command, timer or other."""
+    """How it was done: reaction, command, button, timer or other."""
     how = dict(entry.details).get("how")
     return "timer" if how is None else _WAYS.get(how, "other")
 

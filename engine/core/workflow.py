@@ -232,7 +232,8 @@ def climb(found: Standing, practice: Practice, now: datetime) -> Change:
     text = _reminder(incident, called, last=there is None, now=now)
     said.thread(text)
     if there is not None and there.channel is not None:
-        said.channel(there.channel, f"**{incident.ticket_id}** in ~{incident.mattermost_channel}: {text}")
+        where = (practice.channel_override, None) if practice.channel_override else there.channel
+        said.channel(where, f"**{incident.ticket_id}** in ~{incident.mattermost_channel}: {text}")
     said.pages(after, called.services, PageAction.TRIGGER)
     said.post(after, found.post)
     entry = AuditEntry("called", (("rung", str(number)), ("whom", " ".join((*called.mentions, *called.services)))))

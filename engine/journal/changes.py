@@ -34,6 +34,8 @@ def act(
         if not found:
             continue
         ((ticket_id,),) = found
+        if action.ticket_id not in {None, ticket_id}:
+            continue
         what = (storable(action.id), ticket_id, action.kind, storable(action.by))
         if not database.rows("add_action", action.destination, *what, micros(action.at), micros(now)):
             continue

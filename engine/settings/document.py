@@ -105,7 +105,7 @@ def read(node: Node, base: Path, vault: Vault, faults: list[Fault]) -> Settings:
         acknowledge=top.switch("acknowledge", default=True),
         connectors=found,
         services=paged,
-        mattermost=_mattermost(top, environment, vault),
+        mattermost=_mattermost(top, environment, vault, http.public_url),
         oncall=called,
         outages=outages.read(top),
         manners=_manners(top),
@@ -193,7 +193,9 @@ def _http(top: Section, base: Path) -> HttpSettings:
     return HttpSettings(listen, http.url("public_url"))
 
 
-def _mattermost(top: Section, environment: Environment, vault: Vault) -> MattermostSettings | None:
+def _mattermost(
+    top: Section, environment: Environment, vault: Vault, public_url: str | None
+) -> MattermostSettings | None:
     if not top.has(MATTERMOST):
         if environment is Environment.PRODUCTION:
             message = 'in production the engineers\' posts need the section "mattermost"'
@@ -210,6 +212,8 @@ def _mattermost(top: Section, environment: Environment, vault: Vault) -> Matterm
         "fallback_after",
         "claim_by_reply",
         "relay_replies",
+        "buttons",
+        "actions_url",
     )
     section.expect("url", "team")
     return MattermostSettings(
@@ -222,7 +226,19 @@ def _mattermost(top: Section, environment: Environment, vault: Vault) -> Matterm
         fallback_after=section.span("fallback_after", timedelta(minutes=3)),
         claim_by_reply=section.switch("claim_by_reply", default=True),
         relay_replies=section.switch("relay_replies", default=False),
+        actions_url=_actions_url(section, public_url),
     )
+
+
+def _actions_url(section: Section, public_url: str | None) -> str | None:
+    """Where clicks on buttons go; None where there are no buttons."""
+    base = section.url("actions_url") or public_url
+    if not section.switch("buttons", default=False):
+        return None
+    if base is None and not section.has("actions_url"):
+        message = '"buttons" needs an address by which Mattermost reaches the engine: actions_url, or http.public_url'
+        section.fault("buttons", MISSING, message, "e.g. actions_url: http://10.0.0.5:8080")
+    return f"{base}/webhooks/{MATTERMOST}"
 
 
 def _retry(top: Section) -> RetrySettings:

@@ -178,6 +178,8 @@ class MattermostSettings:
     # The address of an incoming webhook for posts that were not taken within `fallback_after`; None: there is none.
     fallback_url: Secret | None = None
     fallback_after: timedelta = timedelta(minutes=3)
+    # Where Mattermost sends what people do by buttons; None: posts have none.
+    actions_url: str | None = None
     # Whoever first writes in a thread has claimed its incident.
     claim_by_reply: bool = True
     # What begins with ">> " in a thread goes to the client.

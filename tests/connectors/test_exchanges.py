@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standins.loopback import Answer, Loopback, Request, serving
 
-from engine.connectors.exchanges import Reply, Session, broken, certainly, retry_after
+from engine.connectors.exchanges import Session, broken, certainly
+from engine.connectors.replies import Reply, retry_after
 from engine.core.deliveries import Fault, Rejected, Unknown
 from engine.core.errors import ConfigurationError
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from standins.conversations import OPEN, THE_POST, circumstances
+from standins.conversations import OPEN, circumstances
 from standins.rosters import LADDER, LEAD, NOC, FixedDuty
 
 from engine.core import calls, outages
@@ -167,7 +167,12 @@ def test_a_message_about_a_known_outage_calls_nobody_anew() -> None:
     assert calls.call(None, OPEN, None, around) == calls.Call("engineers of the outage OC-2026-0009,")
     assert calls.call(None, replace(OPEN, tags=("billing",)), None, around).next_at is not None
     belongs = replace(OPEN, outage="OC-2026-0008", priority=Priority.URGENT)
-    assert calls.call(OPEN, belongs, None, replace(around, outages={})).mention == (
-        "engineers of the outage OC-2026-0008,"
-    )
-    assert THE_POST.ticket_id == "OC-2026-0001"
+    elsewhere = replace(around, outages={"other": "OC-2026-0008"})
+    assert calls.call(OPEN, belongs, None, elsewhere).mention == "engineers of the outage OC-2026-0008,"
+
+
+def test_an_outage_that_is_over_takes_no_calls() -> None:
+    """The client of one of its incidents who is in greater trouble now is called about as any other."""
+    belongs = replace(OPEN, outage="OC-2026-0008", priority=Priority.URGENT)
+    called = calls.call(OPEN, belongs, None, replace(circumstances(), duty=FixedDuty()))
+    assert called.next_at is not None

@@ -49,6 +49,7 @@ ACKNOWLEDGEMENT = (
 
 # How an incident that nobody has taken stands, in its post.
 STANDS = "open · :eyes: take it, :white_check_mark: resolve it"
+OFFERS = ("claim", "resolve", "snooze")
 
 
 def test_the_first_message_opens_an_incident_with_one_acknowledgement_and_one_post() -> None:
@@ -78,6 +79,7 @@ def test_the_first_message_opens_an_incident_with_one_acknowledgement_and_one_po
         Priority.HIGH,
         TICKET,
         STANDS,
+        OFFERS,
     )
     assert planned(inbound, FAULT) == Plan(
         incident=replace(OPEN, ticket_id=TICKET, version=0),
@@ -208,7 +210,7 @@ def test_a_raised_priority_edits_the_post_and_notifies_again() -> None:
         "Action: @oncall please check WhatsApp and respond to the client now."
     )
     assert bodies(made) == [
-        Revision(replace(THE_POST, body=body, priority=Priority.URGENT, tags=tags, standing=STANDS)),
+        Revision(replace(THE_POST, body=body, priority=Priority.URGENT, tags=tags, standing=STANDS, offers=OFFERS)),
         FollowUp("dev-support-escalations", "support", reply, "OC-2026-0001"),
     ]
     assert the_incident(made) == replace(

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from standins.conversations import OPEN
+from standins.conversations import OPEN, THE_POST
 
 from engine.core import standings
+from engine.core.actions import ACTION_KINDS
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.quotes import plain, quote
 
@@ -82,3 +83,20 @@ def test_a_name_calls_nobody() -> None:
 def test_an_age_in_words(minutes: float, words: str) -> None:
     """As people say it."""
     assert standings.age(timedelta(minutes=minutes)) == words
+
+
+@pytest.mark.parametrize(
+    ("status", "offers"),
+    [
+        (IncidentStatus.OPEN, ("claim", "resolve", "snooze")),
+        (IncidentStatus.CLAIMED, ("resolve",)),
+        (IncidentStatus.RESOLVED, ("reopen",)),
+        (IncidentStatus.LAPSED, ("reopen",)),
+    ],
+)
+def test_a_post_offers_what_can_be_done_as_the_incident_stands(status: IncidentStatus, offers: tuple[str, ...]) -> None:
+    """Together with the line; nothing else of the post changes."""
+    incident = replace(CLAIMED, status=status)
+    told = standings.stood(THE_POST, incident, LATER)
+    assert told == replace(THE_POST, standing=standings.standing(incident, LATER), offers=offers)
+    assert set(offers) <= set(ACTION_KINDS)

@@ -64,6 +64,7 @@ def test_a_clock_behind_ours_measures_nothing_below_zero() -> None:
     ("details", "way"),
     [
         pytest.param((("how", "reaction"),), "reaction", id="a reaction"),
+        pytest.param((("how", "button"),), "button", id="a button"),
         pytest.param((("by", "amina"), ("how", "post")), "command", id="a word"),
         pytest.param((("how", "gone"),), "other", id="what was lost sight of"),
         pytest.param((), "timer", id="nobody"),

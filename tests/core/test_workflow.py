@@ -250,6 +250,14 @@ def test_the_next_rung_is_called_in_the_thread_and_beyond() -> None:
     assert page.summary == "OC-2026-0001: a client waits (high, rule voip-outbound)"
 
 
+def test_in_development_a_further_channel_is_the_one_for_all() -> None:
+    """No reminder leaves for a real channel."""
+    practice = replace(PRACTICE, channel_override="dev-support-escalations")
+    change = workflow.climb(Standing(OPEN, THE_POST), practice, NOW)
+    channels = {body.channel for body in bodies(change) if isinstance(body, FollowUp)}
+    assert channels == {"dev-support-escalations"}
+
+
 def test_the_last_call_says_so_and_sets_no_timer() -> None:
     """After all rungs and repeats those are called for whom nobody is there."""
     change = climb(replace(OPEN, rung=3), FixedDuty(duty={"primary": OnDuty(("alice",), note="from cache")}))

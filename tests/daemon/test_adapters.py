@@ -1,6 +1,7 @@
 """What engine.yaml orders is what is put together."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from standins.parts import SetClock, until
 
 from engine import adapters, settings
 from engine.connectors.console import Console
-from engine.connectors.mattermost import Files, Incidents
+from engine.connectors.mattermost import Files, Incidents, Mattermost
 from engine.connectors.paging import PagingService
+from engine.core.actions import Action
 from engine.core.deliveries import DeliveryKind
 from engine.core.fallbacks import Fallback
+from engine.core.practices import Change
 from engine.core.settlements import InDoubt
 from engine.oncall.static import StaticOnCall
 
@@ -100,6 +103,27 @@ async def test_engineers_are_heard_where_their_chat_is(tmp_path: Path) -> None:
         await connector.close()
     read, made = _made(tmp_path, _CLOUD)
     assert adapters.watcher(read, made, incidents, SetClock()) is None
+
+
+async def test_buttons_have_a_door_of_their_own_where_they_are_turned_on(tmp_path: Path) -> None:
+    """Beside those of the connectors; clicks are not a client's message."""
+
+    async def act(_: Sequence[Action]) -> tuple[Change, ...]:
+        return ()
+
+    on = _CHAT.replace("support}", "support, buttons: on, actions_url: http://10.0.0.5:8080}")
+    for text, doors, buttons in (
+        (_CHAT, {"cloud"}, False),
+        (on, {"cloud", "mattermost"}, True),
+        ("", {"cloud"}, False),
+    ):
+        _, made = _made(tmp_path, _CLOUD + text)
+        assert set(adapters.webhooks(made, act, SetClock())) == doors
+        assert set(made.webhooks) == {"cloud"}
+        posts = made.destinations["mattermost"]
+        assert (isinstance(posts, Mattermost) and posts.buttons is not None) is buttons
+        for connector in made.destinations.values():
+            await connector.close()
 
 
 def test_files_are_few_at_a_time_and_given_up_after_a_day(tmp_path: Path) -> None:

@@ -17,12 +17,13 @@ import uvloop
 from standins.parts import START, SetClock, inbound
 from standins.serving import ANY_PORT, serving
 
+from engine.core.actions import Action
 from engine.core.endpoints import Endpoint, TcpEndpoint, UnixEndpoint
 from engine.core.errors import ConfigurationError, EngineError, JournalUnavailable, Overloaded, PermissionRefused
 from engine.core.events import Receipt, Signal
 from engine.core.records import Accepted
 from engine.metrics import Metrics
-from engine.ports import Received, Refused, WebhookRequest
+from engine.ports import Asking, Received, Refused, WebhookRequest
 from engine.server import HttpServer, Readiness, build, listen
 
 LIMIT = 1000
@@ -34,14 +35,14 @@ class Network:
     """A connector and the parts behind it, which answer what the test says."""
 
     name: str = "desk"
-    answer: Received | Refused = field(default_factory=lambda: Received((inbound(1),)))
+    answer: Received | Refused | Asking = field(default_factory=lambda: Received((inbound(1),)))
     requests: list[WebhookRequest] = field(default_factory=list)
     taken: list[Received] = field(default_factory=list)
     accepted: tuple[Accepted, ...] = (Accepted(1, duplicate=False),)
     failure: Exception | None = None
     readiness: Readiness = field(default_factory=lambda: Readiness(started=True))
 
-    def receive(self, request: WebhookRequest) -> Received | Refused:
+    def receive(self, request: WebhookRequest) -> Received | Refused | Asking:
         self.requests.append(request)
         return self.answer
 
@@ -131,6 +132,31 @@ async def test_signals_alone_are_accepted_too(site: Site) -> None:
     answer = await site.http.post("/webhooks/cloud", content=b"{}")
     assert answer.json() == {"accepted": 0, "duplicates": 0}
     assert site.desk.taken == [site.cloud.answer]
+
+
+async def test_actions_alone_are_accepted_too(site: Site) -> None:
+    """Nor is a client's message needed for what an engineer did."""
+    action = Action("mattermost", "root", "claim", "button:1", "amina", START)
+    site.cloud.answer = Received(actions=(action,))
+    site.desk.accepted = ()
+    answer = await site.http.post("/webhooks/cloud", content=b"{}")
+    assert answer.json() == {"accepted": 0, "duplicates": 0}
+    assert site.desk.taken == [site.cloud.answer]
+
+
+async def test_what_has_to_be_asked_first_is_asked(site: Site) -> None:
+    """What comes of it is accepted and answered as if the request itself had told."""
+    told = Received((inbound(2),), answer='{"said": true}', answer_type="application/json")
+
+    async def ask() -> Received:
+        assert site.desk.taken == []
+        return told
+
+    site.cloud.answer = Asking(ask)
+    answer = await site.http.post("/webhooks/cloud", content=b"{}")
+    assert (answer.status_code, answer.json()) == (200, {"said": True})
+    assert answer.headers["content-type"] == "application/json"
+    assert site.desk.taken == [told]
 
 
 async def test_receipts_alone_are_accepted_too(site: Site) -> None:

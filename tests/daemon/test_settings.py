@@ -105,6 +105,41 @@ def test_a_second_way_for_posts_is_read(load: Load) -> None:
     assert "mattermost_fallback_url: there is no" in refusal(load, LEAST + section % ", fallback: on")
 
 
+_PUBLIC = "http: {public_url: https://support.example.org}\n"
+_REACHES = "actions_url: http://10.0.0.5:8080/engine/"
+
+
+@pytest.mark.parametrize(
+    ("before", "section", "url"),
+    [
+        pytest.param(_PUBLIC, "", None, id="nothing said"),
+        pytest.param(_PUBLIC, f", buttons: off, {_REACHES}", None, id="off"),
+        pytest.param(_PUBLIC, ", buttons: on", "https://support.example.org/webhooks/mattermost", id="as the networks"),
+        pytest.param("", f", buttons: on, {_REACHES}", "http://10.0.0.5:8080/engine/webhooks/mattermost", id="its own"),
+        pytest.param(
+            _PUBLIC, f", buttons: on, {_REACHES}", "http://10.0.0.5:8080/engine/webhooks/mattermost", id="its own first"
+        ),
+    ],
+)
+def test_buttons_lead_to_where_mattermost_reaches_us(load: Load, before: str, section: str, url: str | None) -> None:
+    """Only where they are turned on."""
+    read = load(f"{before}{LEAST}mattermost: {{url: https://chat.example.org, team: support{section}}}\n")
+    assert read.mattermost is not None
+    assert read.mattermost.actions_url == url
+
+
+def test_buttons_need_an_address(load: Load) -> None:
+    """Without one a click would go nowhere; one that is none has its own fault and no other."""
+    section = "mattermost: {url: https://chat.example.org, team: support, buttons: on%s}\n"
+    first, *_, last = refusal(load, LEAST + section % "").splitlines()
+    assert first == (
+        'engine.yaml:2:69  error  E902  "buttons" needs an address by which Mattermost reaches the engine: '
+        "actions_url, or http.public_url"
+    )
+    assert last.endswith("^^ e.g. actions_url: http://10.0.0.5:8080")
+    assert refusal(load, LEAST + section % ", actions_url: here").count("  error  ") == 1
+
+
 def test_every_key_is_read(load: Load) -> None:
     """What stands in the file is what the daemon gets."""
     read = load(FULL)

@@ -69,6 +69,14 @@ async def test_an_action_is_found_by_the_post_and_taken_once(journal: Journal) -
     assert await fire(journal, 10_000) == ()
 
 
+async def test_an_action_for_another_ticket_is_passed_over(journal: Journal) -> None:
+    """It is not even kept, so that the same counts where it belongs."""
+    ticket = await posted(journal)
+    assert await act(journal, action("claim", ticket_id="OC-2026-9999")) == ()
+    (change,) = await act(journal, action("claim", ticket_id=ticket))
+    assert change.incident.claimed_by == "amina"
+
+
 async def test_everything_about_an_incident_survives_a_restart(restart: Restart) -> None:
     """Each field that an action can change is read back as it was written."""
     journal = await restart()

@@ -33,6 +33,8 @@ UNLISTED = (
     # An incoming webhook is no part of the API.
     "POST /hooks/[^/]+",
 )
+# What real servers take in another form than it says, by path and place in the body.
+DIFFERENT = {("/api/v4/posts/{post_id}/patch", "$.props")}
 # Parameters of a query that real servers want and it does not name.
 UNNAMED = {"/api/v4/config/client": {"format"}}
 
@@ -92,6 +94,8 @@ def violations(request: Request) -> Iterator[str]:
         yield f"{what}: the body is no JSON"
         return
     for error in validator(*place).iter_errors(value):
+        if (known[0], error.json_path) in DIFFERENT:
+            continue
         yield f"{what}: {error.json_path} is not as {'/'.join(map(str, error.schema_path))} wants it"
 
 

@@ -3,8 +3,8 @@
 Reproduces: types hardly checked, own ids, errors by id, 4xx while the database is away, hardened mode, the duplicate
 cache (30 s, not per user, in one node's memory), `since` by update time, archived and private channels, membership,
 priority labels, threads, edits that notify nobody, whom each post would call, people and their reactions, the WebSocket
-(`sockets`) and the limit on requests (`budgets`). Requests against the published contract (`contracts`) are noted. Run
-it as a process with `python -m standins.mattermost --port 0`.
+(`sockets`), buttons and clicks on them (`pressed`) and the limit on requests (`budgets`). Requests against the
+published contract (`contracts`) are noted. Run it as a process with `python -m standins.mattermost --port 0`.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
-from standins import uploads
+from standins import pressed, uploads
 from standins.budgets import Budget
 from standins.chatters import Chatters
 from standins.contracts import violations
@@ -68,6 +68,8 @@ class Switches:
     token: str = TOKEN
     # Whether the token's account is a bot's, and whether it is disabled, which takes its sessions away.
     is_bot: bool = True
+    # Whether AllowedUntrustedInternalConnections names the private addresses that buttons lead to.
+    reaches_private: bool = True
     disabled: bool = False
     version: str = "11.6.0"
     # Test seconds that have passed beyond the real ones.
@@ -88,7 +90,9 @@ class Mattermost(Network):
     notifications: list[tuple[str, str]] = field(default_factory=list)
     # By what people listen to.
     keywords: dict[str, frozenset[str]] = field(default_factory=dict)
-    # Requests that do not fit the published specification.
+    # What came of clicks on buttons.
+    clicks: list[dict[str, Any]] = field(default_factory=list)
+    # Requests that do not fit the published specification, buttons that no server shows, answers that none reads.
     violations: list[str] = field(default_factory=list)
     budget: Budget = field(default_factory=Budget)
     hub: Hub = field(init=False)
@@ -140,13 +144,15 @@ class Mattermost(Network):
             "posts": list(self.posts.values()),
             "files": list(self.files.values()),
             "notifications": self.notifications,
+            "clicks": self.clicks,
             "violations": self.violations,
         }
 
     async def control(self, order: Mapping[str, Any]) -> Any:
         """`{"set": {switch: value}}`, `{"channel": {"name": …, "member": false}}`; of people
         `{"person": {name: [channel]}}`, `{"bot": name}`, `react`, `unreact` (post, user, emoji), `say` (root, user,
-        message), `leave` (channel, user); of the WebSocket `{"sockets": what}`: cut, grow_deaf, skip.
+        message), `leave` (channel, user), `click` (post, user, action, what is forged); of the WebSocket
+        `{"sockets": what}`: cut, grow_deaf, skip.
         """
         for switch, value in order.get("set", {}).items():
             setattr(self.switches, switch, value)
@@ -159,6 +165,8 @@ class Mattermost(Network):
         for what in ("react", "unreact", "say", "leave"):
             if what in order:
                 getattr(self, what)(**order[what])
+        if "click" in order:
+            await self.click(**order["click"])
         if "sockets" in order:
             getattr(self.hub, order["sockets"])()
         return {"channels": sorted(self.channels)}
@@ -172,6 +180,15 @@ class Mattermost(Network):
         """A person takes a reaction back."""
         self.posts[post]["update_at"] = self._ms()
         self.chatters.unreact(self.posts[post], self.chatters.id_of(user), emoji, self._ms())
+
+    async def click(self, post: str, user: str, action: str, **forged: Any) -> str:
+        """A person presses a button; what that person alone then reads. `forged` replaces what the request says."""
+        account = self.chatters.accounts[self.chatters.id_of(user)]
+        reaches = self.switches.reaches_private
+        found = await pressed.press(self.posts[post], action, account, reaches=reaches, forged=forged)
+        self.violations += found.violations
+        self.clicks.append({"user": user, "action": action, "status": found.status, "read": found.read})
+        return found.read
 
     def say(self, root: str, user: str, message: str, **details: Any) -> str:
         """A person replies in a thread; the id of the reply."""
@@ -215,6 +232,9 @@ class Mattermost(Network):
                 return self._channel(name, deleted=query.get("include_deleted") == "true")
             case ["channels", channel_id, "posts"]:
                 return self._listed(channel_id, query)
+            case ["posts", post_id]:
+                found = self.posts.get(post_id)
+                return Answer(body=pressed.shown(found)) if found else _error(404, "app.post.get.app_error")
             case ["posts", post_id, "thread"]:
                 thread = {key: post for key, post in self.posts.items() if post_id in {key, post["root_id"]}}
                 return Answer(body={"order": list(thread), "posts": thread})
@@ -395,7 +415,9 @@ class Mattermost(Network):
                 file["post_id"] = post_id
                 post.setdefault("file_ids", []).append(file_id)
         self.posts[post_id] = post
-        self.notifications += [(user, post_id) for user in sorted(notified(post["message"], self.keywords))]
+        self.violations += pressed.faults(post)
+        said = "\n".join((post["message"], *pressed.texts(post)))
+        self.notifications += [(user, post_id) for user in sorted(notified(said, self.keywords))]
         sender = self.chatters.accounts.get(post["user_id"], {"username": "somebody"})["username"]
         told = {"post": json.dumps(post), "sender_name": f"@{sender}", "channel_type": "O"}
         self.hub.publish("posted", told, post["channel_id"])
@@ -409,8 +431,9 @@ class Mattermost(Network):
             return _error(400, "api.post.update_post.permissions_time_limit.app_error")
         post |= {key: wanted[key] for key in ("message", "props") if key in wanted}
         post["update_at"] = self._ms()
-        self.hub.publish("post_edited", {"post": json.dumps(post)}, post["channel_id"])
-        return Answer(body=post)
+        self.violations += pressed.faults(post)
+        self.hub.publish("post_edited", {"post": json.dumps(pressed.shown(post))}, post["channel_id"])
+        return Answer(body=pressed.shown(post))
 
     def _ms(self) -> int:
         return int(self.now().timestamp() * 1000)

@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 from engine import adapters
 from engine.commands.doctor.findings import Finding, Level, finding
 from engine.commands.doctor.installations import Installation
-from engine.connectors.exchanges import Reply, Session, certainly
+from engine.connectors.exchanges import Session, certainly
+from engine.connectors.replies import Reply
 from engine.core.deliveries import Rejected
 from engine.core.errors import ConfigurationError
 from engine.core.oncall import NOBODY

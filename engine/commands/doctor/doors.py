@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from engine.commands.doctor.findings import Finding, Level
 from engine.commands.doctor.installations import Installation
-from engine.connectors.exchanges import Reply, Session
+from engine.connectors.exchanges import Session
+from engine.connectors.replies import Reply
 from engine.settings import TwilioSettings, WhatsAppCloudSettings
 
 _SUBJECT = "public url"

@@ -4,7 +4,8 @@ from urllib.parse import quote
 
 from engine.commands.doctor.findings import Finding, Level, finding
 from engine.commands.doctor.installations import Installation
-from engine.connectors.exchanges import Exchange, Reply, Session
+from engine.connectors.exchanges import Exchange, Session
+from engine.connectors.replies import Reply
 from engine.connectors.twilio.refusals import refusal as twilio_refusal
 from engine.connectors.whatsapp_cloud.refusals import refusal as cloud_refusal
 from engine.core.deliveries import Rejected, Unknown

@@ -14,8 +14,10 @@ from urllib.parse import quote
 
 from loguru import logger
 
-from engine.connectors.exchanges import Exchange, Reply, Session
+from engine.connectors.exchanges import Exchange, Session, certainly
+from engine.connectors.mattermost.buttons import Buttons
 from engine.connectors.mattermost.formatting import copy_message, escalation_message, follow_up_message
+from engine.connectors.mattermost.questions import unreadable
 from engine.connectors.mattermost.refusals import (
     NO_ROOT,
     TOKEN_REFUSED,
@@ -28,6 +30,7 @@ from engine.connectors.mattermost.refusals import (
     verdict,
 )
 from engine.connectors.mattermost.servers import Bot, Limits, Server, delivery_of
+from engine.connectors.replies import Reply
 from engine.core.decisions import Priority
 from engine.core.deliveries import (
     TEST_LANE,
@@ -59,6 +62,8 @@ _GREETING_S: Final = 2.0
 # What waits for an administrator is tried every minute: a channel that was refused no more for so long is asked for
 # nothing any more, e.g. because an operator dropped what waited.
 _REFUSED_STANDS: Final = timedelta(seconds=100)
+# The key of the props that holds buttons.
+_BUTTONS: Final = "attachments"
 # What becomes a post of its own.
 _Post = Escalation | FollowUp | Copy
 
@@ -77,6 +82,8 @@ class _Draft:
     label: str = ""
     # The ids of files that were uploaded before.
     files: tuple[str, ...] = ()
+    # What its buttons are for.
+    offers: tuple[str, ...] = ()
 
 
 class Mattermost:
@@ -92,10 +99,11 @@ class Mattermost:
         clock: Clock,
         timeout_s: float = 10,
         late_after: timedelta | None = None,
+        buttons: Buttons | None = None,
     ) -> None:
         """`timeout_s` bounds one exchange; a send takes at most twice as long. A post that calls somebody
-        `late_after` its message says by how much it is late; None: it never does. Raises ConfigurationError for an
-        unusable URL or token.
+        `late_after` its message says by how much it is late; None: it never does. Without `buttons` posts have none.
+        Raises ConfigurationError for an unusable URL or token.
         """
         self.name = name
         self._clock = clock
@@ -103,6 +111,7 @@ class Mattermost:
         self._session = Session("Mattermost", url, token, timeout_s)
         self._team = team
         self._late_after = late_after
+        self.buttons = buttons
         self.server = Server(self._session, team, clock)
         self._problem = ""
         # The channels that posts were for, with the last refusal, empty for none, and when that was.
@@ -276,10 +285,15 @@ class Mattermost:
         return _created(answer, claimed, key)
 
     async def _submit(self, claimed: Claimed, draft: _Draft, channel_id: str, key: str) -> Exchange:
+        props: dict[str, object] = {
+            "oc": {"delivery": claimed.id, "ticket": draft.ticket_id},
+            "unsafe_links": "true",
+            **self._attached(claimed, draft.offers, draft.ticket_id, channel_id),
+        }
         payload: dict[str, object] = {
             "channel_id": channel_id,
             "message": draft.message,
-            "props": {"oc": {"delivery": claimed.id, "ticket": draft.ticket_id}, "unsafe_links": "true"},
+            "props": props,
             "pending_post_id": key,
         }
         if draft.root_id:
@@ -299,9 +313,7 @@ class Mattermost:
             return Sent("")
         limits = await self.server.limits()
         message = escalation_message(escalation, labelled=False, limit=limits.message)
-        path = f"posts/{quote(claimed.thread, safe='')}/patch"
-        self._begun.add(claimed.id)
-        answer = await self.server.exchange("PUT", path, payload={"message": message})
+        answer = await self._rewrite(claimed, escalation, f"posts/{quote(claimed.thread, safe='')}", message)
         if not isinstance(answer, Reply):
             return answer
         if answer.taken:
@@ -313,6 +325,36 @@ class Mattermost:
             gone = "the post can no longer be edited: deleted, too old, or the bot has left the channel"
             return Rejected(Fault.PERMANENT, code_of(answer), gone)
         return refusal
+
+    async def _rewrite(self, claimed: Claimed, escalation: Escalation, path: str, message: str) -> Exchange:
+        """Rewrite what is at a path. An edit replaces all of a post's props, so with buttons they are read first."""
+        payload: dict[str, object] = {"message": message}
+        if self.buttons is not None:
+            there = await self.server.exchange("GET", path)
+            if not isinstance(there, Reply):
+                return certainly(there)
+            if not there.taken:
+                return there
+            post = there.json_object()
+            if post is None:
+                return unreadable().refusal
+            props = post.get("props")
+            kept = {name: value for name, value in props.items() if name != _BUTTONS} if isinstance(props, dict) else {}
+            channel_id = str(post.get("channel_id", ""))
+            attached = self._attached(claimed, escalation.offers, escalation.ticket_id, channel_id)
+            payload["props"] = kept | attached
+        self._begun.add(claimed.id)
+        return await self.server.exchange("PUT", f"{path}/patch", payload=payload)
+
+    def _attached(
+        self, claimed: Claimed, offers: tuple[str, ...], ticket_id: str, channel_id: str
+    ) -> dict[str, object]:
+        """The props that are buttons."""
+        if self.buttons is None:
+            return {}
+        now = self._clock.now()
+        made = self.buttons.attachments(offers, ticket_id, channel_id=channel_id, delivery=claimed.id, now=now)
+        return {_BUTTONS: made} if made else {}
 
     async def _find(self, claimed: Claimed, body: _Post | Media) -> Reconciled | Rejected:
         place = body.escalation if isinstance(body, Copy) else body
@@ -336,7 +378,7 @@ def _draft(claimed: Claimed, body: _Post, limits: Limits) -> _Draft:
         return _Draft(body.channel, body.team, body.ticket_id, message, root_id)
     label = _LABELS.get(body.priority, "") if limits.labels else ""
     message = escalation_message(body, labelled=bool(label), limit=limits.message)
-    return _Draft(body.channel, body.team, body.ticket_id, message, label=label)
+    return _Draft(body.channel, body.team, body.ticket_id, message, label=label, offers=body.offers)
 
 
 def _created(answer: Reply, claimed: Claimed, key: str) -> Outcome:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.connectors.exchanges import Reply, Session, certainly
+from engine.connectors.exchanges import Session, certainly
 from engine.connectors.mattermost.refusals import no_member
 from engine.connectors.mattermost.servers import Bot, Server
+from engine.connectors.replies import Reply
 from engine.core.deliveries import Fault, Rejected
 from engine.ports import Clock
 

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from loguru import logger
 
-from engine.connectors.exchanges import Reply, Session
+from engine.connectors.exchanges import Session
 from engine.connectors.mattermost.formatting import escalation_message
+from engine.connectors.replies import Reply
 from engine.core.deliveries import Claimed, Copy, Fault, Found, Outcome, Reconciled, Rejected, Sent, Unknown
 from engine.core.errors import ConfigurationError
 from engine.ports import Health

@@ -12,9 +12,10 @@ from typing import Final, assert_never
 
 from loguru import logger
 
-from engine.connectors.exchanges import Exchange, Reply, certainly
+from engine.connectors.exchanges import Exchange, certainly
 from engine.connectors.mattermost.connector import Mattermost
 from engine.connectors.mattermost.refusals import Verdict, about_channel, code_of, permanent, verdict
+from engine.connectors.replies import Reply
 from engine.core import media
 from engine.core.deliveries import Claimed, Fault, FollowUp, Media, Outcome, Reconciled, Rejected, Sent, Unknown
 from engine.core.media import Fetched

@@ -70,7 +70,7 @@ def copy_message(escalation: Escalation, *, limit: int = MESSAGE_LIMIT) -> str:
     # In the client's words the joiner is taken out again, and there it is not needed.
     title, body = (text.replace("@", f"@{_JOINER}") for text in (escalation.title, escalation.body))
     # Nothing follows it there, so it does not say how things stand, either.
-    copied = replace(escalation, title=title, body=body, standing="")
+    copied = replace(escalation, title=title, body=body, standing="", offers=())
     return escalation_message(copied, labelled=True, limit=limit)
 
 

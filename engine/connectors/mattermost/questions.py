@@ -7,9 +7,10 @@ listens begins again later, at the place where it was, so nothing is passed over
 import asyncio
 from collections.abc import Mapping
 
-from engine.connectors.exchanges import Reply, certainly
+from engine.connectors.exchanges import certainly
 from engine.connectors.mattermost.refusals import TOKEN_REFUSED, about_channel
 from engine.connectors.mattermost.servers import Server
+from engine.connectors.replies import Reply
 from engine.core.deliveries import Fault, Rejected
 from engine.core.errors import EngineError
 

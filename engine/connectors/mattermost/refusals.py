@@ -8,7 +8,7 @@ Observed on server 5.37, 2026; ids of 5xx are never looked at, because hardened 
 import re
 from enum import Enum, auto
 
-from engine.connectors.exchanges import Reply
+from engine.connectors.replies import Reply
 from engine.core.deliveries import Fault, Rejected
 
 _ID = re.compile(r"[a-z0-9_.]{1,120}", re.IGNORECASE)

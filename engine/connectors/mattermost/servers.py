@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from loguru import logger
 
-from engine.connectors.exchanges import Exchange, Reply, Session, certainly
+from engine.connectors.exchanges import Exchange, Session, certainly
 from engine.connectors.mattermost.formatting import MESSAGE_LIMIT
 from engine.connectors.mattermost.refusals import (
     NO_BOT,
@@ -27,6 +27,7 @@ from engine.connectors.mattermost.refusals import (
     transient,
     verdict,
 )
+from engine.connectors.replies import Reply
 from engine.core.deliveries import Fault, Found, Reconciled, Rejected, Sent
 from engine.ports import Clock
 

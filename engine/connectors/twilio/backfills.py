@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from loguru import logger
 
-from engine.connectors.exchanges import Reply, Session, certainly
+from engine.connectors.exchanges import Session, certainly
+from engine.connectors.replies import Reply
 from engine.connectors.twilio import listings, notifications
 from engine.connectors.twilio.listings import Listed
 from engine.connectors.twilio.refusals import refusal

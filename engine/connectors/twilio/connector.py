@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, quote
 from loguru import logger
 
 from engine.connectors.credentials import require
-from engine.connectors.exchanges import Reply, Session
+from engine.connectors.exchanges import Session
+from engine.connectors.replies import Reply
 from engine.connectors.troubles import trouble
 from engine.connectors.turns import Turns
 from engine.connectors.twilio import listings, notifications

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl, urlsplit
 
-from engine.connectors.exchanges import Reply
+from engine.connectors.replies import Reply
 
 Json = dict[str, object]
 

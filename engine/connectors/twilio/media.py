@@ -9,7 +9,8 @@ the path of the address as the attachment's reference. The file stays at Twilio.
 import re
 from urllib.parse import quote
 
-from engine.connectors.exchanges import Download, Exchange, Reply, Session, Visitor
+from engine.connectors.exchanges import Download, Exchange, Session, Visitor
+from engine.connectors.replies import Reply
 from engine.connectors.twilio.refusals import TOKEN_REFUSED
 from engine.core.deliveries import Fault, Rejected, Unknown
 from engine.core.media import GONE, Fetched

@@ -4,7 +4,7 @@ The table is Twilio's "Error and warning dictionary" sorted by what helps: askin
 form of the message, or nothing. Called by `connector` with each answer that is no success. Pure.
 """
 
-from engine.connectors.exchanges import Reply
+from engine.connectors.replies import Reply
 from engine.core.deliveries import Fault, Rejected, Unknown
 
 # WhatsApp takes nothing but an approved template now.

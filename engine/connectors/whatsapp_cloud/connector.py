@@ -17,7 +17,8 @@ from urllib.parse import quote
 from loguru import logger
 
 from engine.connectors.credentials import require, same, signed
-from engine.connectors.exchanges import Reply, Session
+from engine.connectors.exchanges import Session
+from engine.connectors.replies import Reply
 from engine.connectors.troubles import trouble
 from engine.connectors.turns import Turns
 from engine.connectors.whatsapp_cloud.clients import Clients

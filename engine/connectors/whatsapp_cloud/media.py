@@ -9,7 +9,8 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from engine.connectors.exchanges import Download, Reply, Session
+from engine.connectors.exchanges import Download, Session
+from engine.connectors.replies import Reply
 from engine.connectors.whatsapp_cloud.fields import word
 from engine.connectors.whatsapp_cloud.refusals import TOKEN_REFUSED, refusal
 from engine.core.deliveries import Fault, Rejected, Unknown

@@ -7,7 +7,7 @@ success, and by `notifications` for what Meta reports later. Pure.
 from datetime import timedelta
 from enum import StrEnum
 
-from engine.connectors.exchanges import Reply
+from engine.connectors.replies import Reply
 from engine.core.deliveries import Fault, Rejected, Unknown
 
 
