@@ -245,8 +245,10 @@ fi
 wait
 report "${steps[@]}"
 
+# Twice as many as there are cores: half of the time goes into waiting for processes and networks.
+workers=$(($(nproc) * 2))
 status=0
-"$venv/bin/python" -m pytest -n auto --dist loadgroup --cov --cov-report= ${fast:+-m 'not system'} </dev/null 2>&1 |
+"$venv/bin/python" -m pytest -n "$workers" --dist loadgroup --cov --cov-report= ${fast:+-m 'not system'} </dev/null 2>&1 |
   tee "$work/pytest.output" || status=$?
 ((status == 0)) || failed+=(pytest)
 

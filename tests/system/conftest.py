@@ -11,7 +11,7 @@ from standins.processes import Site
 def kills(pytestconfig: pytest.Config) -> int:
     """How often something is killed at random."""
     chosen: int | None = pytestconfig.getoption("--kills")
-    usual = 100 if pytestconfig.getoption("--long") else 6
+    usual = 100 if pytestconfig.getoption("--long") else 3
     return usual if chosen is None else chosen
 
 

@@ -27,7 +27,7 @@ def shift(build: Callable[..., Site]) -> Iterator[Shift]:
 @pytest.fixture
 def times(pytestconfig: pytest.Config, kills: int) -> int:
     """How often the daemon is killed; each time costs more here than elsewhere."""
-    return kills if pytestconfig.getoption("--long") or pytestconfig.getoption("--kills") is not None else 3
+    return kills if pytestconfig.getoption("--long") or pytestconfig.getoption("--kills") is not None else 2
 
 
 def is_settled(shift: Shift) -> bool:

@@ -24,7 +24,7 @@ async def test_what_kills_lose_is_bounded_and_known(
     """A hundred messages a second: what dies with a process is no more than the library holds, each of it is known at
     least by its client, and nothing is said twice but what was under way. Engineers and operators are told.
     """
-    times = pytestconfig.getoption("--kills") or (20 if pytestconfig.getoption("--long") else 2)
+    times = pytestconfig.getoption("--kills") or (20 if pytestconfig.getoption("--long") else 1)
     (tmp_path / "service").mkdir()
     async with running(tmp_path / "service") as service:
         site = attach(build(in_doubt_wait="1s", measured=False), service)
