@@ -3,30 +3,17 @@
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from standins.clients import Meta, Writer, plant, settled, show
+from standins.clocks import Clock
 from standins.graph import status_notification
 from standins.processes import Site, wait_until
 
 pytestmark = pytest.mark.system
 MESSAGES = 3
 HOUR_S = 3600
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The clock of an installation's daemon."""
-
-    file: Path
-
-    def set(self, ahead_s: float) -> None:
-        """From now on it is so far ahead of the real one; the file changes in one step."""
-        new = self.file.with_suffix(".new")
-        new.write_text(str(ahead_s))
-        new.replace(self.file)
 
 
 @pytest.fixture

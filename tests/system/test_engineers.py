@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from standins.clients import Writer
+from standins.clocks import Clock
 from standins.processes import Site, wait_until
 from standins.shifts import Shift
 
@@ -97,9 +98,9 @@ def test_words_in_the_thread_do_what_they_say(on_shift: Callable[..., Shift], tm
     """A pause holds the next call for as long as it says, and not longer; a priority begins the ladder anew; what is
     nearly a command is answered and does nothing; talk takes the incident.
     """
-    ahead = tmp_path / "ahead"
-    ahead.write_text("0")
-    shift = on_shift(program="standins.altered", environ={"CLOCK_AHEAD": str(ahead)}, first="4s", second=NOT_NOW)
+    clock = Clock(tmp_path / "ahead")
+    clock.set(0)
+    shift = on_shift(program="standins.altered", environ={"CLOCK_AHEAD": str(clock.file)}, first="4s", second=NOT_NOW)
     shift.write(JACKSON)
     root = shift.root(JACKSON)
     ticket = shift.ticket(root)
@@ -114,7 +115,7 @@ def test_words_in_the_thread_do_what_they_say(on_shift: Callable[..., Shift], tm
     assert due_in_s is not None
     assert due_in_s > 50
     assert shift.calls(root) == []
-    ahead.write_text("61")
+    clock.set(61)
     wait_until(lambda: len(shift.calls(root)) == 1, "the next are called when the pause is over")
 
     shift.say(root, "amina", "Priority URGENT")
