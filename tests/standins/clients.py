@@ -1,16 +1,18 @@
 """Clients who write, Meta who repeats what was not heard, and the count of what came of it.
 
 `converse` lets every conversation's next message go only when the last one was taken, so that the order of acceptance
-is known; `tally` then says for each message whether it came out once, in order, and under a ticket without gaps.
+is known; `under_kills` has something die meanwhile, and `tally` then says for each message whether it came out once, in
+order, and under a ticket without gaps.
 """
 
 import asyncio
 import itertools
 import json
+import random
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -126,6 +128,18 @@ class Meta:
             group.create_task(release())
             for _ in range(_AT_ONCE):
                 group.create_task(write())
+
+
+async def under_kills(load: Coroutine[Any, Any, None], times: int, seed: int, kill: Callable[[int], object]) -> None:
+    """`load` to its end, while `kill`, which gets the number of the kill and waits for what it starts again, is called
+    at so many random moments.
+    """
+    chance = random.Random(seed)  # noqa: S311 - moments, not secrets
+    loading = asyncio.create_task(load)
+    for number in range(times):
+        await asyncio.sleep(chance.uniform(0.2, 1.5))
+        await asyncio.to_thread(kill, number)
+    await loading
 
 
 def plant(site: Site, writers: Sequence[Writer]) -> None:

@@ -279,6 +279,11 @@ class Site:
         self.signal(signal.SIGKILL)
         assert self.wait() == -signal.SIGKILL
 
+    def die(self) -> None:
+        """SIGKILL, and at once a new start."""
+        self.kill()
+        self.start()
+
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         self.signal(signal.SIGTERM)

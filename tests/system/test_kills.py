@@ -5,12 +5,11 @@ network holds a request of the daemon's, before or after it took effect.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Callable
 
 import pytest
-from standins.clients import Meta, Writer, plant, settled, show
+from standins.clients import Meta, Writer, plant, settled, show, under_kills
 from standins.processes import Site, wait_until
 
 pytestmark = pytest.mark.system
@@ -22,15 +21,9 @@ async def test_nothing_is_lost_or_doubled_by_kills_under_load(build: Callable[..
     """Forty messages a second, each repeated until taken, come out once and in order however often the daemon dies."""
     site = build(in_doubt_wait="8s", measured=False)
     site.start()
-    chance = random.Random(2026)  # noqa: S311 - moments, not secrets
     writers = [Writer(number) for number in range(30 + 20 * kills)]
     async with Meta(site) as meta:
-        load = asyncio.create_task(meta.converse(writers, MESSAGES, 40))
-        for _ in range(kills):
-            await asyncio.sleep(chance.uniform(0.2, 1.5))
-            site.kill()
-            await asyncio.to_thread(site.start)
-        await load
+        await under_kills(meta.converse(writers, MESSAGES, 40), kills, 2026, lambda _: site.die())
     counted = await asyncio.to_thread(settled, site, writers, MESSAGES)
     show(f"{kills} kills; answers to notifications by status: {dict(meta.answers)}", counted)
     assert meta.answers[200] == len(writers) * MESSAGES

@@ -4,15 +4,15 @@
 """
 
 import asyncio
-import random
 import re
 import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from standins.clients import TOPICS, Meta, Writer, plant, settled, show
+from standins.clients import TOPICS, Meta, Writer, plant, settled, show, under_kills
 from standins.postgres import Server
 from standins.processes import Site, wait_until
 
@@ -45,20 +45,17 @@ async def test_kills_of_nodes_and_of_the_server_lose_and_double_nothing(
     nodes: tuple[Site, Site], server: Server, kills: int
 ) -> None:
     """Forty messages a second on both nodes come out once and in order, however often a process dies."""
-    chance = random.Random(2026)  # noqa: S311 - moments, not secrets
     writers = [Writer(number) for number in range(30 + 20 * kills)]
+
+    def kill(number: int) -> None:
+        if number % 10 == 3:
+            server.kill()
+            server.start()
+        else:
+            nodes[number % 2].die()
+
     async with Meta(*nodes) as meta:
-        load = asyncio.create_task(meta.converse(writers, MESSAGES, 40))
-        for number in range(kills):
-            await asyncio.sleep(chance.uniform(0.2, 1.5))
-            if number % 10 == 3:
-                server.kill()
-                await asyncio.to_thread(server.start)
-                continue
-            victim = nodes[number % 2]
-            victim.kill()
-            await asyncio.to_thread(victim.start)
-        await load
+        await under_kills(meta.converse(writers, MESSAGES, 40), kills, 2026, kill)
     counted = await asyncio.to_thread(settled, nodes[0], writers, MESSAGES)
     show(f"{kills} kills; answers to notifications by status: {dict(meta.answers)}", counted)
     assert counted.faults == ()
@@ -72,19 +69,19 @@ async def test_kills_of_everything_at_once_lose_and_double_nothing(
 ) -> None:
     """Both daemons and the database server die in the same moment under forty messages a second, again and again."""
     times = 1 + kills // 4
-    chance = random.Random(2026)  # noqa: S311 - moments, not secrets
     writers = [Writer(number) for number in range(20 + 20 * times)]
+
+    def kill(_: int) -> None:
+        for node in nodes:
+            node.signal(signal.SIGKILL)
+        server.kill()
+        assert [node.wait() for node in nodes] == [-9, -9]
+        server.start()
+        with ThreadPoolExecutor() as together:
+            list(together.map(Site.start, nodes))
+
     async with Meta(*nodes) as meta:
-        load = asyncio.create_task(meta.converse(writers, MESSAGES, 40))
-        for _ in range(times):
-            await asyncio.sleep(chance.uniform(0.2, 1.5))
-            for node in nodes:
-                node.signal(signal.SIGKILL)
-            server.kill()
-            assert [node.wait() for node in nodes] == [-9, -9]
-            await asyncio.to_thread(server.start)
-            await asyncio.gather(*(asyncio.to_thread(node.start) for node in nodes))
-        await load
+        await under_kills(meta.converse(writers, MESSAGES, 40), times, 2026, kill)
     counted = await asyncio.to_thread(settled, nodes[0], writers, MESSAGES)
     show(f"{times} kills of both daemons and the database server together", counted)
     assert counted.faults == ()

@@ -4,11 +4,10 @@ At random moments under load, exactly while Twilio holds a request, and with mes
 """
 
 import asyncio
-import random
 from collections.abc import Callable
 
 import pytest
-from standins.clients import plant, settled, show
+from standins.clients import plant, settled, show, under_kills
 from standins.processes import Site
 from standins.reserve import Once, Repeated, TwilioWriter, attach
 
@@ -21,15 +20,9 @@ async def test_nothing_is_lost_or_doubled_by_kills_under_load(build: Callable[..
     """Messages that are posted until taken come out once and in order, however often the daemon dies."""
     site = attach(build(in_doubt_wait="8s", measured=False))
     site.start()
-    chance = random.Random(2027)  # noqa: S311 - moments, not secrets
     writers = [TwilioWriter(number) for number in range(30 + 20 * kills)]
     async with Repeated(site) as network:
-        load = asyncio.create_task(network.converse(writers, MESSAGES, 40))
-        for _ in range(kills):
-            await asyncio.sleep(chance.uniform(0.2, 1.5))
-            site.kill()
-            await asyncio.to_thread(site.start)
-        await load
+        await under_kills(network.converse(writers, MESSAGES, 40), kills, 2027, lambda _: site.die())
     counted = await asyncio.to_thread(settled, site, writers, MESSAGES)
     show(f"{kills} kills with Twilio; answers by status: {dict(network.answers)}", counted)
     assert counted.faults == ()
@@ -61,15 +54,9 @@ async def test_what_twilio_posted_to_nobody_is_found(build: Callable[..., Site],
     """Twilio posts each message once; those that came while the daemon was dead are in its list, and come out once."""
     site = attach(build(in_doubt_wait="8s", measured=False))
     site.start()
-    chance = random.Random(2028)  # noqa: S311 - moments, not secrets
     writers = [TwilioWriter(number) for number in range(30 + 20 * kills)]
     async with Once(site) as network:
-        load = asyncio.create_task(network.converse(writers, 1, 40))
-        for _ in range(kills):
-            await asyncio.sleep(chance.uniform(0.2, 1.5))
-            site.kill()
-            await asyncio.to_thread(site.start)
-        await load
+        await under_kills(network.converse(writers, 1, 40), kills, 2028, lambda _: site.die())
     missed = site.graph.recorded()["notified"].count(0)
     counted = await asyncio.to_thread(settled, site, writers, 1, 120)
     show(f"{kills} kills with Twilio, which posts once; posted to nobody (statuses included): {missed}", counted)
