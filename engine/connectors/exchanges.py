@@ -1,9 +1,9 @@
 """One HTTP exchange with a network's API: what came back, or why nothing did.
 
-The only module that knows httpx. The connectors that talk to a network hold one `Session` each and decide themselves
-what an answer means; a `Visitor` reads files where nobody is to learn who we are. What a broken exchange means is
-decided here, because it is the same for all: before the request left, the network certainly did nothing (`Rejected`);
-afterwards nobody can tell (`Unknown`).
+The only module through which connectors use httpx. Those that talk to a network hold one `Session` each and decide
+themselves what an answer means; a `Visitor` reads files where nobody is to learn who we are. What a broken exchange
+means is decided here, because it is the same for all: before the request left, the network certainly did nothing
+(`Rejected`); afterwards nobody can tell (`Unknown`).
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
@@ -312,8 +313,12 @@ def certainly(failure: Rejected | Unknown) -> Rejected:
     return Rejected(Fault.TRANSIENT, "no-answer", failure.reason)
 
 
+@cache
 def trust() -> ssl.SSLContext:
-    """The machine's certificate authorities, a company's own included, and the public ones that httpx brings."""
+    """The machine's certificate authorities, a company's own included, and the public ones that httpx brings.
+
+    Read once, because that holds everything else up for 60 ms.
+    """
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
     return context

@@ -18,6 +18,7 @@ from engine.ports import Health
 
 # The answers that concern us and not the page: an administrator has to do something.
 _NOT_PERMITTED = frozenset({401, 402, 403})
+_BAD_REQUEST = 400
 _NOT_FOUND = 404
 _NOTHING_THERE = frozenset({_NOT_FOUND, 405, 410})
 _TIMEOUT = 408
@@ -93,7 +94,8 @@ class PagingService:
         if not reply.taken:
             if reply.status == _NOT_FOUND and receipt is not None and page.action is not PageAction.TRIGGER:
                 return Rejected(Fault.PERMANENT, str(_NOT_FOUND), f"{self._dialect.network} has no such alert any more")
-            return refusal(reply, self._dialect, blames_us=self._dialect.blames_us(answer))
+            blames_us = reply.status == _BAD_REQUEST and self._dialect.blames_us(answer)
+            return _refusal(reply, self._dialect, blames_us=blames_us)
         if receipt is None:
             return Unknown(f"something answered that is not {self._dialect.network}: check its url")
         return Sent(receipt)
@@ -104,7 +106,7 @@ class PagingService:
             logger.bind(service=self.name, delivery=delivery, code=outcome.code).error("{}", outcome.reason)
 
 
-def refusal(reply: Reply, dialect: Dialect, *, blames_us: bool) -> Rejected:
+def _refusal(reply: Reply, dialect: Dialect, *, blames_us: bool) -> Rejected:
     """What an answer outside 2xx means. The service's own words are not repeated."""
     network, code = dialect.network, str(reply.status)
     if blames_us or reply.status in _NOT_PERMITTED:

@@ -36,7 +36,7 @@ class Reply:
 
     @property
     def redirected(self) -> bool:
-        """A 3xx, which no API of ours gives: something else answers at this address."""
+        """A 3xx: the way to a signed file or, where an API was asked, something else that answers there."""
         return _REDIRECT <= self.status < _BAD_REQUEST
 
     @property

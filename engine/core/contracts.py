@@ -42,7 +42,7 @@ from engine.core.errors import InvalidEvent
 from engine.core.events import Attachment, Client, Event, Inbound, Message
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.masking import mask_text
-from engine.core.quotes import clean_line, plain
+from engine.core.quotes import clean_line, plain, whole
 from engine.core.reports import Measured, Step
 
 Json = dict[str, Any]
@@ -357,7 +357,7 @@ def _dump(adapter: TypeAdapter[Any], value: Any) -> str:
 def _replace_surrogates(value: Any) -> Any:
     match value:
         case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return whole(value)
         case dict():
             return {key: _replace_surrogates(part) for key, part in value.items()}
         case list() | tuple():

@@ -37,6 +37,13 @@ class Span:
     quoted: bool
 
 
+def whole(text: str) -> str:
+    """The text with U+FFFD in the place of halves of surrogate pairs, which JSON can carry and no database or network
+    can; otherwise as written.
+    """
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def clean(text: str) -> str:
     """NFC, line feeds only, without control, bidirectional and internal characters; otherwise as written."""
     # Most names, numbers and lines are this simple, and each message is cleaned a dozen times.

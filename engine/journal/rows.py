@@ -12,6 +12,7 @@ from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, Escalation, Revision
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.outages import CONNECTOR
+from engine.core.quotes import whole
 from engine.core.records import AuditView, Decided, DeliveryView, Unrouted
 from engine.core.reports import Measured, Step
 from engine.journal.statements import Row, Value
@@ -52,9 +53,7 @@ def instant_or_none(written: int | None) -> datetime | None:
 
 def storable(text: str) -> str:
     """The text as a database takes it: lone surrogates become U+FFFD, as `contracts.dump_inbound` writes them."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole(text)
 
 
 def storable_or_none(text: str | None) -> str | None:

@@ -1,11 +1,11 @@
 """The section `template` of a connector: which template, approved by WhatsApp before, goes out where no text may.
 
-Called by `document`. What a variable may hold is what `connectors.whatsapp_cloud.templates` and
-`connectors.twilio.forms` fill in.
+Called by `document`. What a variable may hold is what `core.approved_texts` fills in.
 """
 
 import re
 
+from engine.core.approved_texts import PLACES
 from engine.ruleset.syntax import Fault, Place
 from engine.settings.sections import VALUE, Section, suggest
 from engine.settings.values import TemplateSettings, TwilioTemplateSettings
@@ -14,8 +14,6 @@ from engine.settings.values import TemplateSettings, TwilioTemplateSettings
 _NAME = re.compile(r"[a-z0-9_]{1,512}", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:_[A-Z]{2,3})?", re.ASCII)
 _CONTENT_SID = re.compile(r"HX[0-9a-fA-F]{32}", re.ASCII)
-# What a template's variable can be filled with.
-TEMPLATE_GAPS = ("client_name", "ticket_id")
 _BRACES = re.compile(r"\{\{([^{}]*)\}\}")
 
 
@@ -46,8 +44,8 @@ def read_twilio(connector: Section) -> TwilioTemplateSettings | None:
     variables = tuple((name, gaps.text(name) or "") for name in gaps.entries)
     for name, text in variables:
         for gap in map(str.strip, _BRACES.findall(text)):
-            if gap not in TEMPLATE_GAPS:
-                gaps.fault(name, VALUE, f"nothing fills {{{{{gap}}}}} in a variable", suggest(gap, TEMPLATE_GAPS))
+            if gap not in PLACES:
+                gaps.fault(name, VALUE, f"nothing fills {{{{{gap}}}}} in a variable", suggest(gap, PLACES))
     content_sid = section.matching("content_sid", _CONTENT_SID, "HX and 32 hexadecimal digits") or ""
     return TwilioTemplateSettings(content_sid, variables)
 
@@ -57,9 +55,9 @@ def _check(section: Section, text: str, at: Place) -> None:
     if not text.strip():
         section.faults.append(Fault(at, VALUE, "a variable of a template cannot be empty: WhatsApp refuses it"))
     for inner in _BRACES.findall(text):
-        if inner.strip() not in TEMPLATE_GAPS:
+        if inner.strip() not in PLACES:
             message = f"there is nothing to fill {{{{{inner}}}}} with"
-            section.faults.append(Fault(at, VALUE, message, suggest(inner.strip(), TEMPLATE_GAPS)))
+            section.faults.append(Fault(at, VALUE, message, suggest(inner.strip(), PLACES)))
     if re.search(r"[{}]", _BRACES.sub("", text)):
         message = "a variable holds a brace that is not a pair of two, such as {{client_name}}"
         section.faults.append(Fault(at, VALUE, message))

@@ -273,9 +273,10 @@ async def test_what_the_bot_does_not_see_keeps_nobody_waiting(gone: str) -> None
         {"status": 500},
         {"status": 401, "body": {"id": "x"}},
         {"status": 429, "body": "limit exceeded", "headers": {"retry-after": "0"}, "times": 25},
+        {"status": 302, "headers": {"location": "https://chat.example.org/login"}},
         {"do": "cut_before"},
     ],
-    ids=["other", "page", "500", "401", "429", "cut"],
+    ids=["other", "page", "500", "401", "429", "redirect", "cut"],
 )
 async def test_an_answer_that_says_nothing_is_asked_for_again(on: str, answer: dict[str, Any]) -> None:
     """Whatever a sick server or a proxy answers, nothing is lost and nothing believed; then it goes on by itself."""

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from loguru import logger
@@ -317,6 +318,21 @@ async def test_asks_who_we_are_as_often_as_it_takes() -> None:
         here.server.react(here.post(), "otieno", "eyes")
         await until(lambda: bool(here.ledger.accepted))
         assert set(here.kinds()) == {("claim", "otieno")}
+
+
+async def test_a_long_pause_is_told_and_waited_for_where_we_were() -> None:
+    """Who was told to come again in a minute does not hear meanwhile, and nobody may be called on what is not known."""
+    async with scene() as here:
+        await here.greeted("hello")
+        refusal: dict[str, Any] = {"status": 429, "body": "limit exceeded", "headers": {"retry-after": "60"}}
+        here.loopback.fail("GET .*/members/.*", **refusal)
+        here.server.say(here.post(), "amina", "take")
+        await until(lambda: not here.watcher.caught_up)
+        assert here.ledger.accepted == []
+        assert here.watcher.health().problem == (
+            "reactions and thread commands are not heard: Mattermost is asked too often: lower "
+            "limits.mattermost_per_second, or raise RateLimitSettings on the server"
+        )
 
 
 async def test_a_forgotten_connection_is_looked_up() -> None:

@@ -205,6 +205,16 @@ async def test_a_wrong_api_key_is_ours_to_mend() -> None:
         await service.close()
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_trouble_that_names_the_key_is_trouble_all_the_same(status: int) -> None:
+    """Only of a 400 it is asked whether it blames our key."""
+    async with _pagerduty() as (_, loopback, service):
+        loopback.fail("POST", status=status, body={"message": "Requests for this routing key arrive too quickly"})
+        outcome = await service.send(claim(page()))
+        assert isinstance(outcome, Rejected)
+        assert outcome.fault is Fault.TRANSIENT
+
+
 @pytest.mark.parametrize(
     ("status", "fault", "reason"),
     [

@@ -13,8 +13,9 @@ from standins import twilio
 from standins.loopback import Loopback, serving
 from standins.whatsapp.certificates import write_certificates
 
+from engine.connectors import exchanges
 from engine.connectors.addresses import is_public
-from engine.connectors.exchanges import Download, Visitor
+from engine.connectors.exchanges import Download, Visitor, trust
 from engine.connectors.twilio import TwilioMedia
 from engine.connectors.twilio.refusals import TOKEN_REFUSED
 from engine.core.deliveries import Fault, Rejected, Unknown
@@ -254,6 +255,8 @@ async def test_a_host_proves_by_https_who_it_is(
     """The connection goes to the address that was looked up, and the certificate must be the name's all the same."""
     write_certificates(tmp_path / "authority.pem", tmp_path / "leaf.pem", (name,))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    # Read once for a process; the test asks for its own.
+    monkeypatch.setattr(exchanges, "trust", trust.__wrapped__)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "leaf.pem")
     network = twilio.Twilio()

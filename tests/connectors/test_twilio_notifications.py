@@ -174,9 +174,12 @@ def test_refuses_what_is_not_ours(fields: dict[str, str], expected: Refused) -> 
 )
 def test_reads_what_became_of_a_message(told: str, status: str) -> None:
     """Each status is a receipt of the delivery in the callback's address; what waits at Twilio is taken."""
-    code = "63024" if status == "failed" else None
+    failed = status == "failed"
+    reason = (
+        "WhatsApp cannot deliver to this client: the recipient is not valid, e.g. no WhatsApp there" if failed else ""
+    )
     found = _read(twilio.status_form("SM2", told, code=63024), "d1")
-    receipt = Receipt("reserve", "d1", "SM2", status, START, code)
+    receipt = Receipt("reserve", "d1", "SM2", status, START, "63024" if failed else None, reason)
     assert found == Received(receipts=(receipt,), answer="<Response/>", answer_type="text/xml")
 
 

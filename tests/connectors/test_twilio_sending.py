@@ -15,10 +15,9 @@ from standins.loopback import Loopback, serving
 from standins.parts import START, SetClock
 from standins.twilio import CLIENT, CONTENT_SID, twilio_error
 
-from engine.connectors.twilio import Account, Template, Timing, Twilio, forms
+from engine.connectors.twilio import Account, Template, Timing, Twilio
 from engine.core.deliveries import Acknowledgement, Claimed, Fault, Found, Outcome, Rejected, Sent, Unknown
 from engine.ports import Health, Received, WebhookRequest
-from engine.settings.approved_templates import TEMPLATE_GAPS
 
 _WEBHOOK = "https://support.example.org/webhooks/reserve"
 _BUSY = "Twilio or WhatsApp has trouble or is asked too often"
@@ -413,6 +412,13 @@ async def test_says_the_template_at_once_when_the_message_is_old() -> None:
         assert len(setting.loopback.seen) == 1
 
 
+async def test_a_variable_is_a_line_whatever_stands_in_it() -> None:
+    """WhatsApp refuses line ends and many blanks in one, wherever they come from."""
+    async with _setting(Template(CONTENT_SID, (("1", "Dear\n\n{{client_name}},     hello"),))) as setting:
+        await setting.connector.send(setting.claim(body=replace(_ACK, client_name="Ja\nne"), age=timedelta(hours=24)))
+        assert json.loads(setting.network.sent[0]["form"]["ContentVariables"]) == {"1": "Dear Ja ne, hello"}
+
+
 async def test_says_a_template_without_variables() -> None:
     """Then there are none in the request."""
     async with _setting(Template(CONTENT_SID)) as setting:
@@ -530,8 +536,3 @@ async def test_knows_the_window_after_a_restart(hours: float, again_h: float | N
         body = replace(_ACK, written_at=START - timedelta(hours=hours))
         await setting.connector.send(setting.claim(body=body))
         assert ("ContentSid" in setting.network.sent[0]["form"]) == is_template
-
-
-def test_the_settings_know_what_a_template_can_say() -> None:
-    """What engine.yaml may name is what is filled in."""
-    assert tuple(forms.GAPS) == TEMPLATE_GAPS

@@ -48,7 +48,7 @@ def _said(name: str, ticket: str) -> dict[str, Any]:
         pytest.param({"client_name": None}, _said("Client", "OC-2026-0001"), id="no name"),
         pytest.param({"client_name": "", "ticket_id": ""}, _said("Client", "-"), id="nothing known"),
         pytest.param({"client_name": "A\n B\t     C"}, _said("A B C", "OC-2026-0001"), id="name of several lines"),
-        pytest.param({"client_name": " \n"}, _said("-", "OC-2026-0001"), id="name of nothing"),
+        pytest.param({"client_name": " \n"}, _said("Client", "OC-2026-0001"), id="name of nothing"),
         pytest.param(
             {"client_name": "{{ticket_id}}"}, _said("{{ticket_id}}", "OC-2026-0001"), id="name that looks like a gap"
         ),

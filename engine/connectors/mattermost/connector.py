@@ -6,7 +6,7 @@ as `pending_post_id`, which the server remembers for 30 seconds, and in its prop
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, assert_never
@@ -17,16 +17,15 @@ from loguru import logger
 from engine.connectors.exchanges import Exchange, Session, certainly
 from engine.connectors.mattermost.buttons import Buttons
 from engine.connectors.mattermost.formatting import copy_message, escalation_message, follow_up_message
-from engine.connectors.mattermost.questions import unreadable
 from engine.connectors.mattermost.refusals import (
     NO_ROOT,
-    TOKEN_REFUSED,
+    UNREADABLE,
     Verdict,
     about_channel,
     about_label,
     code_of,
     error_id,
-    is_everywhere,
+    is_believed,
     verdict,
 )
 from engine.connectors.mattermost.servers import Bot, Limits, Server, delivery_of
@@ -135,15 +134,7 @@ class Mattermost:
 
     async def send(self, claimed: Claimed) -> Outcome:
         """Post, reply or edit."""
-        try:
-            async with asyncio.timeout(2 * self._timeout_s):
-                outcome = await self._say(claimed)
-        except TimeoutError:
-            reason = "Mattermost took too long over all steps of a post"
-            begun = claimed.id in self._begun
-            outcome = Unknown(reason) if begun else Rejected(Fault.TRANSIENT, "timeout", reason)
-        finally:
-            self._begun.discard(claimed.id)
+        outcome = await self._within(2 * self._timeout_s, claimed, self._say(claimed))
         self._note(outcome, claimed)
         return outcome
 
@@ -151,9 +142,13 @@ class Mattermost:
         """Reply with a client's file, or in its stead; `files` were uploaded before. Where the thread is gone nothing
         is said, and an empty receipt says so.
         """
+        return await self._within(self._timeout_s, claimed, self._post(claimed, reply, files))
+
+    async def _within(self, limit_s: float, claimed: Claimed, saying: Coroutine[object, object, Outcome]) -> Outcome:
+        """The outcome in so much time; in doubt only where a request that says something had begun."""
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await self._post(claimed, reply, files)
+            async with asyncio.timeout(limit_s):
+                return await saying
         except TimeoutError:
             reason = "Mattermost took too long over all steps of a post"
             begun = claimed.id in self._begun
@@ -212,7 +207,7 @@ class Mattermost:
             return False
         if isinstance(outcome, Sent):
             refusal = ""
-        elif isinstance(outcome, Rejected) and outcome.fault is Fault.MISCONFIGURED and not is_everywhere(outcome):
+        elif isinstance(outcome, Rejected) and is_believed(outcome):
             refusal = outcome.reason
         else:
             return False
@@ -319,8 +314,7 @@ class Mattermost:
         if answer.taken:
             return Sent(claimed.thread)
         refusal = await self.server.judge(answer, escalation.channel)
-        believed = refusal.fault is Fault.MISCONFIGURED and verdict(answer) is Verdict.SUSPICIOUS
-        if believed and refusal.reason != TOKEN_REFUSED:
+        if verdict(answer) is Verdict.SUSPICIOUS and is_believed(refusal):
             # Nobody is called by an edit, and the reply in the thread that follows says the same: let that pass.
             gone = "the post can no longer be edited: deleted, too old, or the bot has left the channel"
             return Rejected(Fault.PERMANENT, code_of(answer), gone)
@@ -337,7 +331,7 @@ class Mattermost:
                 return there
             post = there.json_object()
             if post is None:
-                return unreadable().refusal
+                return UNREADABLE
             props = post.get("props")
             kept = {name: value for name, value in props.items() if name != _BUTTONS} if isinstance(props, dict) else {}
             channel_id = str(post.get("channel_id", ""))

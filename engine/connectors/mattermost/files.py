@@ -14,7 +14,7 @@ from loguru import logger
 
 from engine.connectors.exchanges import Exchange, certainly
 from engine.connectors.mattermost.connector import Mattermost
-from engine.connectors.mattermost.refusals import Verdict, about_channel, code_of, permanent, verdict
+from engine.connectors.mattermost.refusals import UNREADABLE, Verdict, about_channel, code_of, permanent, verdict
 from engine.connectors.replies import Reply
 from engine.core import media
 from engine.core.deliveries import Claimed, Fault, FollowUp, Media, Outcome, Reconciled, Rejected, Sent, Unknown
@@ -146,5 +146,4 @@ class Files:
         found = (answer.json_object() or {}).get("file_infos")
         first = found[0] if isinstance(found, list) and found else None
         file_id = first.get("id") if isinstance(first, dict) else None
-        unreadable = Rejected(Fault.TRANSIENT, "answer", "Mattermost's answer cannot be read: a proxy in between?")
-        return file_id if isinstance(file_id, str) and file_id else unreadable
+        return file_id if isinstance(file_id, str) and file_id else UNREADABLE

@@ -1,8 +1,8 @@
 """Who did something in the chat, and whether that person may command us.
 
-Called by `watcher` and `reconciliations`. Those may whose account is neither a bot nor deactivated and who are members
-of the channel. What the server said of an account or a membership is believed for a while, so that a busy thread costs
-no requests.
+Called by `watcher`, `reconciliations` and `clicks`. Those may whose account is neither a bot nor deactivated and who
+are members of the channel. What the server said of an account or a membership is believed for a while, so that a busy
+thread costs no requests.
 """
 
 from collections.abc import Iterable

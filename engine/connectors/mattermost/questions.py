@@ -1,21 +1,25 @@
-"""What the watcher asks Mattermost by REST while it listens, and what it means that there is no answer.
+"""What is asked of Mattermost by REST about people and posts, and what it means that there is no answer.
 
 Called by `people` and `reconciliations`. Here a refusal is no value but ends what is being done (`NotHeard`): whoever
-listens begins again later, at the place where it was, so nothing is passed over.
+listens begins again later, at the place where it was, so nothing is passed over, and a click is answered with the
+reason.
 """
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 
 from engine.connectors.exchanges import certainly
-from engine.connectors.mattermost.refusals import TOKEN_REFUSED, about_channel
+from engine.connectors.mattermost.refusals import UNREADABLE, about_channel, is_believed
 from engine.connectors.mattermost.servers import Server
 from engine.connectors.replies import Reply
-from engine.core.deliveries import Fault, Rejected
+from engine.core.deliveries import Rejected
 from engine.core.errors import EngineError
 
 # How often a question is put again that a busy server did not take.
 _PATIENCE = 20
+# Whoever asks for a longer pause is not heard meanwhile: the listener says so, and comes again then.
+_LONGEST_PAUSE = timedelta(seconds=3)
 
 
 class NotHeard(EngineError):
@@ -37,7 +41,7 @@ async def ask(
     """
     for _ in range(_PATIENCE):
         answer = await server.exchange(method, path, query=query, payload=payload)
-        if not isinstance(answer, Reply) or not answer.overloaded:
+        if not isinstance(answer, Reply) or not answer.overloaded or answer.retry_after > _LONGEST_PAUSE:
             break
         await asyncio.sleep(answer.retry_after.total_seconds())
     if not isinstance(answer, Reply):
@@ -50,11 +54,6 @@ async def ask(
     raise NotHeard(refusal)
 
 
-def is_believed(refusal: Rejected) -> bool:
-    """Whether a healthy server means what it says, and the token is not what it minds."""
-    return refusal.fault is Fault.MISCONFIGURED and refusal.reason != TOKEN_REFUSED
-
-
 def unreadable() -> NotHeard:
     """An answer that Mattermost does not give."""
-    return NotHeard(Rejected(Fault.TRANSIENT, "answer", "Mattermost's answer cannot be read: a proxy in between?"))
+    return NotHeard(UNREADABLE)

@@ -15,7 +15,8 @@ from loguru import logger
 
 from engine.connectors.mattermost import tidings
 from engine.connectors.mattermost.people import People
-from engine.connectors.mattermost.questions import NotHeard, ask, is_believed, unreadable
+from engine.connectors.mattermost.questions import NotHeard, ask, unreadable
+from engine.connectors.mattermost.refusals import is_believed
 from engine.connectors.mattermost.servers import Server
 from engine.connectors.mattermost.tidings import Post, Reaction
 from engine.connectors.mattermost.words import REACTIONS

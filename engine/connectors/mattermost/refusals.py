@@ -1,8 +1,8 @@
 """What Mattermost's errors mean for a post.
 
 A 4xx proves nothing here: with its database away the server blames the request (400, 403, 404) or the token (401), so
-such an answer is only *suspicious* until a probe has found the server healthy. Called by `connector`. Pure.
-Observed on server 5.37, 2026; ids of 5xx are never looked at, because hardened servers blank them.
+such an answer is only *suspicious* until a probe has found the server healthy. Called by whatever asks the server.
+Pure. Observed on server 5.37, 2026; ids of 5xx are never looked at, because hardened servers blank them.
 """
 
 import re
@@ -31,6 +31,7 @@ NO_BOT = (
     "the token is not of a bot account but of a person: posts stand under that person's name and end with the person's "
     "account; make a bot account and set mattermost_token"
 )
+UNREADABLE = Rejected(Fault.TRANSIENT, "answer", "Mattermost's answer cannot be read: a proxy in between?")
 _BUSY = "Mattermost is asked too often: lower limits.mattermost_per_second, or raise RateLimitSettings on the server"
 
 
@@ -124,6 +125,11 @@ def no_member(channel: str, bot: str) -> str:
 def is_everywhere(rejected: Rejected) -> bool:
     """Whether a refusal is about the server or the token, so that it says nothing about the channel."""
     return rejected.reason in {TOKEN_REFUSED, REDIRECTED}
+
+
+def is_believed(rejected: Rejected) -> bool:
+    """Whether a healthy server means what it says about a channel, a post or a person."""
+    return rejected.fault is Fault.MISCONFIGURED and not is_everywhere(rejected)
 
 
 def archived(channel: str) -> str:

@@ -1,7 +1,8 @@
 """What has to be known of a Mattermost server before and after a post: the bot, channels, limits, whether it is well.
 
-Called by `connector`. Questions only, so a failed exchange never leaves anything in doubt: every answer is a value or
-the `Rejected` with which the delivery ends for now. Names are resolved once and kept until the server contradicts them.
+Called by `connector`, `files` and `examinations`, and through `questions` by whoever listens. Questions only, so a
+failed exchange never leaves anything in doubt: every answer is a value or the `Rejected` with which the delivery ends
+for now. Names are resolved once and kept until the server contradicts them.
 """
 
 from collections.abc import Mapping
@@ -16,10 +17,12 @@ from engine.connectors.mattermost.formatting import MESSAGE_LIMIT
 from engine.connectors.mattermost.refusals import (
     NO_BOT,
     TOKEN_REFUSED,
+    UNREADABLE,
     Verdict,
     about_token,
     archived,
     code_of,
+    is_believed,
     misconfigured,
     no_channel,
     no_team,
@@ -159,7 +162,7 @@ class Server:
         found = await self._ask(
             f"channels/{quote(channel_id, safe='')}/members/{quote(user_id, safe='')}", key="user_id"
         )
-        if isinstance(found, Rejected) and found.fault is Fault.MISCONFIGURED and found.reason != TOKEN_REFUSED:
+        if isinstance(found, Rejected) and is_believed(found):
             return False
         return found if isinstance(found, Rejected) else True
 
@@ -195,8 +198,7 @@ class Server:
             return certainly(answer)
         found = answer.json_object()
         if answer.taken:
-            unreadable = Rejected(Fault.TRANSIENT, "answer", "Mattermost's answer cannot be read: a proxy in between?")
-            return found if found is not None and found.get(key) else unreadable
+            return found if found is not None and found.get(key) else UNREADABLE
         refusal = await self.judge(answer, "")
         if absent and answer.status == _NOT_FOUND and refusal.fault is Fault.MISCONFIGURED:
             return replace(refusal, reason=absent)

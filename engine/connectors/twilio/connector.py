@@ -23,7 +23,7 @@ from engine.connectors.twilio import listings, notifications
 from engine.connectors.twilio.backfills import Accept, Backfill
 from engine.connectors.twilio.forms import Template, cut, receiver, template_form, text_form
 from engine.connectors.twilio.listings import Listed
-from engine.connectors.twilio.refusals import NEEDS_TEMPLATE, TOO_LATE, WINDOW_CLOSED, refusal
+from engine.connectors.twilio.refusals import TOO_LATE, WINDOW_CLOSED, refusal
 from engine.connectors.twilio.signatures import signed_body, signed_form
 from engine.connectors.windows import Windows, remember
 from engine.core.deliveries import (
@@ -153,10 +153,8 @@ class Twilio:
                 self._windows.learn(inbound.reply.peer, inbound.event.received_at)
 
     def _explained(self, receipt: Receipt) -> Receipt:
-        if receipt.code not in WINDOW_CLOSED:
+        if receipt.code not in WINDOW_CLOSED or self._template is None:
             return receipt
-        if self._template is None:
-            return replace(receipt, reason=NEEDS_TEMPLATE)
         return replace(receipt, reason=TOO_LATE, wants_template=True)
 
     async def start(self) -> None:

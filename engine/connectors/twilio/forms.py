@@ -5,18 +5,15 @@ Called by `connector`. Pure. Source: Twilio, "Messages resource" and "Send templ
 """
 
 import json
-import re
 from dataclasses import dataclass
 
 from engine.connectors.twilio.notifications import WHATSAPP
+from engine.core.approved_texts import filled
 from engine.core.deliveries import Acknowledgement, ToClient
 from engine.core.peers import digits_of
 
 # Twilio's limit for the body of a message.
 LONGEST_TEXT = 1600
-_GAP = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}", re.ASCII)
-# What a template may say; WhatsApp refuses an empty variable.
-GAPS = {"client_name": "Client", "ticket_id": "-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +46,6 @@ def text_form(body: ToClient) -> dict[str, str]:
 
 def template_form(template: Template, body: Acknowledgement) -> dict[str, str]:
     """The fields that say the approved text."""
-    values = {"client_name": body.client_name, "ticket_id": body.ticket_id}
-
-    def fill(gap: re.Match[str]) -> str:
-        # A variable takes neither line ends nor many blanks.
-        return " ".join((values.get(gap[1]) or "").split()) or GAPS.get(gap[1], gap[0])
-
-    filled = {name: _GAP.sub(fill, text) for name, text in template.variables}
-    variables = {"ContentVariables": json.dumps(filled, ensure_ascii=False)} if filled else {}
+    texts = {name: filled(text, body) for name, text in template.variables}
+    variables = {"ContentVariables": json.dumps(texts, ensure_ascii=False)} if texts else {}
     return {"ContentSid": template.content_sid, **variables}

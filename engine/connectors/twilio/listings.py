@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl, urlsplit
 
 from engine.connectors.replies import Reply
+from engine.core.quotes import whole
 
 Json = dict[str, object]
 
@@ -103,7 +104,7 @@ def _listed(item: Json) -> Listed | None:
         sid=sid,
         sender=_word(item, "from"),
         receiver=_word(item, "to"),
-        body=body.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(body, str) else "",
+        body=whole(body) if isinstance(body, str) else "",
         inbound=_word(item, "direction") == "inbound",
         failed=_word(item, "status") in _FAILED,
         created_at=created_at,
@@ -126,4 +127,4 @@ def _time(item: Json, key: str) -> datetime | None:
 
 def _word(item: Json, key: str) -> str:
     value = item.get(key)
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip() if isinstance(value, str) else ""
+    return whole(value).strip() if isinstance(value, str) else ""

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from engine.connectors.twilio.refusals import sentence_of
 from engine.core.events import Address, Attachment, Client, Event, Inbound, Message, Receipt
+from engine.core.quotes import whole
 from engine.ports import Received, Refused
 
 Fields = Mapping[str, str]
@@ -109,8 +111,8 @@ def _path(address: str) -> str:
 
 def _receipt(connector: str, fields: Fields, delivery: str, message_id: str, status: str, at: datetime) -> Receipt:
     what = _STATUSES[status]
-    code = _word(fields, "ErrorCode") or None
-    return Receipt(connector, delivery, message_id, what, at, code if what == "failed" else None)
+    code = _word(fields, "ErrorCode") if what == "failed" else ""
+    return Receipt(connector, delivery, message_id, what, at, code or None, sentence_of(code))
 
 
 def _said(fields: Fields) -> str:
@@ -146,7 +148,7 @@ def _place(fields: Fields) -> str | None:
 
 def _text(fields: Fields, name: str) -> str:
     """The text as it was written, but for halves of surrogate pairs, which no database can keep."""
-    return fields.get(name, "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole(fields.get(name, ""))
 
 
 def _word(fields: Fields, name: str) -> str:

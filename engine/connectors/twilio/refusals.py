@@ -1,7 +1,8 @@
 """What Twilio's error codes mean for an acknowledgement.
 
 The table is Twilio's "Error and warning dictionary" sorted by what helps: asking again, waiting for a person, another
-form of the message, or nothing. Called by `connector` with each answer that is no success. Pure.
+form of the message, or nothing. Called by `connector` with each answer that is no success, and by `notifications` for
+what Twilio tells later. Pure.
 """
 
 from engine.connectors.replies import Reply
@@ -64,6 +65,8 @@ _RULINGS: dict[int, tuple[Fault, str]] = {
     **{code: (Fault.MISCONFIGURED, sentence) for code, sentence in _MISCONFIGURED.items()},
     **{code: (Fault.PERMANENT, sentence) for code, sentence in _PERMANENT.items()},
 }
+# As they stand in a status callback.
+_CODES = frozenset(map(str, _RULINGS))
 
 
 def refusal(reply: Reply) -> Rejected | Unknown:
@@ -73,6 +76,11 @@ def refusal(reply: Reply) -> Rejected | Unknown:
         return _without_code(reply)
     fault, sentence = (Fault.TRANSIENT, _BUSY) if reply.failed else _RULINGS.get(code) or _by_status(reply)
     return Rejected(fault, str(code), sentence, reply.retry_after)
+
+
+def sentence_of(code: str) -> str:
+    """What a code means, in one sentence; empty for one that the table lacks."""
+    return _RULINGS[int(code)][1] if code in _CODES else ""
 
 
 def _by_status(reply: Reply) -> tuple[Fault, str]:

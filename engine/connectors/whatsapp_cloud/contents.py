@@ -9,8 +9,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from engine.connectors.whatsapp_cloud.fields import Json, listed, listed_records, record, text, whole, word
+from engine.connectors.whatsapp_cloud.fields import Json, listed, listed_records, record, text, word
 from engine.core.events import Attachment
+from engine.core.quotes import whole
 
 # An edit carries the message as it reads now, never another edit.
 _EDIT = "edit"

@@ -6,6 +6,8 @@ Used by every reader of this package, so that no shape of a body can raise. Pure
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from engine.core.quotes import whole
+
 Json = Mapping[str, object]
 # How many digits a time in seconds may have: until the year 5138.
 _LONGEST_TIME = 11
@@ -34,11 +36,6 @@ def text(item: Json, key: str) -> str:
     """
     value = item.get(key)
     return whole(value) if isinstance(value, str) else ""
-
-
-def whole(written: str) -> str:
-    """The text with U+FFFD in the place of halves of surrogate pairs."""
-    return written.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def word(item: Json, key: str) -> str:

@@ -7,6 +7,8 @@ characters become ones that every database and network can carry.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from engine.core.quotes import whole
+
 Record = Mapping[str, object]
 
 # Later than any message, and what `datetime` still knows.
@@ -37,7 +39,7 @@ def text(item: Record, *keys: str) -> str:
     value = record(item, *keys[:-1]).get(keys[-1])
     if not isinstance(value, str):
         return ""
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").translate(_LINE_ENDS)
+    return whole(value).translate(_LINE_ENDS)
 
 
 def number(item: Record, key: str) -> int | None:
