@@ -49,17 +49,20 @@ def call(before: Incident | None, after: Incident, override: str | None, circums
     if duty is None or ladder is None:
         return Call(override or circumstances.mention)
     called = ladders.call_rung(ladder, 0, duty, now)
-    names, fixed = " ".join(called.mentions), override or circumstances.mention
     mode = MentionMode.STATIC if override else circumstances.mention_mode
-    mention = (names or fixed) if mode is MentionMode.RESOLVED else (fixed or names)
-    lines = _lines(called, names if mode is MentionMode.BOTH and mention != names else "")
+    mention, lines = whom(called, override or circumstances.mention, mode)
     next_at = ladders.next_call(ladder, 0, now, circumstances.muted_until)
     return Call(mention, lines, called.services, next_at)
 
 
-def _lines(called: Called, names: str) -> tuple[str, ...]:
-    who = (f"On call: {names}",) if names else ()
-    return (*who, *(f"Note: {note}" for note in called.notes))
+def whom(called: Called, fixed: str, mode: MentionMode) -> tuple[str, tuple[str, ...]]:
+    """What the sentence of a post calls, and the further lines: who is on call, and what is doubtful about it. `fixed`
+    is the mention of engine.yaml or of the rule.
+    """
+    names = " ".join(called.mentions)
+    mention = (names or fixed) if mode is MentionMode.RESOLVED else (fixed or names)
+    who = (f"On call: {names}",) if mode is MentionMode.BOTH and names and mention != names else ()
+    return mention, (*who, *(f"Note: {note}" for note in called.notes))
 
 
 def paged(

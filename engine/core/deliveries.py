@@ -314,7 +314,8 @@ def with_ticket(body: Body, ticket_id: str) -> Body:
         case Media() | Relayed():
             return replace(body, ticket_id=ticket_id)
         case Page():
-            return replace(body, key=fill_ticket(body.key, ticket_id), ticket_id=ticket_id)
+            key, summary = fill_ticket(body.key, ticket_id), fill_ticket(body.summary, ticket_id)
+            return replace(body, key=key, summary=summary, ticket_id=ticket_id)
         case _:
             assert_never(body)
 

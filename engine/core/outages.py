@@ -6,12 +6,11 @@ none is called about any more. It is over when all of them are. Called by the jo
 message.
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from engine.core import ladders, pages
+from engine.core import calls, ladders
 from engine.core.deliveries import Escalation, NewDelivery, PageAction
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.plan import CALL, AuditEntry, Timer
@@ -39,12 +38,15 @@ class Opening:
     members: tuple[Change, ...]
 
 
-def tag_of(incident: Incident, practice: Practice) -> str | None:
-    """The first tag of an incident that can make an outage of it; None: none does."""
-    watch = practice.watch
-    if watch is None or not incident.escalated or incident.connector == CONNECTOR:
+def tag_of(incident: Incident, practice: Practice, live: Collection[str] = ()) -> str | None:
+    """The tag of an incident by which it belongs to one of the `live` outages, as its post says, else the first that
+    can make one; None: neither.
+    """
+    if not incident.escalated or incident.connector == CONNECTOR:
         return None
-    return next((tag for tag in incident.tags if tag in watch.tags), None)
+    watched = practice.watch.tags if practice.watch is not None else frozenset()
+    found = (tag for tags in (live, watched) for tag in incident.tags if tag in tags)
+    return next(found, None)
 
 
 def since(practice: Practice, now: datetime) -> datetime:
@@ -85,24 +87,19 @@ def opened(ticket_id: str, tag: str, members: Sequence[Incident], practice: Prac
     ladder = practice.duty.ladder(priority)
     called = ladders.call_rung(ladder, 0, practice.duty, now) if ladder else ladders.Called()
     incident = replace(incident, paged=called.services)
-    mention = practice.duty.mention()
-    whom = " ".join(dict.fromkeys(filter(None, (mention, *called.mentions))))
+    mention, more = calls.whom(called, practice.duty.mention(), practice.mention_mode)
     where = incident.mattermost_channel, incident.mattermost_team
-    body = _body(tag, members, whom, now)
+    body = "\n".join((_body(tag, members, mention, now), *more))
     post = stood(Escalation(*where, f"Outage: {tag}", body, incident.tags, priority, ticket_id), incident, now)
-    key = _key(ticket_id, "opened")
-    lane = f"escalate:{CONNECTOR}:{tag}"
-    deliveries = [NewDelivery(f"{key}-post", lane, practice.escalate_to, post, now)]
-    page = pages.page(incident, PageAction.TRIGGER, practice.environment)
-    deliveries += [
-        NewDelivery(f"{key}-page-{name}", pages.lane(name, incident), name, page, now) for name in called.services
-    ]
+    said = Words(f"{ticket_id}\nopened", incident, practice, now)
+    said.add(post, f"escalate:{CONNECTOR}:{tag}", practice.escalate_to, "post")
+    said.pages(incident, called.services, PageAction.TRIGGER)
     due_at = ladders.next_call(ladder, 0, now, None) if ladder else None
     timers = () if due_at is None else (Timer(CALL, due_at),)
     entry = AuditEntry("outage", (("tag", tag), ("clients", str(len(members)))))
     return Opening(
         incident,
-        tuple(deliveries),
+        tuple(said.deliveries),
         timers,
         (entry,),
         tuple(_member(member, incident, practice, now) for member in members),
@@ -155,7 +152,7 @@ def _body(tag: str, members: Sequence[Incident], whom: str, now: datetime) -> st
     first = min(member.created_at for member in members)
     lines = [
         f"Clients: {len(members)}, the first at {moment(first, now)}",
-        f"Issue Summary: {_clients(len(members))} write about {tag}",
+        f"Issue Summary: clients write about {tag}",
         "Incidents:",
         *(f"- {_line(member)}" for member in members[:_SHOWN]),
     ]
@@ -181,7 +178,3 @@ def _line(member: Incident) -> str:
 
 def _clients(count: int) -> str:
     return f"{count} clients"
-
-
-def _key(ticket_id: str, step: str) -> str:
-    return hashlib.sha256(f"{ticket_id}\n{step}".encode()).hexdigest()[:32]

@@ -53,8 +53,8 @@ class AuditEntry:
     """One line of the audit: ids and facts, never the client's text, name or number."""
 
     # received, decided, acknowledged, escalated, failed, reloaded, published, withdrawn, paused, resumed, lapsed,
-    # superseded, redriven, claimed, released, resolved, reopened, snoozed, muted, prioritised, replied, answered,
-    # called
+    # superseded, redriven, dropped, restored, outage, joined, claimed, released, resolved, reopened, snoozed, muted,
+    # prioritised, replied, answered, called
     kind: str
     details: tuple[tuple[str, str], ...] = ()
 

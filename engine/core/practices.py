@@ -64,6 +64,8 @@ class Standing:
     message_id: str = ""
     # Another incident of the same client that is open; None: none is.
     newer: str | None = None
+    # It belongs to an outage that is not over: engineers are called there.
+    called_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

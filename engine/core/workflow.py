@@ -51,6 +51,9 @@ class _Step:
         entry = AuditEntry(kind, (("by", self.action.by), ("how", self.action.id.partition(":")[0]), *facts))
         return Change(after, tuple(self.said.deliveries), audit=(entry,), **rest)  # type: ignore[arg-type]
 
+    def next_call(self, after: Incident) -> tuple[Timer, ...]:
+        return () if self.found.called_elsewhere else call_timer(after, self.practice.duty, self.now)
+
     def nothing(self) -> Change:
         return Change(self.incident, tuple(self.said.deliveries))
 
@@ -79,8 +82,9 @@ def _release(step: _Step) -> Change:
     if incident.status is not IncidentStatus.CLAIMED or incident.claimed_by != action.by:
         return step.nothing()
     after = replace(incident, status=IncidentStatus.OPEN, claimed_by=None, claimed_at=None, claim_id=None)
+    after = _callable_again(after, step.practice.duty)
     step.said.thread(f"{named(action.by)} has given {incident.ticket_id} back: it is open.")
-    return step.change(after, "released", timers=call_timer(after, step.practice.duty, step.now))
+    return step.change(after, "released", timers=step.next_call(after))
 
 
 def _resolve(step: _Step) -> Change:
@@ -107,17 +111,17 @@ def _reopen(step: _Step) -> Change:
         step.said.thread(f"{step.found.newer} is open for this client: {incident.ticket_id} stays closed.")
         return step.nothing()
     status = IncidentStatus.CLAIMED if incident.claimed_by else IncidentStatus.OPEN
-    after = replace(incident, status=status, resolved_by=None, resolved_at=None)
+    after = replace(incident, status=status, resolved_by=None, resolved_at=None, rung=0)
     step.said.thread(f"{named(action.by)} has opened {incident.ticket_id} again.")
     lapse = Timer(LAPSE, step.now + (incident.follow_up.within or EPISODE))
-    return step.change(after, "reopened", timers=(lapse, *call_timer(after, step.practice.duty, step.now)))
+    return step.change(after, "reopened", timers=(lapse, *step.next_call(after)))
 
 
 def _snooze(step: _Step) -> Change:
     until = step.now + min(step.action.span or timedelta(0), _LONGEST)
-    after = replace(step.incident, snoozed_until=until)
+    after = _callable_again(replace(step.incident, snoozed_until=until), step.practice.duty)
     step.said.thread(f"Paused by {named(step.action.by)}: nobody is called before {moment(until, step.now)}.")
-    timers = call_timer(after, step.practice.duty, step.now)
+    timers = step.next_call(after)
     return step.change(after, "snoozed", ("for", durations.written(until - step.now)), timers=timers)
 
 
@@ -128,7 +132,7 @@ def _mute(step: _Step) -> Change:
         f"Muted by {named(step.action.by)}: until {moment(until, step.now)} this client gets no automatic "
         "acknowledgement and nobody is called."
     )
-    timers = call_timer(after, step.practice.duty, step.now)
+    timers = step.next_call(after)
     facts = ("for", durations.written(until - step.now))
     return step.change(after, "muted", facts, timers=timers, muted_until=until)
 
@@ -141,7 +145,7 @@ def _set_priority(step: _Step) -> Change:
     verb = "raised" if priority > incident.priority else "lowered"
     step.said.thread(f"Priority: {verb} to {priority.word} by {named(step.action.by)}.")
     facts = (("from", incident.priority.word), ("to", priority.word))
-    return step.change(after, "prioritised", *facts, timers=call_timer(after, step.practice.duty, step.now))
+    return step.change(after, "prioritised", *facts, timers=step.next_call(after))
 
 
 def _say(step: _Step) -> Change:
@@ -173,6 +177,7 @@ def _reply(step: _Step) -> Change:
         claimed_by=action.by if claims else incident.claimed_by,
         claimed_at=at if claims else incident.claimed_at,
         claim_id=action.id if claims else incident.claim_id,
+        snoozed_until=None if claims else incident.snoozed_until,
         answered_at=incident.answered_at or at,
         replied_at=at,
     )
@@ -209,12 +214,19 @@ def call_timer(incident: Incident, duty: Duty, now: datetime) -> tuple[Timer, ..
     return () if due_at is None else (Timer(CALL, due_at),)
 
 
+def _callable_again(incident: Incident, duty: Duty) -> Incident:
+    """The same where somebody is left to be called; after the last call the ladder begins anew."""
+    ladder = duty.ladder(incident.priority)
+    ended = ladder is not None and ladders.rung(ladder, incident.rung) is None
+    return replace(incident, rung=0) if ended else incident
+
+
 def climb(found: Standing, practice: Practice, now: datetime) -> Change:
     """What follows when nobody has claimed an incident within the time of its rung."""
     incident, duty = found.incident, practice.duty
     ladder = duty.ladder(incident.priority)
     # The rules may have changed since the timer was set.
-    if ladder is None or incident.status is not IncidentStatus.OPEN:
+    if ladder is None or incident.status is not IncidentStatus.OPEN or found.called_elsewhere:
         return Change(incident, cancelled=(CALL,))
     later = max(incident.snoozed_until or now, ladders.quiet_until(ladder, duty, now) or now)
     if later > now:
@@ -255,6 +267,11 @@ def _reminder(incident: Incident, called: Called, *, last: bool, now: datetime) 
 def lapse(found: Standing, practice: Practice, now: datetime) -> Change:
     """What follows when a client has been silent for the length of an episode."""
     incident = found.incident
+    # Nobody has taken it and somebody is still to be called: that the client waits in silence ends nothing.
+    waiting = () if found.called_elsewhere else call_timer(incident, practice.duty, now)
+    if waiting:
+        lapse_at = waiting[0].due_at + (incident.follow_up.within or EPISODE)
+        return Change(incident, timers=(*waiting, Timer(LAPSE, lapse_at)))
     said = Words(f"{incident.ticket_id}\nlapsed {incident.version}", incident, practice, now)
     after = replace(incident, status=IncidentStatus.LAPSED, paged=())
     said.pages(after, incident.paged, PageAction.RESOLVE)

@@ -74,12 +74,14 @@ def read(database: Database, ticket_id: str) -> Standing | None:
     inbound = contracts.load_inbound(message[0][1]) if message and message[0][1] is not None else None
     live = database.rows("live_incident", incident.connector, incident.conversation_id)
     newer = str(live[0][0]) if live and live[0][0] != ticket_id else None
+    outage = database.rows("read_incident", incident.outage) if incident.outage is not None else []
     return Standing(
         incident,
         post=rows.post(DeliveryKind(post[0][0]), post[0][1]) if post and post[0][1] is not None else None,
         reply=inbound.reply if inbound else None,
         message_id=inbound.event.message.id if inbound else "",
         newer=newer,
+        called_elsewhere=bool(outage) and rows.incident(outage[0]).is_live,
     )
 
 

@@ -32,21 +32,25 @@ def follow(
     """
     if ended is not None:
         changes.end_outage(database, ended, practice, now, salt=salt, bound=bound)
-    if ticket_id is not None and practice.watch is not None:
+    if ticket_id is not None:
         _look(database, ticket_id, practice, now, salt, bound)
 
 
 def _look(database: Database, ticket_id: str, practice: Practice, now: datetime, salt: bytes, bound: Bound) -> None:
     """Join an incident to the outage that it belongs to, or begin one where it is the one too many."""
-    found = changes.read(database, ticket_id)
-    if found is None or found.incident.outage is not None:
+    live: dict[str, str] = dict(database.rows("live_outages", outages.CONNECTOR))
+    if practice.watch is None and not live:
         return
-    tag = outages.tag_of(found.incident, practice)
+    found = changes.read(database, ticket_id)
+    if found is None or found.called_elsewhere:
+        return
+    tag = outages.tag_of(found.incident, practice, live)
     if tag is None:
         return
-    live = database.rows("live_incident", outages.CONNECTOR, tag)
-    if live:
-        _join(database, str(live[0][0]), found, practice, now, salt, bound)
+    if tag in live:
+        _join(database, live[tag], found, practice, now, salt, bound)
+        return
+    if found.incident.outage is not None:
         return
     tickets = [
         ticket

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from standins.conversations import OPEN, circumstances
 from standins.rosters import LADDER, LEAD, NOC, FixedDuty
 
@@ -10,6 +11,7 @@ from engine.core import calls, outages
 from engine.core.decisions import Priority
 from engine.core.deliveries import Body, Escalation, FollowUp, Page, PageAction, Revision
 from engine.core.incidents import Incident, IncidentStatus
+from engine.core.ladders import MentionMode, OnDuty
 from engine.core.plan import CALL, AuditEntry, Timer
 from engine.core.practices import Change, Practice, Standing, Watch
 from engine.core.quotes import plain, quote
@@ -66,18 +68,36 @@ def test_an_outage_is_one_post_with_its_incidents() -> None:
     assert plain(post.title) == "Outage: 3cx"
     assert plain(post.body).splitlines() == [
         "Clients: 3, the first at 10:16 UTC",
-        "Issue Summary: 3 clients write about 3cx",
+        "Issue Summary: clients write about 3cx",
         "Incidents:",
         "- OC-2026-0001 · Jackson · 3CX outbound calls failing",
         "- OC-2026-0002 · @channel · 3CX outbound calls failing",
         "- OC-2026-0003 · Jackson · 3CX outbound calls failing",
-        "Action: @oncall @alice please look for the common cause. Each client still needs an answer on WhatsApp.",
+        "Action: @oncall please look for the common cause. Each client still needs an answer on WhatsApp.",
+        "On call: @alice",
     ]
     assert quote("@channel") in post.body
     assert (found.incident.priority, found.incident.status) == (Priority.URGENT, IncidentStatus.OPEN)
     assert (found.incident.connector, found.incident.conversation_id) == (outages.CONNECTOR, "3cx")
     assert found.timers == (Timer(CALL, NOW + timedelta(minutes=5)),)
     assert found.audit == (AuditEntry("outage", (("tag", "3cx"), ("clients", "3"))),)
+
+
+@pytest.mark.parametrize(
+    ("mode", "lines"),
+    [
+        (MentionMode.STATIC, ["Action: @oncall please"]),
+        (MentionMode.RESOLVED, ["Action: @alice please"]),
+        (MentionMode.BOTH, ["Action: @oncall please", "On call: @alice"]),
+    ],
+)
+def test_an_outage_calls_as_the_settings_say(mode: MentionMode, lines: list[str]) -> None:
+    """As every post does, with what is doubtful about it."""
+    duty = FixedDuty(duty={"primary": OnDuty(("alice",), note="on-call from cache, 3 h old")})
+    found = opened(replace(PRACTICE, duty=duty, mention_mode=mode))
+    (post,) = (one.body for one in found.deliveries if isinstance(one.body, Escalation))
+    told = plain(post.body).splitlines()[6:]
+    assert [line.partition(" look")[0] for line in told] == [*lines, "Note: on-call from cache, 3 h old"]
 
 
 def test_its_incidents_are_called_about_there() -> None:

@@ -173,13 +173,15 @@ def test_a_word_in_the_thread_claims_where_that_is_wanted() -> None:
 def test_words_for_the_client_go_where_the_client_wrote() -> None:
     """Only where that is switched on; whoever writes them has the incident, and it counts as an answer."""
     relaying = replace(PRACTICE, relays=True)
-    change = act(action("reply", text="Try it now, please."), PAGED, practice=relaying)
+    paused = replace(PAGED, snoozed_until=NOW + timedelta(hours=1))
+    change = act(action("reply", text="Try it now, please."), paused, practice=relaying)
     (words,) = (delivery for delivery in change.deliveries if isinstance(delivery.body, Relayed))
     assert (words.lane, words.destination) == ("acknowledge:main:wa-254712345678", "main")
     assert words.body == Relayed(
         REPLY.peer, "Try it now, please.", "MSG-1", "dev-support-escalations", "support", "amina", "OC-2026-0001"
     )
     assert change.incident.claimed_by == "amina"
+    assert change.incident.snoozed_until is None
     assert change.incident.answered_at == change.incident.replied_at == NOW
     assert pages(change) == [("noc", PageAction.ACKNOWLEDGE)]
     again = act(action("reply", by="otieno", text="And now?"), CLAIMED, practice=relaying)
@@ -300,11 +302,44 @@ def test_a_timer_that_is_moot_calls_nobody(incident: Incident) -> None:
 
 def test_a_silent_incident_is_closed_in_its_post() -> None:
     """An edit tells nobody, and nobody needs to be told."""
-    change = workflow.lapse(Standing(PAGED, THE_POST), PRACTICE, NOW)
-    assert change.incident == replace(OPEN, status=IncidentStatus.LAPSED)
+    change = workflow.lapse(Standing(replace(PAGED, rung=4), THE_POST), PRACTICE, NOW)
+    assert change.incident == replace(OPEN, status=IncidentStatus.LAPSED, rung=4)
     assert (post(change), notes(change)) == ("closed: the client has been silent", [])
     assert pages(change) == [("noc", PageAction.RESOLVE)]
     assert (change.cancelled, change.audit) == ((CALL, LAPSE), (AuditEntry("lapsed"),))
+
+
+def test_a_client_who_waits_in_silence_is_not_given_up() -> None:
+    """Where nobody has taken it and somebody is still to be called; others are closed, as members of an outage are."""
+    paused = replace(OPEN, snoozed_until=NOW + timedelta(hours=8))
+    change = workflow.lapse(Standing(paused, THE_POST), PRACTICE, NOW)
+    called_at = NOW + timedelta(hours=8)
+    assert change == Change(paused, timers=(Timer(CALL, called_at), Timer(LAPSE, called_at + EPISODE)))
+    for closed in (
+        Standing(replace(CLAIMED, snoozed_until=paused.snoozed_until), THE_POST),
+        Standing(paused, THE_POST, called_elsewhere=True),
+        Standing(replace(paused, priority=Priority.LOW), THE_POST),
+    ):
+        assert workflow.lapse(closed, PRACTICE, NOW).incident.status is IncidentStatus.LAPSED
+
+
+@pytest.mark.parametrize("kind", ["release", "reopen", "snooze"])
+def test_after_the_last_call_the_ladder_begins_anew(kind: str) -> None:
+    """What is given back, opened again or paused then would never be called about."""
+    before = {"release": CLAIMED, "reopen": RESOLVED, "snooze": OPEN}[kind]
+    change = act(action(kind, span=timedelta(minutes=30)), replace(before, rung=4))
+    assert change.incident.rung == 0
+    assert CALL in {timer.name for timer in change.timers}
+
+
+@pytest.mark.parametrize("kind", ["release", "reopen", "snooze", "mute", "priority"])
+def test_nobody_is_called_for_what_belongs_to_an_outage(kind: str) -> None:
+    """Whatever engineers do with it; and a timer from before is ended."""
+    before = {"release": CLAIMED, "reopen": RESOLVED}.get(kind, OPEN)
+    wanted = action(kind, span=timedelta(minutes=30), priority=Priority.URGENT)
+    member = Standing(replace(before, outage="OC-2026-0009"), THE_POST, REPLY, "MSG-1", called_elsewhere=True)
+    assert CALL not in {timer.name for timer in workflow.act(wanted, member, PRACTICE, NOW).timers}
+    assert workflow.climb(member, PRACTICE, NOW) == Change(member.incident, cancelled=(CALL,))
 
 
 _ACTIONS = st.builds(

@@ -20,7 +20,14 @@ DUTY = FixedDuty(ladders=dict.fromkeys(Priority, FixedDuty().ladders[Priority.HI
 PRACTICE = Practice(DUTY, "mattermost", "test", watch=Watch(frozenset({"3cx"}), 3, timedelta(minutes=10)))
 
 
-async def written(journal: Journal, number: int, seconds: float = 0, practice: Practice | None = PRACTICE) -> Incident:
+async def written(
+    journal: Journal,
+    number: int,
+    seconds: float = 0,
+    practice: Practice | None = PRACTICE,
+    *,
+    tags: tuple[str, ...] | None = None,
+) -> Incident:
     """One more client with the same trouble."""
     message = inbound(f"m{number}", f"wa-{number}")
     now = later(seconds)
@@ -28,7 +35,7 @@ async def written(journal: Journal, number: int, seconds: float = 0, practice: P
     plan = opening(message, escalation(f"post {number}", f"wa-{number}"))
     assert plan.incident is not None
     timers = (*plan.timers, Timer(CALL, now + timedelta(minutes=5)))
-    incident = replace(plan.incident, escalated=True, created_at=now)
+    incident = replace(plan.incident, escalated=True, created_at=now, tags=tags or plan.incident.tags)
     ticket = await journal.record(inbox_id, replace(plan, incident=incident, timers=timers), DECISION, now, practice)
     assert ticket is not None
     return await incident_of(journal, ticket)
@@ -108,3 +115,28 @@ async def test_an_incident_that_is_superseded_leaves_its_outage(journal: Journal
     plan = replace(opening(message), expected_version=waiting.incident.version, lapsed=first.ticket_id)
     await journal.record(inbox_id, plan, DECISION, later(5 * 3600), replace(practice, watch=None))
     assert (await incident_of(journal, "OC-2026-0002")).status is IncidentStatus.RESOLVED
+
+
+async def test_an_incident_joins_the_outage_that_its_post_names(journal: Journal) -> None:
+    """The live one among its tags, be another watched one before it; and also once nothing is watched any more."""
+    watch = Watch(frozenset({"3cx", "internet"}), 3, timedelta(minutes=10))
+    for number in range(3):
+        await written(journal, number, number)
+    for number, practice in ((7, replace(PRACTICE, watch=watch)), (8, replace(PRACTICE, watch=None))):
+        joined = await written(journal, number, number, practice, tags=("internet", "3cx"))
+        assert joined.outage == "OC-2026-0004"
+
+
+async def test_what_engineers_do_with_a_member_calls_nobody(journal: Journal) -> None:
+    """A pause of one of its incidents ends, and the outage alone is called about."""
+    first, *_ = [await written(journal, number, number) for number in range(3)]
+    for claimed in await claim(journal, now=later(10)):
+        await finish(
+            journal, claimed, Settlement(DeliveryState.SENT, receipt=f"root of {claimed.ticket_id}"), later(10)
+        )
+    snooze = Action(
+        "mattermost", f"root of {first.ticket_id}", "snooze", "post:1", "amina", later(20), span=timedelta(minutes=1)
+    )
+    await journal.act((snooze,), PRACTICE, later(20))
+    fired = await journal.fire(CALL, 10, PRACTICE, later(3000))
+    assert [change.incident.ticket_id for change in fired] == ["OC-2026-0004"]

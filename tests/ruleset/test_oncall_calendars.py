@@ -42,17 +42,20 @@ def test_instances_exceptions_and_moved_ones_come_out() -> None:
     found = importing.expand({"voip.ics": raw}, {"voip.ics": NOW}, NOW, {})["voip.ics"]
     assert (found.problem, found.known, found.written_at) == ("", KNOWN, NOW)
     assert [(str(event.begin), event.summary, event.attendees) for event in found.events] == [
-        ("2027-01-04 08:00:00+00:00", "Alice", ()),
-        ("2027-01-05 08:00:00+00:00", "Alice", ()),
-        ("2027-01-07 11:00:00+00:00", "On call", (("Bob B.", "bob@example.com"),)),
-        ("2027-01-08 08:00:00+00:00", "Alice", ()),
+        ("2027-01-04 09:00:00+01:00", "Alice", ()),
+        ("2027-01-05 09:00:00+01:00", "Alice", ()),
+        ("2027-01-07 12:00:00+01:00", "On call", (("Bob B.", "bob@example.com"),)),
+        ("2027-01-08 09:00:00+01:00", "Alice", ()),
         ("2027-01-10", "noc-lead", ()),
         ("2027-01-11 09:00:00", "alice and bob", ()),
     ]
     weekly = calendar(
         "DTSTART;TZID=Europe/Berlin:20270322T090000", "DURATION:P1D", "RRULE:FREQ=WEEKLY;COUNT=2", "SUMMARY:alice"
     )
-    assert [event.begin.hour for event in expand(weekly).events if isinstance(event.begin, datetime)] == [8, 7]
+    assert [str(event.begin) for event in expand(weekly).events] == [
+        "2027-03-22 09:00:00+01:00",
+        "2027-03-29 09:00:00+02:00",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +178,23 @@ def test_what_has_no_zone_is_of_the_schedules_own() -> None:
         (datetime(2027, 1, 9, 21, tzinfo=UTC), datetime(2027, 1, 11, 21, tzinfo=UTC), ("bob",)),
         (datetime(2027, 1, 11, 6, tzinfo=UTC), datetime(2027, 1, 11, 15, tzinfo=UTC), ("alice",)),
     )
-    assert list(days([day, floating])) == [date(2027, 1, 10), date(2027, 1, 11), date(2027, 1, 11)]
+
+
+def test_the_days_of_a_calendar_are_those_on_the_wall() -> None:
+    """The last one too where an hour of it is meant; never more than for which the calendar is known."""
+    east = calendar(
+        "DTSTART;TZID=Africa/Nairobi:20261225T000000", "DTEND;TZID=Africa/Nairobi:20261226T000000", "SUMMARY:x"
+    )
+    assert list(days(expand(east))) == [date(2026, 12, 25)]
+    late = calendar("DTSTART:20270104T200000Z", "DTEND:20270105T020000Z", "SUMMARY:x")
+    assert list(days(expand(late))) == [date(2027, 1, 4), date(2027, 1, 5)]
+    moment = calendar("DTSTART:20270104T000000Z", "SUMMARY:x")
+    assert list(days(expand(moment))) == [date(2027, 1, 4)]
+    whole = calendar("DTSTART;VALUE=DATE:20270110", "DTEND;VALUE=DATE:20270112", "SUMMARY:x")
+    assert list(days(expand(whole))) == [date(2027, 1, 10), date(2027, 1, 11)]
+    endless = list(days(expand(calendar("DTSTART:00010102T000000Z", "DTEND:99981231T000000Z", "SUMMARY:x"))))
+    assert len(endless) < 500
+    assert endless[0] <= NOW.date() < endless[-1]
 
 
 ONCALL = """version: 1
@@ -313,3 +332,20 @@ def test_a_file_about_on_call_that_ends_in_yml_is_told(folder: Folder) -> None:
     (folder.rules / "oncall/more.yml").write_text("version: 1\n", encoding="utf-8")
     (found,) = shown(folder, folder.load(GOOD, advise=False))
     assert "E212" in found
+
+
+def test_a_change_of_clocks_at_the_end_of_a_calendar_is_no_gap(folder: Folder) -> None:
+    """What nobody has looked up is not told as a day without anybody."""
+    (folder.rules / "oncall/noc.yaml").write_text(
+        "version: 1\ntimezone: America/New_York\npeople: {alice: {mattermost: alice}}\n"
+        "schedules: {voip: {import: {ics: voip.ics, user_from: summary}}}\n",
+        encoding="utf-8",
+    )
+    daily = calendar(
+        "DTSTART;TZID=America/New_York:20260901T210000", "DURATION:P1D", "RRULE:FREQ=DAILY", "SUMMARY:alice"
+    )
+    folder.load(daily)
+    # The clocks change on 2027-03-14, about when the calendar is not known any further.
+    for day in range(10, 24):
+        loaded = loader.load(folder.rules, folder.templates, now=datetime(2026, 9, day, 12, tzinfo=UTC))
+        assert "E272" not in [found.code for found in loaded.diagnostics], day

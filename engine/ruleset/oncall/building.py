@@ -47,7 +47,7 @@ def _person(person: syntax.Person) -> Person:
 def _calendar(calendar: syntax.Calendar, expanded: Mapping[str, Expanded]) -> windows.Calendar:
     dates = set(calendar.dates)
     if calendar.ics and calendar.ics.value in expanded:
-        dates.update(events.days(expanded[calendar.ics.value].events))
+        dates.update(events.days(expanded[calendar.ics.value]))
     if calendar.country is None:
         return windows.Calendar(frozenset(dates))
     of_year: Callable[[int], AbstractSet[date]] = partial(calendars.public_holidays, calendar.country.value)

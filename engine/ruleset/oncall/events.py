@@ -16,6 +16,8 @@ from engine.ruleset.oncall.syntax import Person
 
 _BETWEEN_NAMES = re.compile(r"\s*[,;/&+]\s*|\s+and\s+")
 _MIDNIGHT = time(0)
+_DAY = timedelta(days=1)
+_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,16 @@ def read_turns(
     return tuple(sorted(turns)), tuple(sorted(unknown))
 
 
-def days(events: Iterable[Event]) -> Iterator[date]:
-    """Every day that an event touches."""
-    for event in events:
-        day, last = _day(event.begin), _day(event.end)
-        yield day
-        while (day := day + timedelta(days=1)) < last:
-            yield day
+def days(expanded: Expanded) -> Iterator[date]:
+    """Every day that an event touches, in the time for which the calendar is known."""
+    since, until = (edge.date() for edge in expanded.known)
+    for event in expanded.events:
+        first = _day(event.begin)
+        # A day by which an event ends is not one of its own; an hour of it is.
+        last = _day(event.end - (_MOMENT if isinstance(event.end, datetime) else _DAY))
+        # An event that never ends must not be counted to its end.
+        first, last = max(first, since - _DAY), min(max(first, last), until + _DAY)
+        yield from (first + _DAY * number for number in range((last - first).days + 1))
 
 
 def moment(written: datetime | date, zone: tzinfo) -> datetime:

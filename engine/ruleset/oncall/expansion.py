@@ -47,8 +47,7 @@ def _written(event: Event) -> list[object]:
 
 
 def _moment(written: datetime | date) -> str:
-    if isinstance(written, datetime) and written.tzinfo is not None:
-        return written.astimezone(UTC).isoformat()
+    # With the offset of its own zone: the day that a calendar means is the one on the wall there.
     return written.isoformat()
 
 

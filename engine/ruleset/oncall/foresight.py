@@ -56,7 +56,7 @@ def _gaps(said: syntax.Schedule, schedule: Schedule, now: datetime, *, is_called
     found = schedules.gaps(schedule, first, horizon) if first < last else []
     # Farther away only where the clocks change.
     for change in changes(schedule.zone, first + AHEAD, last) if not found else ():
-        found += schedules.gaps(schedule, change - _DAY, change + _DAY)
+        found += schedules.gaps(schedule, change - _DAY, min(change + _DAY, last))
     if not found:
         return
     gap = found[0]
