@@ -7,6 +7,7 @@ answers from memory. Pure.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 from engine.core.decisions import Priority
 from engine.core.ladders import Ladder, OnDuty, Target, TargetKind
@@ -59,11 +60,14 @@ class Roster:
         found = self.people.get(person)
         return found.username if found else None
 
-    def by_email(self, email: str) -> str | None:
-        """The name in the engineers' chat of the person with this e-mail address, in whatever case it is written."""
+    def by_account(self, email: str, pagerduty: str) -> str | None:
+        """The name in the engineers' chat of whom a service knows by an e-mail address, in whatever case it is written,
+        or by an id at PagerDuty, which counts first; what it does not tell is empty.
+        """
         wanted = email.casefold()
-        found = (one.username for one in self.people.values() if one.email and one.email.casefold() == wanted)
-        return next(found, None)
+        by_id = (one for one in self.people.values() if one.pagerduty and one.pagerduty == pagerduty)
+        by_email = (one for one in self.people.values() if one.email and one.email.casefold() == wanted)
+        return next((one.username for one in chain(by_id, by_email)), None)
 
     def services(self) -> frozenset[str]:
         """The paging services that ladders name, which engine.yaml has to know."""

@@ -41,8 +41,8 @@ class Roster(Protocol):
         """The paging services that its ladders name."""
         ...
 
-    def by_email(self, email: str) -> str | None:
-        """The name in the engineers' chat of the person with this e-mail address, in whatever case it is written."""
+    def by_account(self, email: str, pagerduty: str) -> str | None:
+        """The name in the engineers' chat of whom a service knows so; what it does not tell is empty."""
         ...
 
 
@@ -131,7 +131,7 @@ class SourcedDuty:
 
 def _told(source: Source, known: Known, roster: Roster | None) -> Told:
     """A service's answer in names of the engineers' chat."""
-    found = [roster.by_email(email) if roster is not None else None for email in known.shift.emails]
+    found = [roster.by_account(one.email, one.id) if roster is not None else None for one in known.shift.people]
     people = tuple(dict.fromkeys(name for name in found if name is not None))
     strangers = known.shift.strangers + sum(name is None for name in found)
     return Told(source.name, people, strangers, known.shift.until, known.fetched_at, source.max_age)

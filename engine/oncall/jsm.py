@@ -7,7 +7,7 @@ e-mail addresses Atlassian shows to nobody, so engine.yaml says which is whose. 
 from collections.abc import Iterator, Mapping
 
 from engine.core.deliveries import Fault, Rejected
-from engine.oncall.sources import Inquiry, Shift, advised
+from engine.oncall.sources import Account, Inquiry, Shift, advised
 
 _REMEDY = "make an API token for oncall.jsm.user that may read the configuration of operations, secret oncall_jsm_token"
 _ADVICE = {
@@ -43,8 +43,8 @@ class Jsm:
             reason = "something answered that is not Jira Service Management: check the url"
             return Rejected(Fault.TRANSIENT, "answer", reason)
         accounts = dict.fromkeys(_accounts(answer, _DEEPEST))
-        emails = dict.fromkeys(self._emails[one] for one in accounts if one in self._emails)
-        return Shift(tuple(emails), sum(one not in self._emails for one in accounts))
+        people = dict.fromkeys(Account(self._emails[one]) for one in accounts if one in self._emails)
+        return Shift(tuple(people), sum(one not in self._emails for one in accounts))
 
 
 def _accounts(part: dict[str, object], depth: int) -> Iterator[str]:

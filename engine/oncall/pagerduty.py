@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from engine.core.deliveries import Fault, Rejected
-from engine.oncall.sources import Inquiry, Shift, advised
+from engine.oncall.sources import Account, Inquiry, Shift, advised
 
 # How PagerDuty's API wants to be asked.
 SHOWN_AS: Final = "Token token={}"
@@ -60,21 +60,21 @@ class PagerDuty:
 
 def _shift(entries: list[object]) -> Shift:
     """The people of all entries; the shift ends when the first of them goes."""
-    emails: dict[str, None] = {}
-    strangers: set[object] = set()
+    people: dict[Account, None] = {}
+    strangers = 0
     ends: list[datetime] = []
     for entry in entries:
         user = entry.get("user") if isinstance(entry, dict) else None
         if not isinstance(entry, dict) or not isinstance(user, dict):
             continue
-        email = user.get("email")
-        if isinstance(email, str) and email:
-            emails[email] = None
+        email, known_as = (value if isinstance(value, str) else "" for value in (user.get("email"), user.get("id")))
+        if email or known_as:
+            people[Account(email, known_as)] = None
         else:
-            strangers.add(str(user.get("id")))
+            strangers += 1
         if (end := _instant(entry.get("end"))) is not None:
             ends.append(end)
-    return Shift(tuple(emails), len(strangers), min(ends, default=None))
+    return Shift(tuple(people), strangers, min(ends, default=None))
 
 
 def _instant(written: object) -> datetime | None:

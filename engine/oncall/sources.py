@@ -33,12 +33,22 @@ class Inquiry(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody as a service knows them."""
+
+    # Empty: the service does not tell.
+    email: str
+    # The service's own, where people can be told by it.
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Shift:
     """Who is on call by one schedule now."""
 
-    # Their e-mail addresses, in the service's order, each once.
-    emails: tuple[str, ...]
-    # How many more there are whose address is not known.
+    # In the service's order, each once.
+    people: tuple[Account, ...]
+    # How many more there are of whom nothing is known.
     strangers: int = 0
     # None: the service does not tell.
     until: datetime | None = None

@@ -57,6 +57,23 @@ def test_people_are_called_by_their_names_in_the_chat() -> None:
     assert ROSTER.username("nobody") is None
 
 
+def test_whom_a_service_knows_is_found_by_id_or_address() -> None:
+    """The id counts first: an address may be another's by now. Who is known by neither has no name here."""
+    roster = Roster(
+        people={
+            "alice": Person("alice", "alice.b", "Alice@Example.org", "PALICE"),
+            "bob": Person("bob", "bob.c", "bob@example.org", "PBOB"),
+            "carol": Person("carol", "carol.d"),
+        }
+    )
+    assert roster.by_account("alice@example.ORG", "") == "alice.b"
+    assert roster.by_account("", "PBOB") == "bob.c"
+    assert roster.by_account("alice@example.org", "PBOB") == "bob.c"
+    assert roster.by_account("bob@example.org", "PNEW") == "bob.c"
+    assert roster.by_account("", "") is None
+    assert roster.by_account("dave@example.org", "PDAVE") is None
+
+
 def test_what_is_doubtful_is_a_note() -> None:
     """For the post, in one line."""
     note = "the calendar of noc is 36 h old; the calendar of noc was not read for this day"

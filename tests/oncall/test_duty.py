@@ -11,7 +11,7 @@ from engine.core.deliveries import Fault, Rejected
 from engine.core.ladders import Called, Duty, Ladder, OnDuty, Rung, Target, TargetKind, call_rung
 from engine.core.lookups import FILES
 from engine.oncall.duty import SourcedDuty
-from engine.oncall.sources import Shift, Source
+from engine.oncall.sources import Account, Shift, Source
 from engine.oncall.static import StaticOnCall
 from engine.ports import Health
 
@@ -22,12 +22,16 @@ _LADDER = Ladder(
 )
 
 
+def _known(*emails: str) -> tuple[Account, ...]:
+    return tuple(map(Account, emails))
+
+
 @dataclass
 class _Network:
     """A service that says what the test wants."""
 
     name: str = "PagerDuty"
-    answer: Shift | Rejected = field(default=Shift(("alice@example.com",)))
+    answer: Shift | Rejected = field(default=Shift(_known("alice@example.com")))
 
     async def look_up(self, schedule: str) -> Shift | Rejected:
         return self.answer
@@ -63,7 +67,8 @@ class _Files:
     def username(self, person: str) -> str | None:
         return "noc-lead" if person == "lead" else None
 
-    def by_email(self, email: str) -> str | None:
+    def by_account(self, email: str, pagerduty: str) -> str | None:
+        assert not pagerduty
         return self.people.get(email)
 
 
@@ -164,7 +169,7 @@ async def test_a_schedule_of_the_files_alone_is_theirs() -> None:
 async def test_somebody_without_a_name_in_the_chat_is_told() -> None:
     """An address that the files do not have is a gap in them, not a reason to be silent; no address is told."""
     parts = _Parts(files=_Files())
-    parts.network.answer = Shift(("alice@example.com", "eve@example.com"))
+    parts.network.answer = Shift(_known("alice@example.com", "eve@example.com"))
     await parts.source.look()
     note = "1 on call by PagerDuty without a name in Mattermost"
     assert parts.duty.on_duty("voip", START) == OnDuty(("alice",), None, note, "PagerDuty")
@@ -177,7 +182,7 @@ async def test_what_is_learnt_changes_the_answer_and_nothing_else_does() -> None
     parts = _Parts(files=_Files())
     await parts.source.look()
     before = parts.duty.on_duty("voip", START)
-    parts.network.answer = Shift(("lead@example.com",), until=START + timedelta(hours=1))
+    parts.network.answer = Shift(_known("lead@example.com"), until=START + timedelta(hours=1))
     assert parts.duty.on_duty("voip", START) == before
     await parts.source.look()
     assert parts.duty.on_duty("voip", START) == OnDuty(("noc",), START + timedelta(hours=1), source="PagerDuty")

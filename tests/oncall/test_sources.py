@@ -17,7 +17,7 @@ from engine.connectors.inquiries import Inquiry
 from engine.core.deliveries import Rejected
 from engine.oncall.jsm import Jsm
 from engine.oncall.pagerduty import ACCEPT, SHOWN_AS, PagerDuty
-from engine.oncall.sources import Known, Service, Shift, Source
+from engine.oncall.sources import Account, Known, Service, Shift, Source
 
 _SCHEDULES = {"voip-primary": "PSCHED1"}
 _REFRESH = timedelta(seconds=60)
@@ -63,22 +63,26 @@ def lines() -> Iterator[list[str]]:
     logger.remove(sink)
 
 
+def _users(*emails: str) -> tuple[Account, ...]:
+    return tuple(Account(email, pagerduty.user_id(email)) for email in emails)
+
+
 @pytest.mark.parametrize(
     ("oncall", "shift"),
     [
         pytest.param([], Shift(()), id="nobody"),
-        pytest.param([("alice@example.com", None)], Shift(("alice@example.com",)), id="for ever"),
+        pytest.param([("alice@example.com", None)], Shift(_users("alice@example.com")), id="for ever"),
         pytest.param(
             [("alice@example.com", "2026-02-12T18:00:00Z"), ("bob@example.com", "2026-02-12T12:15:30+01:00")],
-            Shift(("alice@example.com", "bob@example.com"), 0, START + timedelta(hours=1)),
+            Shift(_users("alice@example.com", "bob@example.com"), 0, START + timedelta(hours=1)),
             id="two, until the first goes",
         ),
         pytest.param(
             [("alice@example.com", None), ("alice@example.com", None)],
-            Shift(("alice@example.com",)),
+            Shift(_users("alice@example.com")),
             id="once for each policy",
         ),
-        pytest.param([("", "soon")], Shift((), 1), id="without an address"),
+        pytest.param([("", "soon")], Shift(_users("")), id="without an address"),
     ],
 )
 async def test_pagerduty_tells_who_is_on_call(oncall: list[tuple[str, str | None]], shift: Shift) -> None:
@@ -94,15 +98,17 @@ async def test_pagerduty_tells_it_over_several_pages() -> None:
         network.page_size = 2
         found = await service.look_up("PSCHED1")
         assert isinstance(found, Shift)
-        assert found.emails == tuple(email for email, _ in everybody)
+        assert found.people == _users(*(email for email, _ in everybody))
         assert loopback.seen == ["GET /oncalls"] * 3
 
 
 async def test_pages_without_end_are_an_end() -> None:
     """What says that there is always more is not asked for ever."""
     async with _asked(("alice@example.com", None)) as (_, loopback, service):
-        loopback.fail("GET", status=200, body={"oncalls": [1, {"user": None}], "more": True}, times=-1)
-        assert await service.look_up("PSCHED1") == Shift(())
+        loopback.fail(
+            "GET", status=200, body={"oncalls": [1, {"user": None}, {"user": {"id": 5}}], "more": True}, times=-1
+        )
+        assert await service.look_up("PSCHED1") == Shift((), 10)
         assert len(loopback.seen) == 10
 
 
@@ -122,7 +128,7 @@ async def test_jsm_tells_who_is_on_call(flat: bool) -> None:  # noqa: FBT001 - a
     network.oncall["5e1f"] = ["712020:2", "712020:1", "712020:3", "712020:2"]
     async with serving(network) as loopback:
         service = _jsm(loopback)
-        assert await service.look_up("5e1f") == Shift(("bob@example.com", "alice@example.com"), 1)
+        assert await service.look_up("5e1f") == Shift((Account("bob@example.com"), Account("alice@example.com")), 1)
         await service.close()
 
 
@@ -214,7 +220,7 @@ async def test_an_answer_is_kept_with_its_time() -> None:
         assert source.known("voip-primary") is None
         assert source.problem(clock.now()) == "PagerDuty has not answered yet"
         assert await source.look() == _REFRESH
-        known = Known(Shift(("alice@example.com",)), START)
+        known = Known(Shift(_users("alice@example.com")), START)
         assert source.known("voip-primary") == known
         clock.advance(minutes=14)
         loopback.fail("GET", status=500, times=-1)

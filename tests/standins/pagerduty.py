@@ -94,8 +94,13 @@ class PagerDuty(Network):
         return {}
 
 
+def user_id(email: str) -> str:
+    """The id of somebody's account."""
+    return f"P{abs(hash(email)) % 10**6}"
+
+
 def _entry(schedule: str, email: str, end: str | None) -> dict[str, Any]:
-    user = {"id": f"P{abs(hash(email)) % 10**6}", "type": "user", "name": email.partition("@")[0], "email": email}
+    user = {"id": user_id(email), "type": "user", "name": email.partition("@")[0], "email": email}
     policy = {"id": "PPOLICY", "type": "escalation_policy_reference", "summary": "VoIP"}
     return {
         "user": user,

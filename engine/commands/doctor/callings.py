@@ -105,7 +105,7 @@ def _told(network: str, schedule: str, shift: Shift | Rejected, files: Roster | 
     """What a service says of one schedule; people by their names in Mattermost, addresses are not shown."""
     if isinstance(shift, Rejected):
         return [finding(_SUBJECT, Level.FAIL, f"{schedule}, {shift.reason}")]
-    names = [files.by_email(email) if files is not None else None for email in shift.emails]
+    names = [files.by_account(one.email, one.id) if files is not None else None for one in shift.people]
     known = [f"@{name}" for name in names if name]
     strangers = shift.strangers + len(names) - len(known)
     who = ", ".join((*known, *([f"{strangers} without a name in Mattermost"] if strangers else [])))
