@@ -66,6 +66,8 @@ class Standing:
     newer: str | None = None
     # It belongs to an outage that is not over: engineers are called there.
     called_elsewhere: bool = False
+    # When somebody is called next; None: nobody is to be.
+    call_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

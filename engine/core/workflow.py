@@ -270,8 +270,10 @@ def lapse(found: Standing, practice: Practice, now: datetime) -> Change:
     # Nobody has taken it and somebody is still to be called: that the client waits in silence ends nothing.
     waiting = () if found.called_elsewhere else call_timer(incident, practice.duty, now)
     if waiting:
-        lapse_at = waiting[0].due_at + (incident.follow_up.within or EPISODE)
-        return Change(incident, timers=(*waiting, Timer(LAPSE, lapse_at)))
+        # A call that is due already keeps its time; where rules that were changed left none, it is set now.
+        calls = () if found.call_at else waiting
+        lapse_at = (found.call_at or waiting[0].due_at) + (incident.follow_up.within or EPISODE)
+        return Change(incident, timers=(*calls, Timer(LAPSE, lapse_at)))
     said = Words(f"{incident.ticket_id}\nlapsed {incident.version}", incident, practice, now)
     after = replace(incident, status=IncidentStatus.LAPSED, paged=())
     said.pages(after, incident.paged, PageAction.RESOLVE)

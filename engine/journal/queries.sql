@@ -564,6 +564,9 @@ UPDATE owners SET owned_until = 0 WHERE name = ? AND node = ?
 INSERT INTO timers (connector, conversation_id, name, due_at, ticket_id) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (connector, conversation_id, name) DO UPDATE SET due_at = excluded.due_at, ticket_id = excluded.ticket_id
 
+-- name: timer_of
+SELECT due_at FROM timers WHERE connector = ? AND conversation_id = ? AND name = ? AND ticket_id = ?
+
 -- name: cancel_timers
 DELETE FROM timers WHERE connector = ? AND conversation_id = ?
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from journal.samples import opened
 from standins.parts import SetClock
-from standins.rosters import FixedDuty
+from standins.rosters import LADDER, FixedDuty
 
 from engine.core.decisions import Priority
 from engine.core.errors import JournalUnavailable
 from engine.core.incidents import IncidentStatus
+from engine.core.ladders import Ladder
 from engine.core.plan import CALL, Timer
 from engine.core.practices import Change, Practice
 from engine.journal.journals import StoredJournal
@@ -29,14 +30,14 @@ class Parts:
     journal: StoredJournal
     clock: SetClock = field(default_factory=SetClock)
     may_call: bool = True
+    ladders: dict[Priority, Ladder] = field(default_factory=dict)
     changed: list[Change] = field(default_factory=list)
 
     def keeper(self) -> Timekeeper:
-        duty = FixedDuty(ladders=dict.fromkeys(Priority, FixedDuty().ladders[Priority.HIGH]))
         return Timekeeper(
             self.journal,
             self.clock,
-            lambda: Practice(duty, "mattermost", "test"),
+            lambda: Practice(FixedDuty(ladders=self.ladders), "mattermost", "test"),
             may_call=lambda: self.may_call,
             changed=self.changed.append,
         )
@@ -65,9 +66,27 @@ async def test_a_silent_incident_closes(tmp_path: Path) -> None:
     assert [change.incident.ticket_id for change in parts.changed] == [ticket]
 
 
+async def test_a_silent_incident_stays_open_while_somebody_is_to_be_called(tmp_path: Path) -> None:
+    """A client who waits in silence is still a client who waits: it closes four hours after the ladder's end."""
+    async with keeping(tmp_path) as parts:
+        parts.ladders = dict.fromkeys(Priority, LADDER)
+        ticket = await opened(parts.journal, timers=(Timer(CALL, parts.clock.now() + timedelta(hours=5)),))
+        seen = []
+        for hours in (4, 1, 1, 2, 1, 4):
+            parts.clock.advance(hours=hours)
+            for _ in range(6):
+                await parts.keeper().look()
+            view = await parts.journal.incident(ticket)
+            assert view is not None
+            seen.append((view.incident.status.value, view.incident.rung))
+    open_at = [("open", rung) for rung in (0, 1, 2, 3, 4)]
+    assert seen == [*open_at, ("lapsed", 4)]
+
+
 async def test_after_a_long_absence_an_overdue_call_counts_once(tmp_path: Path) -> None:
     """Not once for every time that it would have been due; and not before it is known who has claimed what."""
     async with keeping(tmp_path) as parts:
+        parts.ladders = dict.fromkeys(Priority, LADDER)
         await opened(parts.journal, timers=(Timer(CALL, parts.clock.now() + timedelta(minutes=5)),))
         parts.clock.advance(hours=2)
         parts.may_call = False
