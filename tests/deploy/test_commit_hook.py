@@ -1,6 +1,7 @@
 """The hook that a repository of rules can name in its `.pre-commit-config.yaml`."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -61,6 +62,16 @@ def test_a_commit_with_a_fault_is_stopped(repository: Path) -> None:
     stopped = _pre_commit(repository, "run", "--color=never")
     assert stopped.returncode == 1
     assert 'rules/unknown-channel.yaml:4:14  error  E112  no channel is named "suport-voip"' in stopped.stdout
+
+
+@pytest.mark.parametrize(
+    "path", ["rules/a.yaml", "support/rules/oncall/noc.yml", "rules/oncall/voip.ics", "templates/x.j2"]
+)
+def test_whatever_is_checked_starts_the_check(path: str) -> None:
+    """A calendar of the on-call files decides who is called as the files do."""
+    (hook,) = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
+    assert re.search(hook["files"], path)
+    assert not re.search(hook["files"], "notes.ics")
 
 
 @pytest.mark.system
