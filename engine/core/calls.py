@@ -9,13 +9,20 @@ from datetime import datetime
 
 from engine.core import ladders, pages
 from engine.core.answers import Circumstances
-from engine.core.deliveries import NewDelivery, PageAction, Revision
+from engine.core.deliveries import Body, FollowUp, NewDelivery, Page, PageAction, Revision
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.ladders import Called, MentionMode
 from engine.core.standings import stood
 
 # How an incident stands whose rule wants a new one for a further message.
 SUPERSEDED = "closed: a further message has opened a new incident"
+
+# Why a call that has not left yet does not leave any more, by how its incident stands.
+_MOOT = {
+    IncidentStatus.CLAIMED: "somebody took the incident before this call had left",
+    IncidentStatus.RESOLVED: "the incident was resolved before this call had left",
+    IncidentStatus.LAPSED: "the incident was closed before this call had left",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,22 @@ def call(before: Incident | None, after: Incident, override: str | None, circums
     mention, lines = whom(called, override or circumstances.mention, mode)
     next_at = ladders.next_call(ladder, 0, now, circumstances.muted_until)
     return Call(mention, lines, called.services, next_at)
+
+
+def is_call(body: Body) -> bool:
+    """Whether it does nothing but call somebody about an incident that nobody has."""
+    match body:
+        case FollowUp():
+            return body.calls
+        case Page():
+            return body.action is PageAction.TRIGGER
+        case _:
+            return False
+
+
+def moot(status: IncidentStatus) -> str:
+    """Why nobody needs to be called about an incident of this status; empty: somebody does."""
+    return _MOOT.get(status, "")
 
 
 def whom(called: Called, fixed: str, mode: MentionMode) -> tuple[str, tuple[str, ...]]:

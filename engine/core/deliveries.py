@@ -94,13 +94,15 @@ class Escalation:
 class FollowUp:
     """A reply in the thread of the incident's post, with quotes' marks; it notifies.
 
-    Without a ticket it is a post of its own: word about the daemon itself.
+    Without a ticket it is a post of its own: word about the daemon itself, or of an incident in a further channel.
     """
 
     channel: str
     team: str | None
     body: str
     ticket_id: str
+    # It calls somebody because nobody has the incident.
+    calls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +308,8 @@ def with_ticket(body: Body, ticket_id: str) -> Body:
         case Escalation():
             return _escalation_with_ticket(body, ticket_id)
         case FollowUp():
-            return replace(body, body=fill_ticket(body.body, ticket_id), ticket_id=ticket_id)
+            # What has no ticket is in no thread, whatever caused it.
+            return replace(body, body=fill_ticket(body.body, ticket_id), ticket_id=body.ticket_id and ticket_id)
         case Revision():
             return Revision(_escalation_with_ticket(body.escalation, ticket_id))
         case Copy():

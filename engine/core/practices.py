@@ -99,11 +99,11 @@ class Words:
         """Anything else; `suffix` tells it from the rest of the step."""
         self.deliveries.append(NewDelivery(f"{self._key}-{suffix}", lane, destination, body, self._now))
 
-    def thread(self, text: str) -> None:
-        """A reply in the thread."""
+    def thread(self, text: str, *, calls: bool = False) -> None:
+        """A reply in the thread; whether it calls somebody."""
         if self._incident.escalated:
             where = self._incident.mattermost_channel, self._incident.mattermost_team
-            body = FollowUp(*where, text, self._incident.ticket_id)
+            body = FollowUp(*where, text, self._incident.ticket_id, calls)
             self.add(body, self._lane, self._practice.escalate_to, "note")
 
     def post(self, after: Incident, post: Escalation | None) -> None:
@@ -119,9 +119,9 @@ class Words:
             self.add(body, pages.lane(service, after), service, f"page-{service}")
 
     def channel(self, channel: tuple[str, str | None], text: str) -> None:
-        """A post of its own in a further channel."""
+        """A call in a further channel, a post of its own."""
         lane = f"copy:{channel[0]}:{self._incident.connector}:{self._incident.conversation_id}"
-        self.add(FollowUp(*channel, text, ""), lane, self._practice.escalate_to, "channel")
+        self.add(FollowUp(*channel, text, "", calls=True), lane, self._practice.escalate_to, "channel")
 
     @property
     def _lane(self) -> str:

@@ -242,7 +242,7 @@ def climb(found: Standing, practice: Practice, now: datetime) -> Change:
         paged=tuple(dict.fromkeys((*incident.paged, *called.services))),
     )
     text = _reminder(incident, called, last=there is None, now=now)
-    said.thread(text)
+    said.thread(text, calls=True)
     if there is not None and there.channel is not None:
         where = (practice.channel_override, None) if practice.channel_override else there.channel
         said.channel(where, f"**{incident.ticket_id}** in ~{incident.mattermost_channel}: {text}")

@@ -12,7 +12,7 @@ from engine.core.actions import Action, OpenPost
 from engine.core.deliveries import DeliveryKind
 from engine.core.plan import CALL, LAPSE
 from engine.core.practices import Change, Practice, Standing
-from engine.journal import audits, lanes, rows
+from engine.journal import audits, lanes, rows, withdrawals
 from engine.journal.audits import About
 from engine.journal.lanes import Bound, Cause
 from engine.journal.rows import instant, micros, storable
@@ -104,6 +104,8 @@ def write(
         database.rows("change_incident", *rows.incident_values(after), after.ticket_id)
     if after.priority is not before.priority:
         database.rows("raise_deliveries", int(after.priority), after.ticket_id)
+    if after.status is not before.status:
+        withdrawals.withdraw(database, after.ticket_id, after.status, now)
     subject = audits.subject(salt, *conversation)
     cause = Cause(after.ticket_id, subject, after.priority, now)
     for delivery in change.deliveries:

@@ -17,7 +17,7 @@ from engine.core.plan import AuditEntry, Plan
 from engine.core.practices import Practice
 from engine.core.quotes import TICKET
 from engine.core.records import Accepted, Unrouted
-from engine.journal import audits, identities, lanes, outages, rows
+from engine.journal import audits, identities, lanes, outages, rows, withdrawals
 from engine.journal.audits import About
 from engine.journal.lanes import Bound, Cause
 from engine.journal.pseudonyms import erased_names
@@ -129,6 +129,7 @@ def _end(database: Database, plan: Plan, cause: Cause, now: datetime, bound: Bou
         why = "superseded" if plan.superseded else "lapsed"
         audits.add(database, AuditEntry(why), About(cause.ticket_id, cause.subject), now)
     database.rows("cancel_timers_of", plan.lapsed)
+    withdrawals.withdraw(database, plan.lapsed, IncidentStatus.LAPSED, now)
     for delivery in plan.closing:
         lanes.add(database, delivery, cause, now, bound)
     return closed[0][0] if closed else None

@@ -393,6 +393,11 @@ SELECT count(*) FROM deliveries WHERE state IN ('queued', 'sending')
 -- name: withdraw_delivery
 DELETE FROM deliveries WHERE id = ? AND state = 'queued'
 
+-- name: waiting_calls
+-- Of these, by their words, those that call. Whatever may have been sent already is not among them.
+SELECT id, kind, body FROM deliveries
+WHERE ticket_id = ? AND kind IN ('follow_up', 'page') AND state = 'queued' AND doubtful = 0 ORDER BY seq
+
 -- name: count_deliveries
 SELECT destination, state, count(*), min(created_at) FROM deliveries
 WHERE state IN ('queued', 'sending') GROUP BY destination, state

@@ -20,7 +20,7 @@ from engine.core.events import Receipt
 from engine.core.identities import answers
 from engine.core.plan import AuditEntry
 from engine.core.settlements import Settlement, as_template, note_of_end
-from engine.journal import identities, lanes
+from engine.journal import identities, lanes, withdrawals
 from engine.journal.lanes import Bound, Stored
 from engine.journal.pseudonyms import lane_is_erased
 from engine.journal.rows import instant, micros, storable, storable_or_none
@@ -56,6 +56,8 @@ def finish(
             names = tuple(json.loads(aliases))
             receipt = Receipt(stored.destination, "", provider_id, status, instant(at), code, reason, names)
             _note_one(database, receipt, now, escalate_to, bound)
+    if finished:
+        withdrawals.withdraw_refused(database, claimed, settlement, now)
     return finished
 
 

@@ -201,6 +201,30 @@ async def test_follows_up_in_the_thread() -> None:
         assert post["message"] == "The client wrote again:\n```text\nit is getting worse\n```"
 
 
+async def test_calls_in_a_further_channel_with_a_post_of_its_own() -> None:
+    """The thread is another channel's: Mattermost would refuse a reply to it here."""
+    async with _setting() as setting:
+        root = await setting.send()
+        assert isinstance(root, Sent)
+        call = FollowUp("noc", None, "**OC-2026-0001** in ~support: nobody has taken it", "", calls=True)
+        setting.server.add_channel("noc")
+        assert isinstance(await setting.send(body=call, number=2, thread=root.receipt), Sent)
+        post = setting.posts[1]
+        assert (post["root_id"], post["message"]) == ("", call.body)
+
+
+async def test_follows_up_beside_a_thread_that_was_moved() -> None:
+    """An administrator can move a thread to another channel; what follows stands alone and names the ticket."""
+    async with _setting() as setting:
+        root = await setting.send()
+        assert isinstance(root, Sent)
+        setting.server.add_channel("noc")
+        setting.posts[0]["channel_id"] = setting.server.channels["noc"].id
+        assert isinstance(await setting.send(body=follow_up(), number=2, thread=root.receipt), Sent)
+        post = setting.posts[1]
+        assert (post["root_id"], post["message"][:17]) == ("", "#### OC-2026-0001")
+
+
 @pytest.mark.parametrize("thread", [None, f"p{99:025d}"], ids=["never posted", "deleted"])
 async def test_follows_up_without_a_thread(thread: str | None) -> None:
     """Where there is no post to hang below, the follow-up stands alone and names the ticket."""

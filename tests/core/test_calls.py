@@ -20,6 +20,7 @@ from standins.conversations import (
 )
 from standins.rosters import LADDER, LEAD, NOC, FixedDuty
 
+from engine.core.calls import is_call, moot
 from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.deliveries import Escalation, FollowUp, Page, PageAction, Revision, kind_of
 from engine.core.incidents import IncidentStatus
@@ -159,3 +160,20 @@ def test_a_superseded_incident_says_so() -> None:
     (edited,) = (delivery.body for delivery in made.closing)
     assert isinstance(edited, Revision)
     assert edited.escalation.standing == "closed: a further message has opened a new incident"
+
+
+def test_calls_are_told_from_other_words() -> None:
+    """Reminders and pages that open an alert; the post itself, notes and what closes an alert are none."""
+    page = Page(PageAction.TRIGGER, "key", "a client waits", Priority.HIGH, (), RECEIVED_AT, "OC-2026-0001")
+    note = FollowUp("support", None, "alice has taken it", "OC-2026-0001")
+    assert [is_call(page), is_call(replace(note, calls=True))] == [True, True]
+    others = (replace(page, action=PageAction.RESOLVE), replace(page, action=PageAction.ACKNOWLEDGE), note, THE_POST)
+    assert [is_call(body) for body in others] == [False] * 4
+
+
+def test_a_call_is_moot_unless_the_incident_is_open() -> None:
+    """Each other status has its reason."""
+    reasons = {status: moot(status) for status in IncidentStatus}
+    assert reasons.pop(IncidentStatus.OPEN) == ""
+    assert len(set(reasons.values())) == 3
+    assert "" not in reasons.values()

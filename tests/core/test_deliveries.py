@@ -365,6 +365,12 @@ def test_nobody_is_told_of_any_other_end(claimed: Claimed, settlement: Settlemen
             id="follow-up",
         ),
         pytest.param(
+            FollowUp("noc", None, f"see {TICKET}", "", calls=True),
+            DeliveryKind.FOLLOW_UP,
+            FollowUp("noc", None, "see OC-2026-0007", "", calls=True),
+            id="in a further channel",
+        ),
+        pytest.param(
             Revision(replace(ESCALATION, body=TICKET)),
             DeliveryKind.REVISION,
             Revision(replace(ESCALATION, body="OC-2026-0007", ticket_id="OC-2026-0007")),

@@ -243,6 +243,7 @@ def test_the_next_rung_is_called_in_the_thread_and_beyond() -> None:
         "to the client now. Paged: noc."
     )
     assert notes(change) == [text, f"**OC-2026-0001** in ~dev-support-escalations: {text}"]
+    assert [body.calls for body in bodies(change) if isinstance(body, FollowUp)] == [True, True]
     assert change.incident == replace(OPEN, rung=1, paged=("noc",))
     assert pages(change) == [("noc", PageAction.TRIGGER)]
     assert change.timers == (Timer(CALL, NOW + timedelta(minutes=10)),)

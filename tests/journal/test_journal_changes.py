@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from journal.samples import (
     DECISION,
     Restart,
@@ -14,16 +15,18 @@ from journal.samples import (
     joining,
     later,
     opened,
+    opening,
     states,
 )
 from standins.rosters import FixedDuty
 
 from engine.core.actions import Action, OpenPost
 from engine.core.decisions import Priority
-from engine.core.deliveries import DeliveryKind, DeliveryState, Relayed
+from engine.core.deliveries import DeliveryKind, DeliveryState, FollowUp, Page, PageAction, Relayed
 from engine.core.incidents import IncidentStatus
 from engine.core.plan import CALL, Timer
 from engine.core.practices import Change, Practice
+from engine.core.quotes import quote
 from engine.core.settlements import Settlement
 from engine.ports import Journal
 
@@ -213,3 +216,94 @@ async def test_a_timer_of_what_is_closed_goes_without_a_word(journal: Journal) -
     assert await fire(journal, 10_000) == ()
     states = {view.kind: view.state for view in await journal.deliveries(None, 10)}
     assert states[DeliveryKind.ESCALATION] is DeliveryState.SENT
+
+
+_TAKEN = "dropped: somebody took the incident before this call had left"
+
+
+async def calls(journal: Journal, ticket: str) -> dict[str, tuple[DeliveryState, str | None]]:
+    """How the calls of the first rung stand, by the end of their names, and why."""
+    view = await journal.incident(ticket)
+    assert view is not None
+    found = {one.id.partition("-")[2]: (one.state, one.error) for one in view.deliveries[1:]}
+    return {name: found[name] for name in ("note", "channel", "page-noc")}
+
+
+async def test_calls_that_wait_are_given_up_when_somebody_takes_the_incident(journal: Journal) -> None:
+    """Nobody is woken for what is taken care of; what is said about it goes on, and the audit knows why."""
+    ticket = await posted(journal)
+    await fire(journal, 300)
+    assert {state for state, _ in (await calls(journal, ticket)).values()} == {DeliveryState.QUEUED}
+    await act(journal, action("claim"), seconds=310)
+    # The names of the claim's own note and page would hide those of the call.
+    view = await journal.incident(ticket)
+    assert view is not None
+    given_up = [one for one in view.deliveries if one.error == _TAKEN]
+    assert [one.kind.value for one in given_up] == ["follow_up", "follow_up", "page"]
+    assert {one.state for one in given_up} == {DeliveryState.DEAD}
+    assert [row.kind for row in view.audit][-4:] == ["dropped"] * 3 + ["claimed"]
+    (page,) = await claim(journal, "noc", now=later(320))
+    assert isinstance(page.body, Page)
+    assert page.body.action is PageAction.ACKNOWLEDGE
+    said = []
+    while waiting := await claim(journal, now=later(320)):
+        for claimed in waiting:
+            said.append(claimed.body)
+            await finish(journal, claimed, Settlement(DeliveryState.SENT, receipt="r"), later(320))
+    assert [body for body in said if isinstance(body, FollowUp) and body.calls] == []
+    assert [body.body for body in said if isinstance(body, FollowUp)] == [f"{quote('amina')} has taken {ticket}."]
+
+
+async def test_a_call_under_way_is_given_up_where_it_is_refused(journal: Journal) -> None:
+    """It is not told what became of it; one that was taken, or may have been, stays what it is."""
+    tickets = [await posted(journal, f"wa-{number}", f"provider-{number}") for number in (1, 2, 3)]
+    await fire(journal, 300)
+    pages = {page.ticket_id: page for page in await claim(journal, "noc", now=later(301))}
+    for number in (1, 2, 3):
+        await act(journal, action("claim", number, f"provider-{number}"), seconds=310)
+    refused = Settlement(DeliveryState.QUEUED, due_at=later(330), error="503: busy")
+    doubtful = replace(refused, doubtful=True)
+    for ticket, outcome in zip(tickets, (refused, doubtful, Settlement(DeliveryState.SENT, receipt="r")), strict=True):
+        await finish(journal, pages[ticket], outcome, later(311))
+    state = {view.id: view.state for view in await journal.deliveries(None, 1000)}
+    assert [state[pages[ticket].id] for ticket in tickets] == [
+        DeliveryState.DEAD,
+        DeliveryState.QUEUED,
+        DeliveryState.SENT,
+    ]
+
+
+@pytest.mark.parametrize("kind", ["resolve", "reply", "say"])
+async def test_whatever_takes_an_incident_ends_its_calls(journal: Journal, kind: str) -> None:
+    """A check mark, words for the client, a first word in the thread."""
+    ticket = await posted(journal)
+    await fire(journal, 300)
+    await journal.act((action(kind, text="we are on it"),), replace(PRACTICE, relays=True), later(310))
+    view = await journal.incident(ticket)
+    assert view is not None
+    assert sum((one.error or "").startswith("dropped: ") for one in view.deliveries) == 3
+
+
+async def test_calls_about_what_a_newer_request_replaces_are_given_up(journal: Journal) -> None:
+    """The client wrote again and has an incident of its own for that."""
+    ticket = await posted(journal)
+    await fire(journal, 300)
+    message = inbound("another request")
+    plan = opening(message, escalation("another post"), expected_version=2, lapsed=ticket)
+    await journal.record(await accepted(journal, message, later(310)), plan, DECISION, later(310))
+    view = await journal.incident(ticket)
+    assert view is not None
+    reason = "dropped: the incident was closed before this call had left"
+    assert [one.kind.value for one in view.deliveries if one.error == reason] == ["follow_up", "follow_up", "page"]
+
+
+async def test_what_waits_is_still_called_while_nobody_has_it(journal: Journal) -> None:
+    """A changed priority or a pause takes no call back, and neither does a refusal."""
+    ticket = await posted(journal)
+    await fire(journal, 300)
+    await act(journal, action("snooze", span=timedelta(minutes=5)), seconds=310)
+    (page,) = await claim(journal, "noc", now=later(311))
+    await finish(journal, page, Settlement(DeliveryState.QUEUED, due_at=later(320), error="503: busy"), later(312))
+    (again,) = await claim(journal, "noc", now=later(321))
+    assert again.id == page.id
+    assert (await calls(journal, ticket))["channel"] == (DeliveryState.QUEUED, None)

@@ -221,7 +221,9 @@ def settled(site: Site, writers: Sequence[Writer], messages: int, patience_s: fl
 
 
 def _gaps(posts: Sequence[dict[str, Any]], conversations: int) -> tuple[str, ...]:
-    tickets = Counter(post["props"]["oc"]["ticket"] for post in posts if not post["root_id"])
+    # Calls in a further channel are no posts of an incident, and have no ticket.
+    roots = (post["props"]["oc"]["ticket"] for post in posts if not post["root_id"])
+    tickets = Counter(ticket for ticket in roots if ticket)
     years = {ticket.split("-")[1] for ticket in tickets}
     wanted = {f"OC-{year}-{number:04d}" for year in years for number in range(1, conversations + 1)}
     missing = sorted(wanted - set(tickets)) if len(years) <= 1 else [f"years {sorted(years)}"]

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 from standins import mattermost
-from standins.shifts import PAGING, RUNGS, Shift
+from standins.shifts import FURTHER, PAGING, RUNGS, Shift
 
 CHANNELS = ("dev-support-escalations", "support-triage", "support-voip", "support-network", "support-billing")
 _LOOK_S = 0.25
@@ -152,6 +152,8 @@ class Count:
     deeds: int = 0
     called: int = 0
     triggers: int = 0
+    # Reminders and pages that had not left when somebody took the incident.
+    given_up: int = 0
     # Pages that PagerDuty was told twice, because a kill left their first answer unknown; it merged them.
     merged: int = 0
     # From a claim in the chat to the last call about it, where that came after it.
@@ -187,6 +189,7 @@ class Count:
             ("reactions and words", self.deeds),
             ("reminders", self.called),
             ("pages", self.triggers),
+            ("calls given up", self.given_up),
             ("pages told twice, merged", self.merged),
             *((name, len(found)) for name, found in self._faults()),
         ]
@@ -210,6 +213,8 @@ _SAID = {
     "prioritised": "Priority: ",
     "called": "Nobody has taken ",
 }
+# What the audit says of a call that was given up, because somebody took the incident before it had left.
+_GIVEN_UP = "before this call had left"
 
 
 def reckon(shift: Shift, cases: Mapping[str, Case]) -> Count:
@@ -221,20 +226,37 @@ def reckon(shift: Shift, cases: Mapping[str, Case]) -> Count:
         audits.setdefault(ticket, []).append((at, kind, dict(json.loads(details))))
     threads: dict[str, list[str]] = {}
     roots: dict[str, str] = {}
+    elsewhere: Counter[str] = Counter()
+    spared_keys: set[str] = set()
+    further = shift.site.channel_id(FURTHER)
     for post in shift.site.posts():
         if post["root_id"]:
             threads.setdefault(post["root_id"], []).append(post["message"])
+        elif post["channel_id"] == further:
+            elsewhere[post["message"].partition("**")[2].partition("**")[0]] += 1
         else:
             roots[post["id"]] = post["message"]
     pager = shift.pager.recorded()
     count = Count(incidents=len(cases), deeds=sum(len(case.deeds) for case in cases.values()))
     for root, case in cases.items():
         rows = [row for row in audits.get(case.ticket, []) if row[1] in _SAID]
+        spared = Counter(
+            facts["delivery"].partition("-")[2]
+            for _, kind, facts in audits.get(case.ticket, [])
+            if kind == "dropped" and facts["reason"].endswith(_GIVEN_UP)
+        )
+        count.given_up += spared.total()
+        if spared["page-noc"]:
+            spared_keys.add(f"oc/production/{case.ticket}")
         _reckon_deeds(count, case, rows)
         _reckon_calls(count, case, rows)
-        _reckon_post(count, case, rows, roots[root], threads.get(root, []))
-        _reckon_alert(count, case, rows, pager)
-    count.alerts_wrong += [f"dropped {event['dedup_key']}" for event in pager["dropped"]]
+        _reckon_post(count, case, rows, roots[root], threads.get(root, []), spared["note"])
+        _reckon_further(count, case, rows, elsewhere[case.ticket], spared["channel"])
+        _reckon_alert(count, case, rows, pager, spared["page-noc"])
+    # Word about an alert that is not open is right only where its page was given up.
+    count.alerts_wrong += [
+        f"dropped {event['dedup_key']}" for event in pager["dropped"] if event["dedup_key"] not in spared_keys
+    ]
     return count
 
 
@@ -295,8 +317,9 @@ def _climbs(rows: _Rows) -> tuple[list[list[int]], int]:
     return climbs, held
 
 
-def _reckon_post(count: Count, case: Case, rows: _Rows, post: str, thread: list[str]) -> None:
+def _reckon_post(count: Count, case: Case, rows: _Rows, post: str, thread: list[str], given_up: int) -> None:
     made = Counter(kind for _, kind, _ in rows)
+    made["called"] -= given_up
     told = Counter(kind for text in thread for kind, mark in _SAID.items() if mark in text)
     for kind in _SAID:
         if told[kind] > made[kind]:
@@ -309,9 +332,21 @@ def _reckon_post(count: Count, case: Case, rows: _Rows, post: str, thread: list[
         count.posts_wrong.append(f"{case.ticket} {case.habit}: not {stands!r}")
 
 
-def _reckon_alert(count: Count, case: Case, rows: _Rows, pager: Mapping[str, Any]) -> None:
+def _paging(rows: _Rows) -> int:
+    """How often the rung was called that pages, and tells a further channel."""
+    return sum(kind == "called" and int(facts["rung"]) in PAGING for _, kind, facts in rows)
+
+
+def _reckon_further(count: Count, case: Case, rows: _Rows, told: int, given_up: int) -> None:
+    wanted = _paging(rows) - given_up
+    if told != wanted:
+        found = count.calls_doubled if told > wanted else count.calls_missing
+        found.append(f"{case.ticket} {case.habit}: {told} of {wanted} in the further channel")
+
+
+def _reckon_alert(count: Count, case: Case, rows: _Rows, pager: Mapping[str, Any], given_up: int) -> None:
     key = f"oc/production/{case.ticket}"
-    paged = sum(kind == "called" and int(facts["rung"]) in PAGING for _, kind, facts in rows)
+    paged = _paging(rows) - given_up
     triggers = sum(event["dedup_key"] == key and event["event_action"] == "trigger" for event in pager["events"])
     count.triggers += paged
     count.merged += max(0, triggers - paged)

@@ -375,6 +375,8 @@ class Mattermost(Network):
         root = self.posts.get(wanted.get("root_id") or "")
         if wanted.get("root_id") and (root is None or root["root_id"]):
             return _error(400, "api.post.create_post.root_id.app_error")
+        if root is not None and root["channel_id"] != channel.id:
+            return _error(400, "api.post.create_post.channel_root_id.app_error")
         if len(str(wanted.get("message", ""))) > _LONGEST_MESSAGE:
             return _error(400, "model.post.is_valid.msg.app_error")
         return None if self.switches.old_release else self._label_refusal(wanted)

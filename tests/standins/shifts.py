@@ -15,6 +15,8 @@ from standins.clients import Writer, plant
 from standins.graph import signature
 from standins.processes import Site, Standin, wait_until
 
+# The channel that the second rung tells, too.
+FURTHER = "support-accounts"
 # Who is on duty, and how long each of the two rungs waits for a claim; climbed twice, then nobody is left to call.
 ROSTER = """\
 version: 1
@@ -33,7 +35,7 @@ policies:
   default:
     levels:
       - {{notify: ["schedule:noc"], wait: {first}}}
-      - {{notify: ["schedule:noc", "person:lead", "service:noc"], wait: {second}}}
+      - {{notify: ["schedule:noc", "person:lead", "service:noc"], wait: {second}, channel: {further}}}
     repeat: 1
     nobody: {{notify: ["person:lead", "mention:@oncall"]}}
 """
@@ -72,7 +74,7 @@ class Shift:
         """Write the on-call files."""
         folder = self.site.folder / "rules" / "oncall"
         folder.mkdir(exist_ok=True)
-        (folder / "noc.yaml").write_text(ROSTER.format(duty=duty, first=first, second=second), "utf-8")
+        (folder / "noc.yaml").write_text(ROSTER.format(duty=duty, first=first, second=second, further=FURTHER), "utf-8")
 
     def write(self, writer: Writer, message: int = 0) -> None:
         """A client writes; the daemon takes it."""

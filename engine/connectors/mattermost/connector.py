@@ -18,7 +18,7 @@ from engine.connectors.exchanges import Exchange, Session, certainly
 from engine.connectors.mattermost.buttons import Buttons
 from engine.connectors.mattermost.formatting import copy_message, escalation_message, follow_up_message
 from engine.connectors.mattermost.refusals import (
-    NO_ROOT,
+    NO_ROOTS,
     UNREADABLE,
     Verdict,
     about_channel,
@@ -256,7 +256,7 @@ class Mattermost:
             outcome = await self._create(claimed, bot, plain)
             if isinstance(outcome, Sent):
                 self.server.refuses_labels()
-        if isinstance(outcome, Reply) and draft.root_id and error_id(outcome) == NO_ROOT:
+        if isinstance(outcome, Reply) and draft.root_id and error_id(outcome) in NO_ROOTS:
             if isinstance(claimed.body, Media):
                 return Sent("")
             rootless = _draft(replace(claimed, thread=None), body, await self.server.limits())
@@ -367,7 +367,7 @@ def _draft(claimed: Claimed, body: _Post, limits: Limits) -> _Draft:
         message = copy_message(copied, limit=limits.message)
         return _Draft(copied.channel, copied.team, copied.ticket_id, message)
     if isinstance(body, FollowUp):
-        root_id = claimed.thread or ""
+        root_id = (claimed.thread or "") if body.ticket_id else ""
         message = follow_up_message(body, threaded=bool(root_id), limit=limits.message)
         return _Draft(body.channel, body.team, body.ticket_id, message, root_id)
     label = _LABELS.get(body.priority, "") if limits.labels else ""

@@ -18,8 +18,8 @@ _FORBIDDEN = 403
 _NOT_FOUND = 404
 _TOO_LARGE = 413
 _NOT_IMPLEMENTED = 501
-# The thread's root is gone, or is itself a reply.
-NO_ROOT = "api.post.create_post.root_id.app_error"
+# The thread's root is gone or is itself a reply, or was moved to another channel.
+NO_ROOTS = frozenset({"api.post.create_post.root_id.app_error", "api.post.create_post.channel_root_id.app_error"})
 _ARCHIVED = "api.post.create_post.can_not_post_to_deleted.error"
 # A bot that is disabled and a token that was revoked are answered alike.
 TOKEN_REFUSED = (
