@@ -153,7 +153,7 @@ class Engine:
             self._clock,
             reload_rules=self.reload,
             describe=self._describe,
-            failing=self._look.failing,
+            practice=self._practice,
             wake=self._relay.wake,
         )
 
@@ -339,6 +339,7 @@ class Engine:
             "published": self._publisher.published(),
             "nodes": await self._publisher.nodes(),
             "onCall": self._teller.status(),
+            "failing": await self._look.failing(),
         }
 
     async def _readiness(self) -> server.Readiness:

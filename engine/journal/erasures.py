@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.core import contracts
+from engine.core import contracts, workflow
 from engine.core.contracts import Json
 from engine.core.errors import NotFound, UsageError
-from engine.core.incidents import IncidentStatus
 from engine.core.plan import AuditEntry
-from engine.journal import audits, identities, lanes, receipts, rows
+from engine.core.practices import Practice
+from engine.journal import audits, changes, identities, lanes, receipts, rows
 from engine.journal.audits import About
+from engine.journal.lanes import Bound
 from engine.journal.pseudonyms import ERASED, erased_names
 from engine.journal.rows import instant
 from engine.journal.statements import Database, Row
@@ -43,9 +44,16 @@ def preview(database: Database, phone: str | None, conversation: tuple[str, str]
 
 
 def erase(
-    database: Database, phone: str | None, conversation: tuple[str, str] | None, now: datetime, salt: bytes
+    database: Database,
+    phone: str | None,
+    conversation: tuple[str, str] | None,
+    practice: Practice,
+    now: datetime,
+    *,
+    salt: bytes,
+    bound: Bound,
 ) -> Json:
-    """Erase a client and say in numbers what that was.
+    """Erase a client, close what is open, and say in numbers what that was.
 
     Raises NotFound when nothing is kept, and UsageError while a message waits for its decision or a delivery is being
     sent.
@@ -65,6 +73,12 @@ def erase(
         for statement in ("cancel_timers", "erase_signals", "erase_hold", "remove_identities"):
             database.rows(statement, connector, name)
         receipts.forget_early(database, connector, (name,))
+    # Last, so that what follows from the end goes by the names that say nothing.
+    for ticket in tickets:
+        standing = changes.read(database, ticket)
+        if standing is not None and standing.incident.is_live:
+            closed = workflow.close(standing, practice, now)
+            changes.write(database, standing, closed, practice, now, salt=salt, bound=bound)
     return told
 
 
@@ -82,7 +96,6 @@ def _erase(database: Database, one: _Conversation, now: datetime, salt: bytes) -
     for lane in {row[2] for row in deliveries}:
         lanes.promote(database, lane)
     for ticket in one.tickets:
-        database.rows("close_incident", IncidentStatus.LAPSED.value, ticket)
         database.rows("erase_incident", f"{ERASED}-{subject}", ticket)
     facts = (
         ("messages", str(len(one.messages))),

@@ -352,10 +352,14 @@ class StoredJournal:
         tell = erasures.export if whole else erasures.preview
         return await self._read(lambda database: tell(database, phone, conversation))
 
-    async def erase(self, phone: str | None, conversation: tuple[str, str] | None, now: datetime) -> Json:
+    async def erase(
+        self, phone: str | None, conversation: tuple[str, str] | None, practice: Practice, now: datetime
+    ) -> Json:
         """See `ports.Journal.erase`."""
-        life = self._alive()
-        told = await self._write(lambda database: erasures.erase(database, phone, conversation, now, life.salt))
+        life, bound = self._alive(), self._bound
+        told = await self._write(
+            lambda database: erasures.erase(database, phone, conversation, practice, now, salt=life.salt, bound=bound)
+        )
         return {**told, "gone": await asyncio.to_thread(life.opened.forget)}
 
     async def check(self) -> Json:

@@ -289,8 +289,11 @@ class Journal(Protocol):
         """
         ...
 
-    async def erase(self, phone: str | None, conversation: tuple[str, str] | None, now: datetime) -> Json:
-        """Erase a client, close what is open, and tell how much it was; `gone` when no file holds its bytes any more.
+    async def erase(
+        self, phone: str | None, conversation: tuple[str, str] | None, practice: Practice, now: datetime
+    ) -> Json:
+        """Erase a client, close what is open with all that follows from it, and tell how much it was; `gone` when no
+        file holds its bytes any more.
         Raises NotFound when nothing is kept, and UsageError while a message is undecided or a delivery under way.
         """
         ...

@@ -102,6 +102,19 @@ async def test_an_outage_ends_with_the_last_of_its_incidents(journal: Journal) -
     assert await journal.fire(CALL, 10, PRACTICE, later(6 * 3600)) == ()
 
 
+async def test_an_outage_ends_with_the_last_of_its_clients_that_is_erased(journal: Journal) -> None:
+    """Nobody is called about it any more."""
+    for number in range(3):
+        await written(journal, number, number)
+    for number in range(3):
+        assert (await incident_of(journal, "OC-2026-0004")).status is IncidentStatus.OPEN
+        await journal.erase(None, ("main", f"wa-{number}"), PRACTICE, later(100))
+    outage = await incident_of(journal, "OC-2026-0004")
+    assert (outage.status, outage.resolved_at) == (IncidentStatus.RESOLVED, later(100))
+    assert await journal.fire(CALL, 10, PRACTICE, later(6 * 3600)) == ()
+    assert not (await journal.check())["findings"]
+
+
 async def test_an_incident_that_is_superseded_leaves_its_outage(journal: Journal) -> None:
     """The last one that ends so ends the outage, too."""
     watch = Watch(frozenset({"3cx"}), 1, timedelta(minutes=10))
