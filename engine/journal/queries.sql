@@ -611,6 +611,9 @@ WHERE ticket_id = ?
 -- name: erase_delivery
 UPDATE deliveries SET lane = ?, body = NULL, receipt = NULL, error = NULL WHERE seq = ?
 
+-- name: rewrite_delivery
+UPDATE deliveries SET body = ? WHERE seq = ?
+
 -- name: end_delivery
 UPDATE deliveries SET state = 'dead', head = 0, owner = NULL WHERE seq = ?
 
