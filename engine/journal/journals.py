@@ -370,9 +370,9 @@ class StoredJournal:
         """See `ports.Journal.backup`."""
         return await asyncio.to_thread(backups.back_up, self._alive().opened.copy_into, path)
 
-    async def sweep_signals(self, before: datetime, now: datetime) -> None:
+    async def sweep_signals(self, before: datetime, acted_before: datetime, now: datetime) -> None:
         """See `ports.Journal.sweep_signals`."""
-        await self._write(lambda database: retention.sweep_signals(database, before, now))
+        await self._write(lambda database: retention.sweep_signals(database, before, acted_before, now))
 
     async def sweep(
         self, table: str, before: datetime, after: int | None, limit: int, *, remove: bool, clean: bool

@@ -505,7 +505,9 @@ ON CONFLICT (destination, action_id) DO NOTHING
 RETURNING kind
 
 -- name: remove_actions_before
-DELETE FROM actions WHERE noted_at < ?
+-- A reaction to a post is read again as long as its incident can be open.
+DELETE FROM actions
+WHERE noted_at < ? AND NOT EXISTS (SELECT 1 FROM incidents WHERE incidents.ticket_id = actions.ticket_id)
 
 -- name: post_of_incident
 SELECT kind, body FROM deliveries WHERE ticket_id = ? AND kind IN ('escalation', 'revision')

@@ -309,8 +309,10 @@ class Journal(Protocol):
         """
         ...
 
-    async def sweep_signals(self, before: datetime, now: datetime) -> None:
-        """Remove the signals and waiting receipts that were kept before then, and the holds that are over."""
+    async def sweep_signals(self, before: datetime, acted_before: datetime, now: datetime) -> None:
+        """Remove the signals and waiting receipts that were kept before then, the holds that are over, and what
+        engineers did before `acted_before` about incidents that are gone.
+        """
         ...
 
     async def sweep(
