@@ -173,7 +173,9 @@ class Engine:
             for connector in self._connectors.values():
                 await connector.start()
                 parts.push_async_callback(connector.close)
-            connections = Connections(self._connectors, self._is_here, self._metrics, self._announcer.announce)
+            connections = Connections(
+                self._connectors, self._is_here, self._clock, self._metrics, self._announcer.announce
+            )
             async with asyncio.TaskGroup() as group:
                 work = [
                     group.create_task(self._pipeline.run(), name="pipeline"),
