@@ -40,3 +40,12 @@ async def test_a_part_that_went_elsewhere_is_told_no_more(journal: StoredJournal
     here.add("main")
     assert await look.failing() == ["main: it is logged out"]
     assert '{part="main"} 0.0' in parts()
+
+
+async def test_a_daemon_that_starts_or_stops_says_so_first(journal: StoredJournal) -> None:
+    """Once each, before what else fails."""
+    metrics = Metrics()
+    look = Look({}, lambda _: True, ScriptedNetwork("oncall", problem="no answer"), journal, SetClock(), metrics)
+    assert await look.failing() == ["starting", "oncall: no answer"]
+    look.started = look.stopping = True
+    assert await look.failing() == ["stopping", "oncall: no answer"]
