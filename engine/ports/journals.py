@@ -137,7 +137,7 @@ class Journal(Protocol):
     ) -> tuple[Answered, ...]:
         """Keep what happened in conversations, each once, with what follows (see `core.signals`), and learn further
         names of clients who wrote to us. A reply by hand that is an acknowledgement of ours is ignored. The clients
-        whom a person answered for the first time.
+        whom a person answered for the first time, or whose incident an answer claims.
         """
         ...
 
