@@ -153,7 +153,7 @@ class Engine:
             self._clock,
             reload_rules=self.reload,
             describe=self._describe,
-            failing=self._look.failing,
+            practice=self._practice,
             wake=self._relay.wake,
         )
 
@@ -173,7 +173,9 @@ class Engine:
             for connector in self._connectors.values():
                 await connector.start()
                 parts.push_async_callback(connector.close)
-            connections = Connections(self._connectors, self._is_here, self._metrics, self._announcer.announce)
+            connections = Connections(
+                self._connectors, self._is_here, self._clock, self._metrics, self._announcer.announce
+            )
             async with asyncio.TaskGroup() as group:
                 work = [
                     group.create_task(self._pipeline.run(), name="pipeline"),
@@ -339,6 +341,7 @@ class Engine:
             "published": self._publisher.published(),
             "nodes": await self._publisher.nodes(),
             "onCall": self._teller.status(),
+            "failing": await self._look.failing(),
         }
 
     async def _readiness(self) -> server.Readiness:

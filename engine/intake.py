@@ -74,8 +74,9 @@ class Intake:
         return changes
 
     def _count_answer(self, answered: Answered) -> None:
-        """Measure an answer by hand, and the claim that it is."""
-        self._metrics.observe_step(Step.ANSWERED, answered.priority, answered.waited)
+        """Measure an answer by hand, where it is the first, and the claim, where it is one."""
+        if answered.waited is not None:
+            self._metrics.observe_step(Step.ANSWERED, answered.priority, answered.waited)
         self._metrics.count_change("answered", BY_HAND)
         if answered.unclaimed is not None:
             self._metrics.observe_step(Step.CLAIMED, answered.priority, answered.unclaimed)

@@ -238,9 +238,14 @@ class Metrics:
         """The kill switch."""
         self._paused.set(paused)
 
-    def set_part_ready(self, part: str, *, ready: bool) -> None:
-        """Whether a part can work: a connector, the ears in the engineers' chat, on-call."""
-        self._parts.labels(part).set(ready)
+    def set_part_ready(self, part: str, *, ready: bool | None) -> None:
+        """Whether a part can work: a connector, the ears in the engineers' chat, on-call. None: another node has it, so
+        that this one says nothing of it.
+        """
+        if ready is None:
+            self._parts.remove(part)
+        else:
+            self._parts.labels(part).set(ready)
 
     def set_ready(self, *, ready: bool) -> None:
         """The answer of `/readyz`."""

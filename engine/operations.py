@@ -18,6 +18,7 @@ from engine.core.deliveries import DeliveryState
 from engine.core.errors import NotFound, UsageError
 from engine.core.incidents import IncidentStatus
 from engine.core.masking import mask_text
+from engine.core.practices import Practice
 from engine.core.records import AuditView, Decided, DeliveryView
 from engine.metrics import Metrics
 from engine.ports import Clock, Healthy, Journal
@@ -83,11 +84,11 @@ class Operations:
         *,
         reload_rules: ReloadRules,
         describe: Callable[[], Awaitable[Json]],
-        failing: Callable[[], Awaitable[list[str]]],
+        practice: Callable[[], Practice],
         wake: Callable[[], None],
     ) -> None:
-        """`describe` tells version, start time, rules and nodes, `failing` what does not work; `wake` makes the relay
-        look at the journal.
+        """`describe` tells version, start time, rules, nodes and what does not work, `practice` how the engineers
+        work; `wake` makes the relay look at the journal.
         """
         self._journal = journal
         self._switch = switch
@@ -95,7 +96,7 @@ class Operations:
         self._clock = clock
         self._reload = reload_rules
         self._describe = describe
-        self._failing = failing
+        self._practice = practice
         self._wake = wake
 
     async def status(self) -> Json:
@@ -115,7 +116,6 @@ class Operations:
             "deliveries": deliveries,
             "oldest": {name: _instant(moment) for name, moment in sorted(backlog.oldest.items())},
             "connectors": connectors,
-            "failing": await self._failing(),
         }
 
     async def pause(self) -> Json:
@@ -219,7 +219,10 @@ class Operations:
 
     async def erase(self, phone: str | None, conversation: str | None) -> Json:
         """Erase a client."""
-        return await self._journal.erase(phone, _conversation(conversation), self._clock.now())
+        named = _conversation(conversation)
+        told = await self._journal.erase(phone, named, self._practice(), self._clock.now())
+        self._wake()
+        return told
 
     async def check_journal(self) -> Json:
         """Whether the journal holds together."""

@@ -39,10 +39,10 @@ class Look:
             failing.append("starting")
         if self.stopping:
             failing.append("stopping")
-        parts = [(name, way.health()) for name, way in self._ways.items() if self._is_here(name)]
+        parts = [(name, way.health() if self._is_here(name) else None) for name, way in self._ways.items()]
         for name, health in (*parts, ("oncall", self._oncall.health())):
-            self._metrics.set_part_ready(name, ready=health.ready)
-            if not health.ready:
+            self._metrics.set_part_ready(name, ready=None if health is None else health.ready)
+            if health is not None and not health.ready:
                 failing.append(f"{name}: {health.problem}")
         failing += await self._ask_journal()
         self._metrics.set_ready(ready=not failing)

@@ -26,7 +26,7 @@ class Retention:
         """`text` and `metadata` are how long each is kept."""
         self._journal = journal
         self._clock = clock
-        self._text = text
+        self._text, self._metadata = text, metadata
         self._spans = ((False, text), (True, metadata))
 
     async def run(self) -> None:
@@ -46,7 +46,7 @@ class Retention:
                 if done := await self._sweep(table, span, remove=remove):
                     logger.info("{} {} {}", "removed" if remove else "forgot the texts of", done, table)
         now = self._clock.now()
-        await self._journal.sweep_signals(now - self._text, now)
+        await self._journal.sweep_signals(now - self._text, now - self._metadata, now)
 
     async def _sweep(self, table: str, span: timedelta, *, remove: bool) -> int:
         before = self._clock.now() - span

@@ -45,7 +45,7 @@ class Readiness:
 
     # The journal is open and the rules are loaded: from then on messages are accepted.
     started: bool
-    # One sentence for each part that cannot work now.
+    # One sentence for each part that cannot work now, and before all of them that it is starting or stopping.
     failing: tuple[str, ...] = ()
 
     @property
@@ -106,8 +106,7 @@ def build(  # noqa: PLR0917 - wired in one place, `app`, from values of seven di
 
     async def ready(_: Request) -> Response:
         state = await readiness()
-        failing = list(state.failing) if state.started else ["starting", *state.failing]
-        return JSONResponse({"ready": state.ready, "failing": failing}, 200 if state.ready else 503)
+        return JSONResponse({"ready": state.ready, "failing": list(state.failing)}, 200 if state.ready else 503)
 
     async def page(_: Request) -> Response:
         # What is open is counted when somebody asks.

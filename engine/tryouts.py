@@ -16,8 +16,8 @@ from engine.core.quotes import clean_line, quote
 from engine.core.records import DeliveryHistory, DeliveryView
 from engine.ports import Clock, Journal
 
-# How long an end is waited for: an attempt may take forty seconds.
-_PATIENCE: Final = timedelta(seconds=45)
+# How long the first attempt is waited for; it takes forty seconds at most, and the command waits for a minute.
+_PATIENCE: Final = timedelta(seconds=15)
 _LOOK_S: Final = 0.05
 _NAME_LIMIT: Final = 100
 _GIVEN_UP: Final = "a test post is not repeated"
@@ -48,8 +48,9 @@ class Tryout:
             raise UsageError(
                 f"engine.yaml sends every post to ~{self._override} (mattermost.channel_override): name that one"
             )
+        until = self._clock.elapsed() + _PATIENCE
         delivery = await self._order(channel, team)
-        found = await self._await_end(delivery)
+        found = await self._await_end(delivery, until)
         view = found.view
         posted = view.state is DeliveryState.SENT
         return {
@@ -72,16 +73,18 @@ class Tryout:
         self._wake()
         return name
 
-    async def _await_end(self, delivery: str) -> DeliveryHistory:
-        """The delivery once it was taken or refused; what was refused or came to no end is given up."""
-        until = self._clock.elapsed() + _PATIENCE
-        found = await self._look(delivery)
-        while not _is_answered(found.view) and self._clock.elapsed() < until:
-            await asyncio.sleep(_LOOK_S)
+    async def _await_end(self, delivery: str, until: timedelta) -> DeliveryHistory:
+        """The delivery once it was taken or refused; what was refused, or not tried by then, is given up."""
+        while True:
             found = await self._look(delivery)
-        if found.view.state is not DeliveryState.SENT:
-            await self._journal.drop(delivery, _GIVEN_UP, self._clock.now())
-        return found
+            state = found.view.state
+            if state is DeliveryState.SENT:
+                return found
+            ends = _is_answered(found.view) or (state is DeliveryState.QUEUED and self._clock.elapsed() >= until)
+            # An attempt that is under way cannot be called back: its end is waited for, or it would come again later.
+            if ends and await self._journal.drop(delivery, _GIVEN_UP, self._clock.now()) is state:
+                return found
+            await asyncio.sleep(_LOOK_S)
 
     async def _look(self, delivery: str) -> DeliveryHistory:
         found = await self._journal.delivery(delivery)

@@ -49,6 +49,6 @@ def _erase(options: argparse.Namespace, client: ControlClient) -> int:
 
 def _numbers(answer: Mapping[str, Any]) -> str:
     return (
-        f"{answer['conversations']} conversations, {answer['messages']} messages, {len(answer['tickets'])} incidents, "
+        f"{answer['conversations']} conversations, {answer['messages']} messages, {answer['incidents']} incidents, "
         f"{answer['deliveries']} deliveries."
     )

@@ -6,12 +6,13 @@ none is called about any more. It is over when all of them are. Called by the jo
 message.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engine.core import calls, ladders
-from engine.core.deliveries import Escalation, NewDelivery, PageAction
+from engine.core.deliveries import Body, Escalation, FollowUp, NewDelivery, PageAction, Revision
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.plan import CALL, AuditEntry, Timer
 from engine.core.practices import Change, Practice, Standing, Words
@@ -22,6 +23,7 @@ from engine.core.standings import age, moment, stood
 CONNECTOR = "an outage"
 # So many incidents are named in its post; the thread names every one.
 _SHOWN = 20
+_JOINED = "One more client: "
 _LINE = 80
 
 
@@ -112,7 +114,7 @@ def joined(found: Standing, member: Incident, count: int, practice: Practice, no
     raised = member.priority > outage.priority
     after = replace(outage, client_name=_clients(count), priority=max(outage.priority, member.priority))
     said = Words(f"{outage.ticket_id}\nand {member.ticket_id}", outage, practice, now)
-    said.thread(f"One more client: {_line(member)} ({_clients(count)} by now).")
+    said.thread(f"{_JOINED}{_line(member)} ({_clients(count)} by now).")
     if found.post is not None:
         said.post(after, replace(found.post, body=_extended(found.post.body, member, count)))
     entry = AuditEntry("joined", (("outage", outage.ticket_id),))
@@ -134,6 +136,23 @@ def over(found: Standing, practice: Practice, now: datetime) -> Change:
     said.post(after, found.post)
     entry = AuditEntry("resolved", (("how", "outage"),))
     return Change(after, tuple(said.deliveries), cancelled=(CALL,), audit=(entry,))
+
+
+def without(body: Body, ticket_id: str) -> Body:
+    """What is said of an outage, with an incident named by its ticket alone: its client is erased."""
+    match body:
+        case Revision(escalation):
+            return Revision(replace(escalation, body=_bare(escalation.body, ticket_id)))
+        case Escalation() | FollowUp():
+            return replace(body, body=_bare(body.body, ticket_id))
+        case _:
+            return body
+
+
+def _bare(text: str, ticket_id: str) -> str:
+    """The text with nothing but the ticket where `_line` told of an incident."""
+    told = rf"^((?:- |{_JOINED}){re.escape(ticket_id)}) · .*?( \(\d+ clients by now\)\.)?$"
+    return re.sub(told, lambda found: found[1] + (found[2] or ""), text, flags=re.MULTILINE)
 
 
 def _member(member: Incident, outage: Incident, practice: Practice, now: datetime) -> Change:

@@ -24,11 +24,11 @@ _MOVED = "The client has another number now: {number}. Messages from there belon
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A client whom a person answered for the first time in an incident."""
+    """A client whom a person answered for the first time in an incident, or whose incident an answer claims."""
 
     priority: Priority
-    # How long the client waited.
-    waited: timedelta
+    # How long the client waited for the first answer; None: there was one before.
+    waited: timedelta | None
     # How long nobody had the incident, which this answer claims; None: somebody had it.
     unclaimed: timedelta | None
 
@@ -39,7 +39,7 @@ class Consequence:
 
     # Of the incident that takes messages there; None: of nothing.
     change: Change | None = None
-    # Whom a person answered for the first time.
+    # Whom a person answered for the first time, or whose incident an answer claims.
     answered: Answered | None = None
     # Until when nothing is acknowledged automatically in the conversation.
     held_until: datetime | None = None
@@ -82,8 +82,9 @@ def _answered(
         said.post(after, found.post)
     entry = AuditEntry("answered", (("by", BY_HAND), ("claimed", "yes" if claims else "no")))
     change = Change(after, tuple(said.deliveries), cancelled=(CALL,), audit=(entry,) if first or claims else ())
+    waited = at - incident.created_at if first else None
     unclaimed = now - incident.created_at if claims else None
-    answered = Answered(incident.priority, at - incident.created_at, unclaimed) if first else None
+    answered = Answered(incident.priority, waited, unclaimed) if first or claims else None
     return Consequence(change, answered, held_until)
 
 

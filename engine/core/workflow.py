@@ -274,6 +274,12 @@ def lapse(found: Standing, practice: Practice, now: datetime) -> Change:
         calls = () if found.call_at else waiting
         lapse_at = (found.call_at or waiting[0].due_at) + (incident.follow_up.within or EPISODE)
         return Change(incident, timers=(*calls, Timer(LAPSE, lapse_at)))
+    return close(found, practice, now)
+
+
+def close(found: Standing, practice: Practice, now: datetime) -> Change:
+    """The end of an incident whose client says nothing any more."""
+    incident = found.incident
     said = Words(f"{incident.ticket_id}\nlapsed {incident.version}", incident, practice, now)
     after = replace(incident, status=IncidentStatus.LAPSED, paged=())
     said.pages(after, incident.paged, PageAction.RESOLVE)

@@ -6,17 +6,20 @@ client's. What stays of an erased one is that something happened, under its pseu
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.core import contracts
+from engine.core import contracts, outages, workflow
 from engine.core.contracts import Json
+from engine.core.deliveries import DeliveryKind
 from engine.core.errors import NotFound, UsageError
-from engine.core.incidents import IncidentStatus
+from engine.core.incidents import Incident
 from engine.core.plan import AuditEntry
-from engine.journal import audits, identities, lanes, receipts, rows
+from engine.core.practices import Practice
+from engine.journal import audits, changes, identities, lanes, receipts, rows
 from engine.journal.audits import About
+from engine.journal.lanes import Bound
 from engine.journal.pseudonyms import ERASED, erased_names
 from engine.journal.rows import instant
 from engine.journal.statements import Database, Row
@@ -43,9 +46,16 @@ def preview(database: Database, phone: str | None, conversation: tuple[str, str]
 
 
 def erase(
-    database: Database, phone: str | None, conversation: tuple[str, str] | None, now: datetime, salt: bytes
+    database: Database,
+    phone: str | None,
+    conversation: tuple[str, str] | None,
+    practice: Practice,
+    now: datetime,
+    *,
+    salt: bytes,
+    bound: Bound,
 ) -> Json:
-    """Erase a client and say in numbers what that was.
+    """Erase a client, close what is open, and say in numbers what that was.
 
     Raises NotFound when nothing is kept, and UsageError while a message waits for its decision or a delivery is being
     sent.
@@ -65,6 +75,15 @@ def erase(
         for statement in ("cancel_timers", "erase_signals", "erase_hold", "remove_identities"):
             database.rows(statement, connector, name)
         receipts.forget_early(database, connector, (name,))
+    for told_of in _incidents(database, tickets):
+        if told_of.outage is not None:
+            _leave(database, told_of.outage, told_of.ticket_id)
+    # Last, so that what follows from the end goes by the names that say nothing.
+    for ticket in tickets:
+        standing = changes.read(database, ticket)
+        if standing is not None and standing.incident.is_live:
+            closed = workflow.close(standing, practice, now)
+            changes.write(database, standing, closed, practice, now, salt=salt, bound=bound)
     return told
 
 
@@ -82,7 +101,6 @@ def _erase(database: Database, one: _Conversation, now: datetime, salt: bytes) -
     for lane in {row[2] for row in deliveries}:
         lanes.promote(database, lane)
     for ticket in one.tickets:
-        database.rows("close_incident", IncidentStatus.LAPSED.value, ticket)
         database.rows("erase_incident", f"{ERASED}-{subject}", ticket)
     facts = (
         ("messages", str(len(one.messages))),
@@ -90,6 +108,17 @@ def _erase(database: Database, one: _Conversation, now: datetime, salt: bytes) -
         ("deliveries", str(len(deliveries))),
     )
     audits.add(database, AuditEntry(ERASED, facts), About(subject=subject), now)
+
+
+def _leave(database: Database, outage: str, ticket: str) -> None:
+    """Leave nothing but the ticket of what is said of an incident in the thread of its outage."""
+    for row in database.rows("deliveries_to_erase", outage):
+        if row[7] is None:
+            continue
+        body = contracts.load_body(DeliveryKind(row[3]), row[7])
+        bare = outages.without(body, ticket)
+        if bare != body:
+            database.rows("rewrite_delivery", contracts.dump_body(bare), row[1])
 
 
 def _found(database: Database, names: Sequence[tuple[str, str]]) -> list[_Conversation]:
@@ -135,21 +164,24 @@ def _deliveries(database: Database, tickets: Sequence[str]) -> Iterator[Row]:
         yield from database.rows("deliveries_to_erase", ticket)
 
 
-def _incidents(database: Database, tickets: Sequence[str]) -> Iterator[Json]:
+def _incidents(database: Database, tickets: Iterable[str]) -> Iterator[Incident]:
     for ticket in tickets:
         for row in database.rows("read_incident", ticket):
-            yield contracts.incident_json(rows.incident(row), None)
+            yield rows.incident(row)
 
 
 def _counts(database: Database, found: Sequence[_Conversation]) -> Json:
     tickets = [ticket for one in found for ticket in one.tickets]
+    # The post of an outage names the clients of its incidents.
+    outages_ = dict.fromkeys(one.outage for one in _incidents(database, tickets) if one.outage is not None)
     return {
         "conversations": len(found),
         "messages": sum(len(one.messages) for one in found),
         "deliveries": sum(1 for _ in _deliveries(database, tickets)),
+        "incidents": len(tickets),
         "tickets": [
-            {"ticketId": told["ticketId"], "channel": told["mattermostChannel"]}
-            for told in _incidents(database, tickets)
+            {"ticketId": one.ticket_id, "channel": one.mattermost_channel}
+            for one in _incidents(database, (*tickets, *outages_))
         ],
     }
 
@@ -168,7 +200,7 @@ def _told(database: Database, one: _Conversation) -> Json:
             }
             for _id, _message_id, body, accepted_at, _routed_at, ticket, decision in one.messages
         ],
-        "incidents": list(_incidents(database, one.tickets)),
+        "incidents": [contracts.incident_json(incident, None) for incident in _incidents(database, one.tickets)],
         "deliveries": [
             {
                 "id": delivery_id,

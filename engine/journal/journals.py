@@ -352,10 +352,14 @@ class StoredJournal:
         tell = erasures.export if whole else erasures.preview
         return await self._read(lambda database: tell(database, phone, conversation))
 
-    async def erase(self, phone: str | None, conversation: tuple[str, str] | None, now: datetime) -> Json:
+    async def erase(
+        self, phone: str | None, conversation: tuple[str, str] | None, practice: Practice, now: datetime
+    ) -> Json:
         """See `ports.Journal.erase`."""
-        life = self._alive()
-        told = await self._write(lambda database: erasures.erase(database, phone, conversation, now, life.salt))
+        life, bound = self._alive(), self._bound
+        told = await self._write(
+            lambda database: erasures.erase(database, phone, conversation, practice, now, salt=life.salt, bound=bound)
+        )
         return {**told, "gone": await asyncio.to_thread(life.opened.forget)}
 
     async def check(self) -> Json:
@@ -366,9 +370,9 @@ class StoredJournal:
         """See `ports.Journal.backup`."""
         return await asyncio.to_thread(backups.back_up, self._alive().opened.copy_into, path)
 
-    async def sweep_signals(self, before: datetime, now: datetime) -> None:
+    async def sweep_signals(self, before: datetime, acted_before: datetime, now: datetime) -> None:
         """See `ports.Journal.sweep_signals`."""
-        await self._write(lambda database: retention.sweep_signals(database, before, now))
+        await self._write(lambda database: retention.sweep_signals(database, before, acted_before, now))
 
     async def sweep(
         self, table: str, before: datetime, after: int | None, limit: int, *, remove: bool, clean: bool

@@ -510,7 +510,9 @@ ON CONFLICT (destination, action_id) DO NOTHING
 RETURNING kind
 
 -- name: remove_actions_before
-DELETE FROM actions WHERE noted_at < ?
+-- A reaction to a post is read again as long as its incident can be open.
+DELETE FROM actions
+WHERE noted_at < ? AND NOT EXISTS (SELECT 1 FROM incidents WHERE incidents.ticket_id = actions.ticket_id)
 
 -- name: post_of_incident
 SELECT kind, body FROM deliveries WHERE ticket_id = ? AND kind IN ('escalation', 'revision')
@@ -618,6 +620,9 @@ WHERE ticket_id = ?
 
 -- name: erase_delivery
 UPDATE deliveries SET lane = ?, body = NULL, receipt = NULL, error = NULL WHERE seq = ?
+
+-- name: rewrite_delivery
+UPDATE deliveries SET body = ? WHERE seq = ?
 
 -- name: end_delivery
 UPDATE deliveries SET state = 'dead', head = 0, owner = NULL WHERE seq = ?

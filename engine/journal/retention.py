@@ -18,10 +18,13 @@ _LIVE = {IncidentStatus.OPEN.value, IncidentStatus.CLAIMED.value}
 _OPEN = {"queued", "sending"}
 
 
-def sweep_signals(database: Database, before: datetime, now: datetime) -> None:
-    """Remove what happened before, and the holds that are over: a few rows of each hour."""
+def sweep_signals(database: Database, before: datetime, acted_before: datetime, now: datetime) -> None:
+    """Remove what happened before, what engineers did before about incidents that are gone, and the holds that are
+    over: a few rows of each hour.
+    """
     database.rows("remove_signals_before", micros(before))
     database.rows("remove_early_receipts_before", micros(before))
+    database.rows("remove_actions_before", micros(acted_before))
     database.rows("remove_holds_before", micros(now))
 
 

@@ -25,7 +25,7 @@ def note(  # noqa: PLR0917 - everything that follows is made of
     bound: Bound,
     salt: bytes,
 ) -> tuple[Answered, ...]:
-    """Keep each signal once and write what follows; the clients whom a person answered now."""
+    """Keep each signal once and write what follows; whom a person answered now."""
     answered = (_note_one(database, signal, practice, now, hold, bound, salt) for signal in given)
     return tuple(one for one in answered if one is not None)
 

@@ -137,7 +137,7 @@ class Journal(Protocol):
     ) -> tuple[Answered, ...]:
         """Keep what happened in conversations, each once, with what follows (see `core.signals`), and learn further
         names of clients who wrote to us. A reply by hand that is an acknowledgement of ours is ignored. The clients
-        whom a person answered for the first time.
+        whom a person answered for the first time, or whose incident an answer claims.
         """
         ...
 
@@ -289,8 +289,11 @@ class Journal(Protocol):
         """
         ...
 
-    async def erase(self, phone: str | None, conversation: tuple[str, str] | None, now: datetime) -> Json:
-        """Erase a client, close what is open, and tell how much it was; `gone` when no file holds its bytes any more.
+    async def erase(
+        self, phone: str | None, conversation: tuple[str, str] | None, practice: Practice, now: datetime
+    ) -> Json:
+        """Erase a client, close what is open with all that follows from it, and tell how much it was; `gone` when no
+        file holds its bytes any more.
         Raises NotFound when nothing is kept, and UsageError while a message is undecided or a delivery under way.
         """
         ...
@@ -306,8 +309,10 @@ class Journal(Protocol):
         """
         ...
 
-    async def sweep_signals(self, before: datetime, now: datetime) -> None:
-        """Remove the signals and waiting receipts that were kept before then, and the holds that are over."""
+    async def sweep_signals(self, before: datetime, acted_before: datetime, now: datetime) -> None:
+        """Remove the signals and waiting receipts that were kept before then, the holds that are over, and what
+        engineers did before `acted_before` about incidents that are gone.
+        """
         ...
 
     async def sweep(

@@ -156,6 +156,27 @@ def test_one_more_client_is_named_in_post_and_thread() -> None:
     assert (raised.incident.priority, raised.audit[0].kind) == (Priority.HIGH, "prioritised")
 
 
+def test_an_erased_client_is_named_nowhere() -> None:
+    """The ticket alone is left, in the list and in the thread; others keep their names, and the numbers stay."""
+    late = member(4, "Wanjiru (9 clients by now).")
+    changed, _ = outages.joined(standing(), late, 4, PRACTICE, NOW)
+    note, edited = (outages.without(body, late.ticket_id) for body in bodies(changed))
+    assert isinstance(note, FollowUp)
+    assert note.body == "One more client: OC-2026-0004 (4 clients by now)."
+    assert isinstance(edited, Revision)
+    (post,) = (one.body for one in opened().deliveries if isinstance(one.body, Escalation))
+    bare = outages.without(post, "OC-2026-0001")
+    assert isinstance(bare, Escalation)
+    listed = [
+        "- OC-2026-0002 · @channel · 3CX outbound calls failing",
+        "- OC-2026-0003 · Jackson · 3CX outbound calls failing",
+    ]
+    assert plain(bare.body).splitlines()[3:6] == ["- OC-2026-0001", *listed]
+    assert plain(edited.escalation.body).splitlines()[4:7] == [*listed, "- OC-2026-0004"]
+    page = Page(PageAction.TRIGGER, "k", "OC-2026-0004 · said", Priority.HIGH, (), NOW, "OC-2026-0009")
+    assert outages.without(page, late.ticket_id) == page
+
+
 def test_a_long_list_ends_and_the_number_goes_on() -> None:
     """The thread has everyone; a post whose text was erased is left alone."""
     full = "\n".join(("Clients: 20, the first at 10:16 UTC", *(f"- OC-{number}" for number in range(20))))

@@ -84,7 +84,7 @@ def test_a_later_reply_counts_as_the_newest_answer() -> None:
 def test_an_incident_given_back_is_claimed_by_the_next_reply() -> None:
     """Somebody answers after all."""
     found = follows(incident=replace(OPEN, answered_at=RECEIVED_AT))
-    assert (change(found).incident.claimed_by, found.answered) == ("whatsapp", None)
+    assert (change(found).incident.claimed_by, found.answered) == ("whatsapp", Answered(OPEN.priority, None, WAITED))
     assert len(told(found)) == 1
 
 

@@ -324,6 +324,7 @@ def test_a_client_who_waits_in_silence_is_not_given_up() -> None:
         Standing(replace(paused, priority=Priority.LOW), THE_POST),
     ):
         assert workflow.lapse(closed, PRACTICE, NOW).incident.status is IncidentStatus.LAPSED
+    assert workflow.close(Standing(paused, THE_POST), PRACTICE, NOW).incident.status is IncidentStatus.LAPSED
 
 
 @pytest.mark.parametrize("kind", ["release", "reopen", "snooze"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from standins.parts import START, ScriptedNetwork, until
+from standins.parts import START, ScriptedNetwork, SetClock, until
 
 from engine import connections
 from engine.connections import Connections
@@ -32,6 +32,7 @@ class Watched:
     told: list[Notice] = field(default_factory=list)
     metrics: Metrics = field(default_factory=Metrics)
     here: bool = True
+    clock: SetClock = field(default_factory=SetClock)
 
     async def announce(self, notice: Notice) -> None:
         self.told.append(notice)
@@ -44,7 +45,7 @@ class Watched:
 async def watched(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
     monkeypatch.setattr(connections, "_WATCH_S", 0)
     made = Watched()
-    watching = Connections({"main": made.line}, lambda _name: made.here, made.metrics, made.announce)
+    watching = Connections({"main": made.line}, lambda _name: made.here, made.clock, made.metrics, made.announce)
     task = asyncio.create_task(watching.watch())
     yield made
     task.cancel()
@@ -90,3 +91,21 @@ async def test_nothing_is_told_of_a_connection_elsewhere(watched: Watched) -> No
     assert len(watched.told) == 1
     watched.here = True
     await until(lambda: len(watched.told) == 3)
+
+
+async def test_the_state_of_a_connection_that_went_elsewhere_ends(watched: Watched) -> None:
+    """A minute later, so that an alert outlasts the seconds in which no node has it."""
+    watched.line.now = Health(ready=False, problem="?", state="replaced")
+    await until(lambda: len(watched.told) == 1)
+    told = 'engine_connection_state{connector="main",state="replaced"}'
+    watched.clock.advance(hours=1)
+    await _settle()
+    watched.here = False
+    watched.clock.advance(seconds=59)
+    await _settle()
+    assert f"{told} 1.0" in watched.counted()
+    watched.clock.advance(seconds=1)
+    await _settle()
+    assert f"{told} 0.0" in watched.counted()
+    watched.here = True
+    await until(lambda: f"{told} 1.0" in watched.counted())

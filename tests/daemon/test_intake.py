@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from journal.samples import escalation, opened
+from journal.samples import claim_one, escalation, finish, opened
 from standins.conversations import OPEN, THE_POST
 from standins.parts import SetClock, inbound
 from standins.rosters import FixedDuty
@@ -92,6 +92,36 @@ async def test_an_answer_by_hand_to_a_nobody_s_incident_is_its_claim(tmp_path: P
         assert f'engine_incident_changes_total{{kind="{kind}",way="whatsapp"}} 1.0' in page
     for name in ("claim", "first_answer"):
         assert f'engine_{name}_seconds_count{{priority="normal"}} 1.0' in page
+    await journal.close()
+
+
+async def test_an_answer_by_hand_claims_what_was_given_back(tmp_path: Path) -> None:
+    """That claim is counted as the first one was; the client had an answer before, so that no wait is measured anew."""
+    journal, clock = StoredJournal(SqliteStore(tmp_path / "journal.db")), SetClock()
+    await journal.open("main", clock.now())
+    metrics = Metrics()
+    intake = Intake(
+        journal,
+        NotImplemented,
+        clock,
+        metrics,
+        lambda: Practice(FixedDuty(), "mattermost", "test"),
+        hold=timedelta(hours=2),
+        wake=lambda: None,
+    )
+    await opened(journal, escalation(), now=clock.now())
+    await finish(journal, await claim_one(journal), Settlement(DeliveryState.SENT, receipt="root"))
+    for kind in ("claim", "answer", "release", "answer again"):
+        clock.advance(minutes=1)
+        if kind in {"claim", "release"}:
+            await intake.act((Action("mattermost", "root", kind, f"post:{kind}", "amina", clock.now()),))
+        else:
+            await intake.accept(Received(signals=(Signal("main", "wa-1", "human_reply", kind, clock.now()),)))
+    page = metrics.render()[0].decode()
+    for kind, way, count in (("claimed", "command", 1), ("claimed", "whatsapp", 1), ("answered", "whatsapp", 2)):
+        assert f'engine_incident_changes_total{{kind="{kind}",way="{way}"}} {count}.0' in page
+    assert 'engine_claim_seconds_count{priority="normal"} 2.0' in page
+    assert 'engine_first_answer_seconds_count{priority="normal"} 1.0' in page
     await journal.close()
 
 

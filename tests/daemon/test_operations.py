@@ -38,7 +38,7 @@ async def test_a_backup_is_named_by_its_whole_path(tmp_path: Path, file: str) ->
         clock,
         reload_rules=NotImplemented,
         describe=NotImplemented,
-        failing=NotImplemented,
+        practice=NotImplemented,
         wake=NotImplemented,
     )
     with pytest.raises(UsageError) as caught:

@@ -300,7 +300,7 @@ async def test_a_sender_that_hangs_up_leaves_nothing_behind(site: Site, log: io.
             Readiness(started=True), {"/livez": 200, "/startupz": 200, "/readyz": 200, "failing": []}, id="all is well"
         ),
         pytest.param(
-            Readiness(started=False),
+            Readiness(started=False, failing=("starting",)),
             {"/livez": 200, "/startupz": 503, "/readyz": 503, "failing": ["starting"]},
             id="starting",
         ),

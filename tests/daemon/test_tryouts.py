@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from standins.parts import ScriptedNetwork, SetClock
 
+from engine import tryouts
 from engine.core.contracts import Json
-from engine.core.deliveries import DeliveryState, Fault, FollowUp, Outcome, Rejected, Sent, Unknown
+from engine.core.deliveries import Claimed, DeliveryState, Fault, FollowUp, Outcome, Rejected, Sent, Unknown
 from engine.core.errors import EngineError, UsageError
 from engine.core.quotes import plain
 from engine.journal.journals import StoredJournal
@@ -136,6 +137,32 @@ async def test_a_test_that_nothing_becomes_of_ends_too(tmp_path: Path) -> None:
         answer = await asked
         assert answer["error"] == "it was not tried in time: `engine status` says what holds it up"
         assert not await is_ordered()
+
+
+async def test_a_test_that_is_under_way_for_long_is_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can call it back, so that its end is waited for and it is given up then."""
+    monkeypatch.setattr(tryouts, "_LOOK_S", 0)
+    async with running(tmp_path) as daemon:
+        under_way, answered = asyncio.Event(), asyncio.Event()
+
+        async def send(_claimed: Claimed) -> Outcome:
+            under_way.set()
+            await answered.wait()
+            return Unknown("no answer in time")
+
+        monkeypatch.setattr(daemon.mattermost, "send", send)
+        asked = asyncio.create_task(daemon.post())
+        await under_way.wait()
+        daemon.clock.advance(minutes=1)
+        for _ in range(20):
+            await daemon.journal.deliveries(None, 1)
+        assert not asked.done()
+        answered.set()
+        answer = await asked
+        assert (answer["posted"], answer["error"]) == (False, "no answer in time")
+        assert [one.state for one in await daemon.journal.deliveries(None, 2)] == [DeliveryState.DEAD]
 
 
 @pytest.mark.parametrize("channel", ["", "~", "a\nb", "x" * 200])

@@ -9,6 +9,7 @@ import pytest
 from journal.faults import path_of
 from journal.samples import (
     NOW,
+    PRACTICE,
     accepted,
     acknowledgement,
     claim,
@@ -24,10 +25,12 @@ from journal.samples import (
     states,
 )
 
-from engine.core.deliveries import Acknowledgement, DeliveryState
+from engine.core.decisions import Priority
+from engine.core.deliveries import Acknowledgement, DeliveryState, Page, PageAction
 from engine.core.errors import NotFound, UsageError
 from engine.core.events import Address, Client, Inbound, Message
 from engine.core.incidents import IncidentStatus
+from engine.core.plan import CALL, Timer
 from engine.core.settlements import Settlement
 from engine.journal.journals import StoredJournal
 from engine.ports import Journal
@@ -48,7 +51,7 @@ async def test_a_client_is_told_everything(journal: Journal) -> None:
 async def test_an_erased_client_is_unknown_and_closed(journal: Journal) -> None:
     """Open deliveries are dead, the incident is closed, and the number finds nothing."""
     ticket = await opened(journal, acknowledgement(), escalation())
-    told = await journal.erase(PHONE, None, NOW)
+    told = await journal.erase(PHONE, None, PRACTICE, NOW)
     assert (told["messages"], told["deliveries"], told["tickets"][0]["channel"]) == (1, 2, "support")
     assert set((await states(journal)).values()) == {DeliveryState.DEAD}
     assert await claim(journal) == ()
@@ -59,11 +62,26 @@ async def test_an_erased_client_is_unknown_and_closed(journal: Journal) -> None:
         await journal.client(PHONE, None, whole=True)
 
 
+async def test_the_alert_of_an_erased_client_is_closed(journal: Journal) -> None:
+    """Somebody was still to be called: there is nobody to call about any more. The page names no conversation."""
+    calls = (Timer(CALL, later(60)),)
+    ticket = await opened(journal, escalation(), priority=Priority.HIGH, timers=calls)
+    await journal.fire(CALL, 10, PRACTICE, later(60))
+    await finish(journal, await claim_one(journal, "noc", later(61)), now=later(61))
+    await journal.erase(PHONE, None, PRACTICE, later(62))
+    claimed = await claim_one(journal, "noc", later(63))
+    assert isinstance(claimed.body, Page)
+    assert (claimed.body.action, claimed.body.ticket_id) == (PageAction.RESOLVE, ticket)
+    assert claimed.lane.startswith("page:noc:main:erased-")
+    assert await journal.fire(CALL, 10, PRACTICE, later(86_400)) == ()
+    assert not (await journal.check())["findings"]
+
+
 async def test_another_client_is_left_alone(journal: Journal) -> None:
     """Erasing one conversation leaves the deliveries and texts of the other."""
     await opened(journal, conversation="wa-1")
     await opened(journal, escalation("other", "wa-2"), conversation="wa-2")
-    await journal.erase(None, ("main", "wa-1"), NOW)
+    await journal.erase(None, ("main", "wa-1"), PRACTICE, NOW)
     told = await journal.client(None, ("main", "wa-2"), whole=True)
     assert told["conversations"][0]["messages"][0]["event"] is not None
     assert [one.id for one in await claim(journal)] == ["other"]
@@ -72,7 +90,7 @@ async def test_another_client_is_left_alone(journal: Journal) -> None:
 async def test_a_redelivered_message_of_an_erased_client_is_a_duplicate(journal: Journal) -> None:
     """A network that repeats itself does not bring the text back."""
     await opened(journal)
-    await journal.erase(PHONE, None, NOW)
+    await journal.erase(PHONE, None, PRACTICE, NOW)
     (again,) = await journal.accept([inbound("first of wa-1")], later(1))
     assert again.duplicate
 
@@ -82,17 +100,17 @@ async def test_what_is_under_way_refuses(journal: Journal) -> None:
     await opened(journal, escalation())
     claimed = await claim_one(journal)
     with pytest.raises(UsageError, match="try again in a minute"):
-        await journal.erase(PHONE, None, NOW)
+        await journal.erase(PHONE, None, PRACTICE, NOW)
     await finish(journal, claimed)
     await journal.accept([inbound("m2")], NOW)
     with pytest.raises(UsageError, match="not decided"):
-        await journal.erase(PHONE, None, NOW)
+        await journal.erase(PHONE, None, PRACTICE, NOW)
 
 
 async def test_nothing_comes_back_into_an_erased_delivery(journal: Journal) -> None:
     """Neither by a late receipt nor by an operator."""
     await opened(journal, acknowledgement())
-    await journal.erase(PHONE, None, NOW)
+    await journal.erase(PHONE, None, PRACTICE, NOW)
     assert await journal.note_receipts([receipt("ack", "delivered", "wamid.x")], NOW, escalate_to="mattermost") == 0
     with pytest.raises(UsageError, match="erased"):
         await journal.redrive("ack", NOW)
@@ -127,7 +145,7 @@ async def test_no_byte_of_an_erased_client_is_left(sqlite_journal: StoredJournal
     path = path_of(journal)
     before = b"".join(contents(tmp_path).values())
     assert all(word in before for word in secrets)
-    assert (await journal.erase(f"+{number}", None, NOW))["gone"]
+    assert (await journal.erase(f"+{number}", None, PRACTICE, NOW))["gone"]
     backup = tmp_path / "backup.db"
     source, target = apsw.Connection(str(path)), apsw.Connection(str(backup))
     with target.backup("main", source, "main") as copying:

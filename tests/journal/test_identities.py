@@ -206,7 +206,7 @@ async def test_a_hidden_client_is_erased_by_number(journal: Journal) -> None:
     assert await place_of(journal, said("m2", HIDDEN, NUMBER, MOVED), seconds=60)
     told = await journal.client("+254712345678", None, whole=True)
     assert {name for one in told["conversations"] for name in one["identities"]} == {HIDDEN, NUMBER, MOVED}
-    erased = await journal.erase("+254712345678", None, NOW)
+    erased = await journal.erase("+254712345678", None, PRACTICE, NOW)
     assert (erased["conversations"], erased["messages"]) == (2, 3)
     assert set((await states(journal)).values()) == {DeliveryState.DEAD}
     for name in (HIDDEN, NUMBER, MOVED):

@@ -1,5 +1,6 @@
 """Every journal: many clients with the same trouble become one outage, in the transaction that records a message."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -100,6 +101,37 @@ async def test_an_outage_ends_with_the_last_of_its_incidents(journal: Journal) -
     outage = await incident_of(journal, "OC-2026-0004")
     assert (outage.status, outage.resolved_at) == (IncidentStatus.RESOLVED, later(5 * 3600))
     assert await journal.fire(CALL, 10, PRACTICE, later(6 * 3600)) == ()
+
+
+async def test_an_outage_ends_with_the_last_of_its_clients_that_is_erased(journal: Journal) -> None:
+    """Nobody is called about it any more."""
+    for number in range(3):
+        await written(journal, number, number)
+    for number in range(3):
+        assert (await incident_of(journal, "OC-2026-0004")).status is IncidentStatus.OPEN
+        await journal.erase(None, ("main", f"wa-{number}"), PRACTICE, later(100))
+    outage = await incident_of(journal, "OC-2026-0004")
+    assert (outage.status, outage.resolved_at) == (IncidentStatus.RESOLVED, later(100))
+    assert await journal.fire(CALL, 10, PRACTICE, later(6 * 3600)) == ()
+    assert not (await journal.check())["findings"]
+
+
+async def test_the_posts_of_an_outage_do_not_name_an_erased_client(journal: Journal) -> None:
+    """Neither that which lists them nor the word of one that joined; the operator learns which post to look at."""
+    for number in range(4):
+        await written(journal, number, number)
+    counted = await journal.client(None, ("main", "wa-3"), whole=False)
+    told = await journal.erase(None, ("main", "wa-3"), PRACTICE, later(100))
+    assert told == {**counted, "gone": told["gone"]}
+    assert (told["incidents"], [one["ticketId"] for one in told["tickets"]]) == (1, ["OC-2026-0005", "OC-2026-0004"])
+    await journal.erase(None, ("main", "wa-0"), PRACTICE, later(101))
+    view = await journal.incident("OC-2026-0004")
+    assert view is not None
+    said = [await journal.delivery(one.id) for one in view.deliveries]
+    bodies = [json.dumps(one.body, ensure_ascii=False) for one in said if one is not None]
+    assert (len(bodies), [body.count("Jackson") for body in bodies]) == (3, [2, 0, 2])
+    assert "One more client: OC-2026-0005 (4 clients by now)." in bodies[1]
+    assert not (await journal.check())["findings"]
 
 
 async def test_an_incident_that_is_superseded_leaves_its_outage(journal: Journal) -> None:

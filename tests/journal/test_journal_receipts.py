@@ -367,10 +367,10 @@ async def test_early_receipts_of_an_erased_client_are_forgotten(sqlite_journal: 
     await sqlite_journal.close()
     journal = StoredJournal(SqliteStore(tmp_path / "journal.db"))
     await journal.open("node-a", NOW)
-    await journal.erase(None, ("main", "wa-1"), later(61))
+    await journal.erase(None, ("main", "wa-1"), PRACTICE, later(61))
     kept = writing(journal).execute("SELECT provider_id FROM early_receipts").fetchall()
     assert kept == [("M2",)]
-    await journal.sweep_signals(later(61), later(61))
+    await journal.sweep_signals(later(61), later(61), later(61))
     assert writing(journal).execute("SELECT provider_id FROM early_receipts").fetchall() == []
     await journal.close()
 

@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 
+from journal.faults import writing
 from journal.samples import (
     DECISION,
     NOTHING,
     NOW,
+    PRACTICE,
     SENT,
     accepted,
     claim,
+    claim_one,
     escalation,
     finish,
     inbound,
@@ -18,6 +21,10 @@ from journal.samples import (
 )
 from standins.parts import SetClock
 
+from engine.core.actions import Action
+from engine.core.deliveries import DeliveryState
+from engine.core.settlements import Settlement
+from engine.journal.journals import StoredJournal
 from engine.ports import Journal
 from engine.retention import Retention
 
@@ -58,6 +65,39 @@ async def test_rows_go_in_the_end(journal: Journal) -> None:
     assert await journal.decided(NOW, None, 10) == ()
     assert await journal.incidents(None, 10) == ()
     assert await journal.deliveries(None, 10) == ()
+
+
+async def claimed_by_hand(journal: Journal) -> Action:
+    """An incident that an engineer has taken by a reaction."""
+    await opened(journal, escalation())
+    await finish(journal, await claim_one(journal), Settlement(DeliveryState.SENT, receipt="root"))
+    action = Action("mattermost", "root", "claim", "reaction:1", "amina", later(20))
+    assert await journal.act((action,), PRACTICE, later(20))
+    return action
+
+
+async def test_a_reaction_is_known_as_long_as_it_can_be_read_again(journal: Journal) -> None:
+    """It stands at the post of an open incident however old that is, and counts once."""
+    action = await claimed_by_hand(journal)
+    await swept(journal, 401)
+    assert await journal.act((action,), PRACTICE, later(401 * 86_400)) == ()
+    assert len(await journal.open_posts("mattermost")) == 1
+
+
+async def test_a_reaction_goes_with_its_incident(sqlite_journal: StoredJournal) -> None:
+    """After metadata's time, and not before."""
+    await claimed_by_hand(sqlite_journal)
+    await lapse(sqlite_journal, 10, later(5 * 3600))
+    while claimed := await claim(sqlite_journal, now=later(5 * 3600)):
+        await finish(sqlite_journal, claimed[0], SENT)
+
+    def known() -> list[str]:
+        return [str(name) for (name,) in writing(sqlite_journal).execute("SELECT action_id FROM actions")]
+
+    await swept(sqlite_journal, 399)
+    assert known() == ["reaction:1"]
+    await swept(sqlite_journal, 401)
+    assert known() == []
 
 
 async def test_what_is_open_stays_and_goes_later(journal: Journal) -> None:

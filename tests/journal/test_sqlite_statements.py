@@ -1,5 +1,8 @@
 """The journal on SQLite: its schema holds, and its statements stay fast however much is finished."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import apsw
 import pytest
 from journal.faults import writing
@@ -39,6 +42,14 @@ def test_statements_are_found_by_name() -> None:
     """A statement begins after its name's line, without comments; what stands before the first is dropped."""
     text = "-- a preface\n\n-- name: one\n-- why\nSELECT 1\n\n-- name: two\nSELECT 2,\n    -- and\n    3\n"
     assert dict(named(text)) == {"one": "SELECT 1", "two": "SELECT 2,\n    3"}
+
+
+def test_every_statement_is_run() -> None:
+    """By its name, but for those whose table is named by whoever asks."""
+    package = Path(str(files("engine")))
+    written = "\n".join(path.read_text("utf-8") for path in package.rglob("*.py"))
+    composed = {f"{table}_after" for table in ("incidents", "messages", "deliveries")}
+    assert {name for name in set(QUERIES) - composed if f'"{name}"' not in written} == set()
 
 
 # Tables that grow for ever; a plan that reads one of them whole gets slower with each message.
