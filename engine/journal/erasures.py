@@ -173,7 +173,7 @@ def _incidents(database: Database, tickets: Iterable[str]) -> Iterator[Incident]
 def _counts(database: Database, found: Sequence[_Conversation]) -> Json:
     tickets = [ticket for one in found for ticket in one.tickets]
     # The post of an outage names the clients of its incidents.
-    outages_ = dict.fromkeys(one.outage for one in _incidents(database, tickets) if one.outage is not None)
+    of_outages = dict.fromkeys(one.outage for one in _incidents(database, tickets) if one.outage is not None)
     return {
         "conversations": len(found),
         "messages": sum(len(one.messages) for one in found),
@@ -181,7 +181,7 @@ def _counts(database: Database, found: Sequence[_Conversation]) -> Json:
         "incidents": len(tickets),
         "tickets": [
             {"ticketId": one.ticket_id, "channel": one.mattermost_channel}
-            for one in _incidents(database, (*tickets, *outages_))
+            for one in _incidents(database, (*tickets, *of_outages))
         ],
     }
 
