@@ -53,8 +53,8 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPost:
-    """The post of an incident that is not closed, as whoever has lost sight of the chat must know it."""
+class IncidentPost:
+    """The post of an incident, as whoever has lost sight of the chat must know it."""
 
     ticket_id: str
     # Its network id, and when it can have been posted first.
@@ -65,3 +65,6 @@ class OpenPost:
     # Who has claimed the incident, and the id of the action by which; None: nobody, or not in the chat.
     claimed_by: str | None
     claim_id: str | None
+    # Of a closed incident: who has resolved it, and by which action; None: nobody, or not in the chat.
+    resolved_by: str | None = None
+    resolve_id: str | None = None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from engine.core import contracts, outages, workflow
-from engine.core.actions import Action, OpenPost
+from engine.core.actions import Action, IncidentPost
 from engine.core.deliveries import DeliveryKind
 from engine.core.plan import CALL, LAPSE
 from engine.core.practices import Change, Practice, Standing
@@ -134,12 +134,37 @@ def end_outage(
         write(database, standing, over, practice, now, salt=salt, bound=bound)
 
 
-def open_posts(database: Database, destination: str) -> tuple[OpenPost, ...]:
+def open_posts(database: Database, destination: str) -> tuple[IncidentPost, ...]:
     """The posts of the incidents that are not closed, the oldest first."""
     found = database.rows("open_posts", destination, destination)
     return tuple(
-        OpenPost(ticket_id, root, instant(posted_at), *rest)
+        IncidentPost(ticket_id, root, instant(posted_at), *rest)
         for ticket_id, root, posted_at, *rest in found
+        if root and posted_at is not None
+    )
+
+
+def closed_posts(database: Database, destination: str, since: datetime) -> tuple[IncidentPost, ...]:
+    """The posts of newer incidents that were closed since then, the oldest first."""
+    acted: dict[tuple[str, str, int], str] = {}
+    for action_id, ticket_id, person, at, noted_at, created_at in database.rows("resolutions_since", micros(since)):
+        # As `workflow` dates a resolution.
+        acted.setdefault((ticket_id, person, max(created_at, min(at, noted_at))), action_id)
+    return tuple(
+        IncidentPost(
+            ticket_id,
+            root,
+            instant(posted_at),
+            channel,
+            team,
+            claimed_by=None,
+            claim_id=None,
+            resolved_by=resolved_by,
+            resolve_id=acted.get((ticket_id, resolved_by, resolved_at)),
+        )
+        for ticket_id, root, posted_at, channel, team, resolved_by, resolved_at in database.rows(
+            "closed_posts", destination, destination, micros(since)
+        )
         if root and posted_at is not None
     )
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from loguru import logger
 
-from engine.core.actions import Action, OpenPost
+from engine.core.actions import Action, IncidentPost
 from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
 from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, NewDelivery
@@ -239,7 +239,11 @@ class StoredJournal:
             lambda database: changes.fire(database, name, limit, practice, now, salt=salt, bound=bound)
         )
 
-    async def open_posts(self, destination: str) -> tuple[OpenPost, ...]:
+    async def closed_posts(self, destination: str, since: datetime) -> tuple[IncidentPost, ...]:
+        """See `ports.Journal.closed_posts`."""
+        return await self._read(lambda database: changes.closed_posts(database, destination, since))
+
+    async def open_posts(self, destination: str) -> tuple[IncidentPost, ...]:
         """See `ports.Journal.open_posts`."""
         return await self._read(lambda database: changes.open_posts(database, destination))
 

@@ -552,6 +552,34 @@ SELECT
     incidents.mattermost_channel, incidents.mattermost_team, incidents.claimed_by, incidents.claim_id
 FROM incidents WHERE incidents.status IN ('open', 'claimed') ORDER BY incidents.seq
 
+-- name: closed_posts
+-- Of the newest thousand incidents, those that were closed since then. What was never resolved fell silent.
+SELECT
+    incidents.ticket_id,
+    (
+        SELECT root.receipt FROM deliveries AS root
+        WHERE root.ticket_id = incidents.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'
+            AND root.destination = ?
+        ORDER BY root.seq LIMIT 1
+    ),
+    (
+        SELECT coalesce(root.first_attempt_at, root.sent_at) FROM deliveries AS root
+        WHERE root.ticket_id = incidents.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'
+            AND root.destination = ?
+        ORDER BY root.seq LIMIT 1
+    ),
+    incidents.mattermost_channel, incidents.mattermost_team, incidents.resolved_by, incidents.resolved_at
+FROM incidents
+WHERE incidents.seq > (SELECT max(newest.seq) - 1000 FROM incidents AS newest)
+    AND incidents.status IN ('resolved', 'lapsed')
+    AND coalesce(incidents.resolved_at, incidents.last_message_at) >= ?
+ORDER BY incidents.seq
+
+-- name: resolutions_since
+SELECT actions.action_id, actions.ticket_id, actions.person, actions.at, actions.noted_at, incidents.created_at
+FROM actions JOIN incidents ON incidents.ticket_id = actions.ticket_id
+WHERE actions.noted_at >= ? AND actions.kind = 'resolve' ORDER BY actions.noted_at
+
 -- name: posts_in_doubt
 -- Since when a post may stand in the chat under an id that nobody has told yet.
 SELECT min(first_attempt_at) FROM deliveries

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from engine.core.actions import Action, OpenPost
+from engine.core.actions import Action, IncidentPost
 from engine.core.chains import AuditRow, Head
 from engine.core.contracts import Json
 from engine.core.deliveries import (
@@ -161,8 +161,12 @@ class Journal(Protocol):
         """
         ...
 
-    async def open_posts(self, destination: str) -> tuple[OpenPost, ...]:
+    async def open_posts(self, destination: str) -> tuple[IncidentPost, ...]:
         """The posts that were sent there of the incidents that are not closed, the oldest first."""
+        ...
+
+    async def closed_posts(self, destination: str, since: datetime) -> tuple[IncidentPost, ...]:
+        """The same of incidents that were closed since then, those of a thousand newer ones."""
         ...
 
     async def in_doubt_since(self, destination: str, now: datetime) -> datetime | None:

@@ -54,6 +54,7 @@ async def _kept(tmp_path: Path) -> AsyncIterator[_Kept]:
 
     incidents = Incidents(
         lambda: journal.open_posts("mattermost"),
+        lambda since: journal.closed_posts("mattermost", since),
         lambda root: journal.is_root("mattermost", root),
         lambda: journal.in_doubt_since("mattermost", NOW),
     )
@@ -117,3 +118,18 @@ async def test_a_claim_whose_reaction_went_while_nobody_listened_ends(tmp_path: 
         await kept.scene.greeted("hello", "hello")
         assert await kept.state() == (IncidentStatus.CLAIMED, "amina")
         assert kept.changes == ["claimed", "released", "claimed"]
+
+
+async def test_a_check_mark_that_was_taken_back_while_nobody_listened_opens_again(tmp_path: Path) -> None:
+    """Once, however often it is looked for; whoever resolved it has it still."""
+    async with _kept(tmp_path) as kept:
+        server = kept.scene.server
+        server.react(kept.root, "otieno", "white_check_mark")
+        await until(lambda: kept.changes == ["resolved"])
+        for number in (2, 3):
+            server.hub.lines.clear()
+            server.hub.cut()
+            server.unreact(kept.root, "otieno", "white_check_mark")
+            await kept.scene.greeted(*["hello"] * number)
+        assert kept.changes == ["resolved", "reopened"]
+        assert await kept.state() == (IncidentStatus.OPEN, None)

@@ -105,6 +105,46 @@ async def test_releases_what_was_claimed_by_a_reaction_that_is_gone() -> None:
         assert here.ledger.accepted[0].root == gone
 
 
+async def test_opens_again_what_was_resolved_by_a_reaction_that_is_gone() -> None:
+    """As whoever listens would have heard it; what was resolved by a word, or whose mark is there, stays closed."""
+
+    def before(here: Scene) -> None:
+        gone, here_still, by_word = (here.post() for _ in range(3))
+        resolved = {
+            gone: f"reaction:{gone}:{_OTIENO}:white_check_mark:{_MS}",
+            here_still: f"reaction:{here_still}:{_OTIENO}:white_check_mark:{_MS}",
+            by_word: "post:p1",
+        }
+        here.ledger.closed_posts = [
+            replace(post, resolved_by="otieno", resolve_id=resolved[post.root]) for post in here.ledger.open_posts
+        ]
+        here.ledger.open_posts = []
+        here.server.react(here_still, "otieno", "white_check_mark")
+
+    async with scene(prepare=before) as here:
+        await here.greeted("hello")
+        gone = here.ledger.closed_posts[0].root
+        (action,) = here.ledger.accepted
+        assert (action.root, action.kind, action.by) == (gone, "reopen", "otieno")
+        assert action.id == f"gone:reaction:{gone}:{_OTIENO}:white_check_mark:{_MS}"
+        assert here.ledger.closed_since == here.clock.now() - timedelta(days=1)
+
+
+async def test_hears_what_was_said_about_closed_incidents() -> None:
+    """Of the last day, however old their posts are."""
+
+    def before(here: Scene) -> None:
+        root = here.post()
+        here.server.say(root, "otieno", "reopen")
+        here.clock.advance(hours=30)
+        here.server.say(root, "amina", "reopen")
+        here.ledger.closed_posts, here.ledger.open_posts = here.ledger.open_posts, []
+
+    async with scene(prepare=before) as here:
+        await here.greeted("hello")
+        assert here.kinds() == [("reopen", "amina")]
+
+
 async def test_a_claims_reaction_that_was_set_once_more_is_there() -> None:
     """The claim stays, although the reaction has another time now, and is told again."""
 

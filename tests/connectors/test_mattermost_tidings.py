@@ -123,9 +123,9 @@ def test_actions_have_ids_that_stay() -> None:
 def test_a_claims_id_names_its_reaction() -> None:
     """The reaction behind a claim is found again; a claim by a word or by nobody has none."""
     eyes = Reaction("p0", "u1", "eyes", _MS)
-    assert tidings.key_of_claim(tidings.claim_id(eyes)) == eyes.key
-    assert tidings.key_of_claim("post:p1") is None
-    assert tidings.key_of_claim(None) is None
+    assert tidings.key_of(tidings.claim_id(eyes)) == eyes.key
+    assert tidings.key_of("post:p1") is None
+    assert tidings.key_of(None) is None
 
 
 @given(_JSON)

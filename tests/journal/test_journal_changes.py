@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from journal.samples import (
     DECISION,
+    NOW,
     Restart,
     accepted,
     claim,
@@ -20,11 +21,11 @@ from journal.samples import (
 )
 from standins.rosters import FixedDuty
 
-from engine.core.actions import Action, OpenPost
+from engine.core.actions import Action, IncidentPost
 from engine.core.decisions import Priority
 from engine.core.deliveries import DeliveryKind, DeliveryState, FollowUp, Page, PageAction, Relayed
 from engine.core.incidents import IncidentStatus
-from engine.core.plan import CALL, Timer
+from engine.core.plan import CALL, LAPSE, Timer
 from engine.core.practices import Change, Practice
 from engine.core.quotes import quote
 from engine.core.settlements import Settlement
@@ -182,12 +183,39 @@ async def test_the_posts_of_open_incidents_are_known(journal: Journal) -> None:
     await opened(journal, escalation("unsent", "wa-4"), conversation="wa-4")
     await act(journal, action("claim"), action("resolve", 2, root="provider-2"))
     first, third = await journal.open_posts("mattermost")
-    assert first == OpenPost("OC-2026-0001", "provider-1", later(61), "support", None, "amina", "post:w1")
+    assert first == IncidentPost("OC-2026-0001", "provider-1", later(61), "support", None, "amina", "post:w1")
     assert (third.root, third.claimed_by) == ("provider-3", None)
     assert await journal.open_posts("elsewhere") == ()
     roots = ("provider-1", "provider-2", "provider-9", "provider-1\x00")
     assert [await journal.is_root("mattermost", root) for root in roots] == [True, True, False, False]
     assert not await journal.is_root("elsewhere", "provider-1")
+
+
+async def test_the_posts_of_incidents_that_were_closed_lately_are_known(journal: Journal) -> None:
+    """With the action that resolved each, whoever said so again; what was closed before, or is open, is left out."""
+    roots = [f"provider-{number}" for number in range(1, 6)]
+    for number, root in enumerate(roots):
+        await posted(journal, f"wa-{number}", root)
+    early, twice, again, silent, _ = roots
+
+    def done(kind: str, number: int, root: str, seconds: float) -> Action:
+        return replace(action(kind, number, root), at=later(seconds))
+
+    await act(journal, done("resolve", 1, early, 62), seconds=65)
+    await act(journal, done("resolve", 2, twice, 80), done("resolve", 3, twice, 80), seconds=85)
+    await act(journal, done("resolve", 4, again, 80), done("reopen", 5, again, 81), seconds=85)
+    # By a clock that is ahead of ours.
+    await act(journal, done("resolve", 6, again, 99), seconds=90)
+    first, second, third = await journal.closed_posts("mattermost", later(60))
+    known = IncidentPost("OC-2026-0002", twice, later(61), "support", None, None, None, "amina", "post:w2")
+    assert (first.root, first.resolve_id, second) == (early, "post:w1", known)
+    assert (third.root, third.resolve_id) == (again, "post:w6")
+    assert [post.root for post in await journal.closed_posts("mattermost", later(70))] == [twice, again]
+    assert await journal.closed_posts("elsewhere", later(60)) == ()
+    # Without a word of the client's for so long, the rest fell silent; nobody has resolved it.
+    await journal.fire(LAPSE, 100, replace(PRACTICE, duty=FixedDuty(ladders={})), later(20_000))
+    lapsed = await journal.closed_posts("mattermost", NOW)
+    assert [(post.root, post.resolve_id) for post in lapsed[3:]] == [(silent, None), (roots[4], None)]
 
 
 async def test_a_post_is_in_doubt_until_its_answer_is_known(journal: Journal) -> None:

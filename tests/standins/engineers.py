@@ -17,7 +17,7 @@ from engine.connectors.exchanges import Session
 from engine.connectors.mattermost.servers import Server
 from engine.connectors.mattermost.streams import Door, Patience
 from engine.connectors.mattermost.watcher import Incidents, Rhythm, Watcher
-from engine.core.actions import Action, OpenPost
+from engine.core.actions import Action, IncidentPost
 from engine.core.errors import JournalUnavailable
 from engine.ports import Received
 
@@ -29,7 +29,10 @@ PATIENCE = Patience(open_s=5, greet_s=5, ping_every_s=20, pong_within_s=20, clos
 class Ledger:
     """What a journal would tell and take."""
 
-    open_posts: list[OpenPost] = field(default_factory=list)
+    open_posts: list[IncidentPost] = field(default_factory=list)
+    closed_posts: list[IncidentPost] = field(default_factory=list)
+    # Since when it was asked for those last.
+    closed_since: datetime | None = None
     # Roots of incidents, closed ones included.
     roots: set[str] = field(default_factory=set)
     # Since when a post is in doubt.
@@ -41,10 +44,14 @@ class Ledger:
     # Raised by the next calls instead of an answer.
     failures: list[JournalUnavailable] = field(default_factory=list)
 
-    async def list_posts(self) -> Sequence[OpenPost]:
+    async def list_posts(self) -> Sequence[IncidentPost]:
         self._fail()
         self.looks += 1
         return self.open_posts
+
+    async def list_closed(self, since: datetime) -> Sequence[IncidentPost]:
+        self.closed_since = since
+        return self.closed_posts
 
     async def is_root(self, post_id: str) -> bool:
         self.asked += 1
@@ -104,9 +111,9 @@ class Scene:
         await until(lambda: self.server.hub.greetings == list(greetings) and self.watcher.caught_up)
 
 
-def open_post(root: str, posted_at: datetime, channel: str = CHANNEL, **details: Any) -> OpenPost:
+def open_post(root: str, posted_at: datetime, channel: str = CHANNEL, **details: Any) -> IncidentPost:
     known = {"ticket_id": "OC-2026-0001", "team": None, "claimed_by": None, "claim_id": None} | details
-    return OpenPost(root=root, posted_at=posted_at, channel=channel, **known)
+    return IncidentPost(root=root, posted_at=posted_at, channel=channel, **known)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -137,7 +144,8 @@ async def scene(
             "mattermost",
             server=Server(session, standin.TEAM, clock),
             door=Door(loopback.url, token),
-            incidents=incidents or Incidents(ledger.list_posts, ledger.is_root, ledger.in_doubt_since),
+            incidents=incidents
+            or Incidents(ledger.list_posts, ledger.list_closed, ledger.is_root, ledger.in_doubt_since),
             clock=clock,
             chance=lambda: 0,
             patience=patience,

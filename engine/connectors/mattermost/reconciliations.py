@@ -1,13 +1,13 @@
-"""What happened in the chat while nobody listened: every reaction to our open posts, and what was written since.
+"""What happened in the chat while nobody listened: every reaction to our posts, and what was written since.
 
-Called by `watcher` before it hears a new connection, and from time to time. What was heard before is told again under
-the same ids, for the journal to drop. A channel that the bot cannot see any more is left out, with a line in the log:
-it must not keep the others waiting.
+Looked at are the posts of incidents that are open or were closed lately. Called by `watcher` before it hears a new
+connection, and from time to time. What was heard before is told again under the same ids, for the journal to drop. A
+channel that the bot cannot see any more is left out, with a line in the log: it must not keep the others waiting.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
@@ -20,9 +20,11 @@ from engine.connectors.mattermost.refusals import is_believed
 from engine.connectors.mattermost.servers import Server
 from engine.connectors.mattermost.tidings import Post, Reaction
 from engine.connectors.mattermost.words import REACTIONS
-from engine.core.actions import Action, OpenPost
+from engine.core.actions import Action, IncidentPost
 from engine.core.deliveries import Rejected
 
+# What engineers do about an incident that was closed before that, while nobody listens, is not heard.
+LATELY: Final = timedelta(days=1)
 # How many posts one request asks for.
 _BATCH: Final = 200
 # As many posts as the server tells by time; a full answer may lack some.
@@ -53,34 +55,38 @@ class Ground:
 
 
 async def missed(
-    ground: Ground, posts: Sequence[OpenPost], since: datetime | None, now: datetime
+    ground: Ground, posts: Sequence[IncidentPost], closed: Sequence[IncidentPost], since: datetime | None, now: datetime
 ) -> tuple[Action, ...]:
-    """All that may have happened about these posts, oldest first, what was taken back before everything else; words
-    since then, or since each channel's oldest post when that is None. Raises NotHeard.
+    """All that may have happened about the posts of open and of closed incidents, oldest first, what was taken back
+    before everything else; words since then, or since each channel's oldest post of an open incident, or for so long as
+    one is closed, when that is None. Raises NotHeard.
     """
-    channels: dict[tuple[str | None, str], list[OpenPost]] = {}
-    for post in posts:
-        channels.setdefault((post.team, post.channel), []).append(post)
+    channels: dict[tuple[str | None, str], list[tuple[IncidentPost, datetime]]] = {}
+    begins = [(post, post.posted_at) for post in posts]
+    begins += [(post, max(post.posted_at, now - LATELY)) for post in closed]
+    for post, begin in begins:
+        channels.setdefault((post.team, post.channel), []).append((post, begin))
     gone: list[Action] = []
     found: list[_Found] = []
     for (team, name), here in channels.items():
         channel_id = await _channel(ground.server, name, team)
         if channel_id is None:
             continue
-        start = min(post.posted_at for post in here) if since is None else since
+        start = min(begin for _, begin in here) if since is None else since
         written = await _written(ground.server, channel_id, ground.server.early_ms(start))
         if written is None:
             logger.warning("the bot does not see ~{} any more: what engineers do there is not heard", name)
             continue
-        roots = {post.root: post for post in here}
+        roots = {post.root: post for post, _ in here}
         found += [_word(ground.destination, post) for post in written if post.spoken and post.root_id in roots]
         for root, reactions in (await _reactions(ground.server, list(roots))).items():
             found += [
                 _reaction(ground.destination, channel_id, one)
                 for one in reactions
-                if one.emoji in REACTIONS and tidings.claim_id(one) != roots[root].claim_id
+                if one.emoji in REACTIONS
+                and tidings.claim_id(one) not in {roots[root].claim_id, roots[root].resolve_id}
             ]
-            gone += _released(ground.destination, roots[root], reactions, now)
+            gone += _taken_back(ground.destination, roots[root], reactions, now)
     return (*gone, *sorted(await _done_by_people(ground, found), key=_at))
 
 
@@ -106,12 +112,14 @@ def _reaction(destination: str, channel_id: str, one: Reaction) -> _Found:
     return _Found(channel_id, one.user_id, lambda by: tidings.of_reaction(destination, one, by))
 
 
-def _released(destination: str, post: OpenPost, reactions: Iterable[Reaction], now: datetime) -> list[Action]:
-    """The release that follows when the reaction is gone by which the post was claimed."""
-    key = tidings.key_of_claim(post.claim_id)
-    if key is None or any(one.key == key for one in reactions):
-        return []
-    return [Action(destination, post.root, "release", f"gone:{post.claim_id}", post.claimed_by or "", now)]
+def _taken_back(destination: str, post: IncidentPost, reactions: Sequence[Reaction], now: datetime) -> Iterator[Action]:
+    """What follows when the reaction is gone by which the incident was claimed, or resolved."""
+    there = {one.key for one in reactions}
+    done = (("release", post.claim_id, post.claimed_by), ("reopen", post.resolve_id, post.resolved_by))
+    for undoing, action_id, person in done:
+        key = tidings.key_of(action_id)
+        if key is not None and key not in there:
+            yield Action(destination, post.root, undoing, f"gone:{action_id}", person or "", now)
 
 
 def _at(action: Action) -> datetime:

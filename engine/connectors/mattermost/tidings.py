@@ -152,8 +152,8 @@ def claim_id(there: Reaction) -> str:
     return f"reaction:{':'.join(there.key)}:{there.changed_ms}"
 
 
-def key_of_claim(action_id: str | None) -> tuple[str, str, str] | None:
-    """Which reaction the id of a claim names; None when it came another way."""
+def key_of(action_id: str | None) -> tuple[str, str, str] | None:
+    """Which reaction the id of an action names; None when it came another way."""
     match (action_id or "").split(":"):
         case ["reaction", post_id, user_id, emoji, _]:
             return post_id, user_id, emoji

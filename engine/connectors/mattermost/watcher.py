@@ -1,8 +1,9 @@
 """The engineers' reactions and words, heard over Mattermost's WebSocket and offered as actions.
 
 `listen` is called by the daemon, on one node at a time. A broken stream is taken up where the last event was accepted;
-where that is impossible, at the start and every two minutes, everything about the open incidents is looked up first
-(`reconciliations`), and only then are we caught up, so that nobody is called for what was done meanwhile.
+where that is impossible, at the start and every two minutes, everything about the incidents that are open or were
+closed lately is looked up first (`reconciliations`), and only then are we caught up, so that nobody is called for what
+was done meanwhile.
 """
 
 import asyncio
@@ -16,12 +17,12 @@ from loguru import logger
 from engine.connectors.mattermost import tidings
 from engine.connectors.mattermost.people import People
 from engine.connectors.mattermost.questions import NotHeard
-from engine.connectors.mattermost.reconciliations import Ground, missed
+from engine.connectors.mattermost.reconciliations import LATELY, Ground, missed
 from engine.connectors.mattermost.servers import Server
 from engine.connectors.mattermost.streams import Door, Patience, Place, Stream, opened
 from engine.connectors.mattermost.tidings import Event
 from engine.connectors.mattermost.words import REACTIONS
-from engine.core.actions import Action, OpenPost
+from engine.core.actions import Action, IncidentPost
 from engine.core.deliveries import Fault, Rejected
 from engine.core.errors import JournalUnavailable
 from engine.core.settlements import Policy, backoff
@@ -43,7 +44,9 @@ class Incidents:
     """What the journal tells about our posts; all raise JournalUnavailable."""
 
     # Those of the incidents that are not closed.
-    open_posts: Callable[[], Awaitable[Sequence[OpenPost]]]
+    open_posts: Callable[[], Awaitable[Sequence[IncidentPost]]]
+    # Those of newer incidents that were closed since a moment.
+    closed_posts: Callable[[datetime], Awaitable[Sequence[IncidentPost]]]
     # Whether a post is the root of an incident, closed ones included.
     is_root: Callable[[str], Awaitable[bool]]
     # Since when the oldest post may stand in the chat whose id is not known yet; None: there is none.
@@ -180,7 +183,8 @@ class Watcher:
         # Asked first: a post that is settled in between is among the others, and looked at once more.
         doubt = await self._patiently(self._incidents.in_doubt_since)
         posts = await self._patiently(self._incidents.open_posts)
-        actions = await missed(self._ground, posts, self._looked_at, began)
+        closed = await self._patiently(lambda: self._incidents.closed_posts(began - LATELY))
+        actions = await missed(self._ground, posts, closed, self._looked_at, began)
         for start in range(0, len(actions), _BATCH):
             await self._offer(actions[start : start + _BATCH], accept)
         # The look after this one begins where it began, or with the oldest post in doubt, so that what the journal
