@@ -92,6 +92,24 @@ def test_a_folder_that_cannot_be_written_is_told() -> None:
     assert line.split()[0] in {"fail", "skip"}
 
 
+def test_a_state_folder_that_may_not_be_entered_is_passed_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where systemd keeps it for the daemon's user alone, nobody else can tell whether it is there."""
+    here = installation(tmp_path)
+
+    def refuse(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    # Tests may run as root, to whom nothing is refused.
+    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr(Path, "lstat", refuse)
+    assert lines(disks.disk(tmp_path / "state")) == [
+        f"skip disk {tmp_path}/state is not this user's to look at: use sudo, or the daemon's user"
+    ]
+    assert lines(journals.journal(here, 5, Event()))[0] == (
+        f"skip journal {tmp_path}/state/journal.db is not this user's to look at: use sudo, or the daemon's user"
+    )
+
+
 def test_network_file_systems_are_told(tmp_path: Path) -> None:
     """By the mount that the folder is on: the innermost, and of two on one point the later one."""
     mounts = (
