@@ -65,7 +65,7 @@ def _who(options: argparse.Namespace, now: datetime) -> int:
 
 def _roster(rules: str, now: datetime) -> Roster:
     """What the folder says about on-call. UsageError when it says nothing."""
-    loaded = load(rules, now=now).loaded
+    loaded = load(rules, now=now, compiled=False).loaded
     if loaded.roster is not None:
         return loaded.roster
     if not any(map(snapshots.is_oncall, loaded.files)):

@@ -271,6 +271,20 @@ def test_a_change_tells_whose_shifts_it_moves(rules: Path, capsys: pytest.Captur
     assert "voip-primary (Asia/Riyadh)\n  now to " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", ["who", "diff rules rules", "diff HEAD:rules rules"])
+def test_whoever_asks_for_shifts_does_not_wait_for_the_rules(rules: Path, words: str) -> None:
+    """They are neither compiled nor tried, which is most of a load; not even what compiles them is imported."""
+    for git_words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "a"]):
+        git(rules, *git_words)
+    heavy = ("engine.ruleset.compiler", "engine.ruleset.matcher", "engine.ruleset.advice", "spacy")
+    code = (
+        "import sys; from engine.cli import main\n"
+        f"ended = main(['oncall', *{words.split()}]); print(ended, [m for m in {heavy} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
 RIYADH = ZoneInfo("Asia/Riyadh")
 
 
