@@ -11,8 +11,8 @@ from urllib.parse import quote
 import httpx
 
 from engine.control.statuses import LIMIT, STATUSES
-from engine.core.contracts import Json
 from engine.core.errors import DaemonUnreachable, EngineError, PermissionRefused
+from engine.core.objects import Json
 
 # A reload, or what is published, compiles the rules and runs their examples; everything else answers in milliseconds.
 _TIMEOUT_S = 60

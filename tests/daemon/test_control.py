@@ -14,7 +14,6 @@ from standins.serving import serving
 
 from engine.control.client import ControlClient
 from engine.control.routes import build
-from engine.core.contracts import Json
 from engine.core.endpoints import UnixEndpoint
 from engine.core.errors import (
     DaemonUnreachable,
@@ -24,6 +23,7 @@ from engine.core.errors import (
     PermissionRefused,
     UsageError,
 )
+from engine.core.objects import Json
 
 SINCE = datetime(2026, 2, 12, 10, 15, 30, 123456, tzinfo=timezone(timedelta(hours=3)))
 

@@ -5,8 +5,8 @@ from threading import Event
 
 from engine.commands.doctor.findings import Finding, Level, finding, not_ours
 from engine.commands.doctor.installations import Installation
-from engine.core.contracts import Json
 from engine.core.errors import DaemonUnreachable, EngineError
+from engine.core.objects import Json
 from engine.journal import checks, locks, sqlite
 from engine.journal.postgres import PostgresStore
 from engine.settings import PostgresSettings, journal_file
