@@ -29,6 +29,13 @@ def test_help_imports_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+def test_a_question_to_the_daemon_imports_nothing_heavy() -> None:
+    """Operators' commands are asked for in loops and probes."""
+    heavy = ("spacy", "pydantic", "httpx", "uvicorn", "starlette", "jinja2")
+    code = f"import sys, engine.commands.operate; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
     """One place holds the version."""
     with pytest.raises(SystemExit):
