@@ -11,7 +11,6 @@ import pytest
 from commands.examined import SECRETS, STATUS, installation, lines
 from standins import postgres
 from standins.inprocess import live_daemon
-from standins.parts import START
 
 from engine.commands.doctor import (
     clocks,
@@ -43,7 +42,7 @@ Captured = pytest.CaptureFixture[str]
 )
 def test_clocks_that_differ_are_told(apart: timedelta, line: str) -> None:
     """A Date header has whole seconds."""
-    assert lines(clocks.against(START, START + apart)) == [line]
+    assert lines(clocks.against(apart)) == [line]
 
 
 def test_whether_somebody_keeps_the_clock_right() -> None:
@@ -53,7 +52,7 @@ def test_whether_somebody_keeps_the_clock_right() -> None:
     assert lines(clocks.judge({"NTPSynchronized": "no"})) == [
         "warn clock nobody keeps it right: let chrony or systemd-timesyncd keep it right"
     ]
-    assert lines(clocks.against(None, START)) == ["skip clock there is no answer of Mattermost's to compare it with"]
+    assert lines(clocks.against(None)) == ["skip clock there is no answer of Mattermost's to compare it with"]
 
 
 def test_a_program_that_is_not_there_or_refuses_tells_nothing() -> None:

@@ -126,13 +126,13 @@ def test_a_second_way_is_not_tried(tmp_path: Path) -> None:
 def test_a_bot_that_is_refused_is_told() -> None:
     """And a server that keeps its version to itself."""
     seen = Examination(
-        "", labels=True, date=None, bot=Rejected(Fault.MISCONFIGURED, "401", "the token is refused: make a new one")
+        "", labels=True, ahead=None, bot=Rejected(Fault.MISCONFIGURED, "401", "the token is refused: make a new one")
     )
     assert lines(chats.chat(seen)) == [
         "ok mattermost answers, a version that it does not tell",
         "fail mattermost the token is refused: make a new one",
     ]
-    well = Examination("11.6.0", labels=True, date=None, bot=Bot("u1", "engine-bot"))
+    well = Examination("11.6.0", labels=True, ahead=None, bot=Bot("u1", "engine-bot"))
     assert lines(chats.chat(well)) == [
         "ok mattermost answers, version 11.6.0",
         "ok mattermost the token is that of the bot account engine-bot",

@@ -111,9 +111,9 @@ async def _chat(installation: Installation, loading: asyncio.Future[Loaded], clo
     places, usernames = rulesets.places(installation, loaded), duties.usernames(installation, loaded, now)
     seen = await chats.look(installation, places, usernames, clock)
     if not isinstance(seen, Examination):
-        return (seen, *clocks.against(None, clock.now()))
+        return (seen, *clocks.against(None))
     called = duties.called(seen.people, duties.elsewhere(installation, loaded, now))
-    return (*called, *chats.chat(seen), *clocks.against(seen.date, clock.now()))
+    return (*called, *chats.chat(seen), *clocks.against(seen.ahead))
 
 
 def _connectors(installation: Installation) -> Sequence[tuple[str, Awaitable[_Findings]]]:
