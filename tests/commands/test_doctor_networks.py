@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -276,8 +277,9 @@ def linked(folder: Path, **changed: Any) -> tuple[Installation, WhatsAppWebSetti
 
 
 def test_a_linked_phone_without_a_daemon(tmp_path: Path) -> None:
-    """What the library needs, whether a phone is linked, and who may read the session."""
+    """What the library needs, whether a phone is linked, and who may read the session, wherever that is."""
     here, number = linked(tmp_path)
+    number = replace(number, session=tmp_path / "sessions: new")
     assert lines(phones.phone(here, number))[1:] == [
         "ok main neonize is installed",
         "fail main no phone is linked: `engine whatsapp link --connector main`",
