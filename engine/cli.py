@@ -184,11 +184,11 @@ def _add_oncall(commands: "_Commands") -> None:
     who.add_argument("--schedule", help="only this one", metavar="NAME")
     who.add_argument("--next", help="list the shifts of so long, e.g. 14d", metavar="SPAN")
     who.add_argument("--format", choices=["text", "json", "ics"], default="text", help="default: text")
+    who.add_argument("--svg", type=Path, help="draw them as a picture into this file", metavar="FILE")
     diff = actions.add_parser("diff", help="for which days others are on duty in another folder")
     diff.add_argument("old", metavar="OLD", help="a rules folder, or REVISION:FOLDER for what git holds of one")
     diff.add_argument("new", metavar="NEW", help="the folder to compare it with")
     diff.add_argument("--next", default="14d", help="how far to look ahead (default: 14d)", metavar="SPAN")
-    who.add_argument("--svg", type=Path, help="draw them as a picture into this file", metavar="FILE")
 
 
 def _add_history(commands: "_Commands") -> None:
