@@ -22,11 +22,11 @@ from engine.clocks import SystemClock
 from engine.connections import Connections
 from engine.connectors.mattermost import Incidents
 from engine.control import routes
-from engine.core.contracts import Json
 from engine.core.deliveries import Claimed
 from engine.core.diagnostics import render
 from engine.core.endpoints import Endpoint, UnixEndpoint
 from engine.core.errors import JournalUnavailable
+from engine.core.objects import Json
 from engine.core.plan import AuditEntry
 from engine.core.practices import Change, Practice
 from engine.core.publications import Reload

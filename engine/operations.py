@@ -13,11 +13,11 @@ from loguru import logger
 
 from engine.core import contracts
 from engine.core.chains import AuditRow
-from engine.core.contracts import Json
 from engine.core.deliveries import DeliveryState
 from engine.core.errors import NotFound, UsageError
 from engine.core.incidents import IncidentStatus
 from engine.core.masking import mask_text
+from engine.core.objects import Json
 from engine.core.practices import Practice
 from engine.core.records import AuditView, Decided, DeliveryView
 from engine.metrics import Metrics

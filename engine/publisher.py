@@ -14,9 +14,9 @@ from typing import Protocol
 
 from loguru import logger
 
-from engine.core.contracts import Json
 from engine.core.diagnostics import render
 from engine.core.errors import JournalUnavailable, NotFound
+from engine.core.objects import Json
 from engine.core.publications import NodeReport, Publication, Published, Reload
 from engine.ports import Clock, Journal
 from engine.ruleset import packing

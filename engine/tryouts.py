@@ -8,10 +8,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.contracts import Json
 from engine.core.deliveries import TEST_LANE, DeliveryState, FollowUp, NewDelivery
 from engine.core.errors import EngineError, UsageError
 from engine.core.notices import Notice
+from engine.core.objects import Json
 from engine.core.quotes import clean_line, quote
 from engine.core.records import DeliveryHistory, DeliveryView
 from engine.ports import Clock, Journal

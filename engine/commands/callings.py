@@ -11,11 +11,11 @@ from engine.clocks import SystemClock
 from engine.core import durations
 from engine.core.answers import Circumstances
 from engine.core.calls import Call, call
-from engine.core.contracts import Json
 from engine.core.decisions import Decision
 from engine.core.incidents import Incident
 from engine.core.ladders import Called, Duty, Step, climb
 from engine.core.ladders import call as resolve
+from engine.core.objects import Json
 from engine.core.oncall import NOBODY, names
 from engine.core.rosters import Roster
 from engine.oncall.duty import SourcedDuty

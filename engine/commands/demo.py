@@ -29,10 +29,10 @@ from engine.clocks import SystemClock
 from engine.commands.conversations import CONVERSATIONS, Sample
 from engine.connectors.console import shown
 from engine.control.client import ControlClient
-from engine.core.contracts import Json
 from engine.core.deliveries import Acknowledgement, Claimed
 from engine.core.endpoints import Endpoint
 from engine.core.errors import ConfigurationError, EngineError
+from engine.core.objects import Json
 from engine.settings import control_socket, load
 from engine.starter import starter_folder
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from engine.clocks import SystemClock
 from engine.commands.callings import MENTION, Calling, calling, calling_json, calling_lines, duty
+from engine.commands.periods import instant
 from engine.commands.validate import templates_beside
 from engine.core import durations
 from engine.core.answers import Circumstances
@@ -25,7 +26,6 @@ from engine.core.contracts import decision_json, escalation_json, event_json, in
 from engine.core.decisions import Because, Decision, Explanation, FollowUpPolicy, Priority
 from engine.core.deliveries import Acknowledgement, Copy, Escalation, with_ticket
 from engine.core.diagnostics import Severity, render
-from engine.core.errors import UsageError
 from engine.core.events import Address, Client, Event, Inbound, Message
 from engine.core.incidents import Incident
 from engine.core.plan import plan
@@ -61,7 +61,7 @@ class _Outcome:
 
 def run(options: argparse.Namespace) -> int:
     """Explain one message: 0, or 1 when the rules have errors. UsageError when `--at` is no time."""
-    received_at = _instant(options.at) if options.at else _now()
+    received_at = instant("--at", options.at) if options.at else _now()
     templates: Path = options.templates or templates_beside(options.rules)
     loaded = load(options.rules, templates, advise=False, now=received_at)
     if loaded.ruleset is None:
@@ -77,16 +77,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(event, explanation, outcome, loaded.ruleset)
     return 0
-
-
-def _instant(written: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(written)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise UsageError(f'--at "{written}" is no time with a zone: write it as 2026-02-12T22:15:00+03:00')
-    return instant
 
 
 def _now() -> datetime:

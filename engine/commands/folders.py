@@ -12,14 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from engine.commands.validate import templates_beside
 from engine.core.diagnostics import Severity, render
 from engine.core.errors import EngineError, UsageError
 from engine.ruleset import loader, snapshots
 from engine.ruleset.loader import Loaded
-from engine.ruleset.matcher import Ruleset
 from engine.ruleset.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from engine.ruleset.matcher import Ruleset
 
 # A revision begins like a name: an option of git's never does.
 _REVISION = re.compile(r"(?P<revision>[A-Za-z0-9@_][^\s:]*):(?P<path>.*)")
@@ -46,7 +49,7 @@ class Side:
     loaded: Loaded
 
 
-def ruleset(side: Side) -> Ruleset:
+def ruleset(side: Side) -> "Ruleset":
     """The compiled rules. Shows the errors and raises BrokenRules when there are some."""
     if side.loaded.ruleset is None:
         refuse_errors(side, but=frozenset())
@@ -63,9 +66,9 @@ def refuse_errors(side: Side, *, but: frozenset[str]) -> None:
         raise BrokenRules(f"the rules in {side.name} cannot be used: mend the findings above first")
 
 
-def load(rules: str, templates: str | None = None, now: datetime | None = None) -> Side:
-    """The folder with whatever there is to say about it; its calendar files are read for whoever says what is `now`.
-    UsageError when there is no such folder or revision.
+def load(rules: str, templates: str | None = None, now: datetime | None = None, *, compiled: bool = True) -> Side:
+    """The folder with whatever there is to say about it; its calendar files are read for whoever says what is `now`,
+    and its rules `compiled` unless nobody needs them. UsageError when there is no such folder or revision.
     """
     if not Path(rules).exists() and (found := _REVISION.fullmatch(rules)):
         revision, path = found["revision"], found["path"]
@@ -80,9 +83,9 @@ def load(rules: str, templates: str | None = None, now: datetime | None = None) 
         files, beside = {}, templates or str(templates_beside(Path(rules)))
     texts, beside = _templates(beside, told=templates is not None)
     if not (files or texts):
-        return Side(rules, beside, loader.load(Path(rules), Path(beside), advise=False, now=now))
+        return Side(rules, beside, loader.load(Path(rules), Path(beside), advise=False, now=now, compiled=compiled))
     taken = loader.expanded(_mixed(rules, files, beside, texts), None, now)
-    return Side(rules, beside, loader.check(taken, rules, beside, advise=False))
+    return Side(rules, beside, loader.check(taken, rules, beside, advise=False, compiled=compiled))
 
 
 def _templates(named: str, *, told: bool) -> tuple[dict[str, bytes], str]:

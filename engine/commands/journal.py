@@ -13,8 +13,8 @@ from pathlib import Path
 
 from engine.clocks import SystemClock
 from engine.control.client import ControlClient
-from engine.core.contracts import Json
 from engine.core.errors import NotFound, UsageError
+from engine.core.objects import Json
 from engine.journal import backups, checks, copies, locks, restores, sqlite
 from engine.journal.postgres import PostgresStore
 from engine.settings import PostgresSettings, control_socket, journal_file, journal_place, shared_journal

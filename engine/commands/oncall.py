@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engine.clocks import SystemClock
 from engine.commands.folders import BrokenRules, load
+from engine.commands.periods import instant
 from engine.commands.shift_reports import Report, Row, data, ics, moves, svg, text
 from engine.core import durations
 from engine.core.diagnostics import Severity, render
@@ -24,8 +25,6 @@ from engine.ruleset.shapes import suggest
 
 _AHEAD = timedelta(days=14)
 _FARTHEST = timedelta(days=400)
-# So that no sum with a span leaves what dates can hold.
-_YEARS = range(2000, 2200)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,7 +42,7 @@ def _diff(options: argparse.Namespace, now: datetime) -> int:
 
 
 def _who(options: argparse.Namespace, now: datetime) -> int:
-    at = _instant(options.at) if options.at else now
+    at = instant("--at", options.at) if options.at else now
     ahead = _span(options.next) if options.next else None
     if ahead is None and (options.svg or options.format == "ics"):
         ahead = _AHEAD
@@ -65,7 +64,7 @@ def _who(options: argparse.Namespace, now: datetime) -> int:
 
 def _roster(rules: str, now: datetime) -> Roster:
     """What the folder says about on-call. UsageError when it says nothing."""
-    loaded = load(rules, now=now).loaded
+    loaded = load(rules, now=now, compiled=False).loaded
     if loaded.roster is not None:
         return loaded.roster
     if not any(map(snapshots.is_oncall, loaded.files)):
@@ -92,16 +91,6 @@ def _row(timetable: Timetable, at: datetime, until: datetime) -> Row:
     schedule = timetable.schedule
     ahead = tuple(stays(schedule, at, until)) if at < until else ()
     return Row(schedule.name, schedule.zone, schedule.zone.key, timetable.at(at), ahead, schedule.may_have_gaps)
-
-
-def _instant(written: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(written)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None or instant.year not in _YEARS:
-        raise UsageError(f'--at "{written}" is no time with a zone: write it as 2027-02-12T22:15:00+03:00')
-    return instant
 
 
 def _span(written: str) -> timedelta:

@@ -42,10 +42,9 @@ from engine.core.errors import InvalidEvent
 from engine.core.events import Attachment, Client, Event, Inbound, Message
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.masking import mask_text
+from engine.core.objects import Json
 from engine.core.quotes import clean_line, plain, whole
 from engine.core.reports import Measured, Step
-
-Json = dict[str, Any]
 
 # No controls: a NUL cannot be stored by every journal.
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]

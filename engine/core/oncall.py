@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from engine.core import durations
-from engine.core.contracts import Json
 from engine.core.decisions import Priority
 from engine.core.ladders import Called, Duty, Ladder, OnDuty, Target, TargetKind, call_rung
+from engine.core.objects import Json
 
 NOBODY = "nobody"
 

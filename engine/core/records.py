@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from engine.core.contracts import Json
 from engine.core.decisions import Priority
 from engine.core.deliveries import DeliveryKind, DeliveryState, Escalation
 from engine.core.events import Inbound
 from engine.core.incidents import Incident, IncidentStatus
+from engine.core.objects import Json
 
 
 @dataclass(frozen=True, slots=True)

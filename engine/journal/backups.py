@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from engine.core.contracts import Json
 from engine.core.errors import EngineError, JournalUnavailable, PermissionRefused, UsageError
+from engine.core.objects import Json
 
 ITS_OWN_BACKUPS = (
     "the journal is in PostgreSQL, which has better means of its own: pg_dump for a copy of one moment, pg_basebackup "

@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Protocol
 
 from engine.core import chains
-from engine.core.contracts import Json
 from engine.core.errors import NotFound
+from engine.core.objects import Json
 from engine.journal import audits
 from engine.journal.rows import instant
 from engine.journal.statements import MIGRATIONS, Database

@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.core.contracts import Json
 from engine.core.errors import JournalUnavailable, UsageError
+from engine.core.objects import Json
 from engine.journal import checks, locks, sqlite
 from engine.journal.dialects import storable
 from engine.journal.postgres import PostgresStore

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.core import contracts, outages, workflow
-from engine.core.contracts import Json
 from engine.core.deliveries import DeliveryKind
 from engine.core.errors import NotFound, UsageError
 from engine.core.incidents import Incident
+from engine.core.objects import Json
 from engine.core.plan import AuditEntry
 from engine.core.practices import Practice
 from engine.journal import audits, changes, identities, lanes, receipts, rows

@@ -22,8 +22,8 @@ from loguru import logger
 from psycopg import conninfo
 
 from engine.core.chains import AuditValues
-from engine.core.contracts import Json
 from engine.core.errors import ConfigurationError, EngineError, JournalUnavailable, UsageError
+from engine.core.objects import Json
 from engine.journal import requirements
 from engine.journal.backups import ITS_OWN_BACKUPS
 from engine.journal.dialects import ANSWERS, REFUSALS, STATEMENTS, STEPS, storable

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from engine.core.contracts import Json
 from engine.core.errors import EngineError, JournalUnavailable, UsageError
+from engine.core.objects import Json
 from engine.core.plan import AuditEntry
 from engine.journal import audits, backups, checks, locks, sqlite
 from engine.journal.audits import About

@@ -17,8 +17,8 @@ import apsw
 from loguru import logger
 
 from engine.core.chains import AuditValues
-from engine.core.contracts import Json
 from engine.core.errors import ConfigurationError, JournalUnavailable, NotFound, PermissionRefused
+from engine.core.objects import Json
 from engine.journal import checks, locks
 from engine.journal.statements import MIGRATIONS, TEXTS, Database, Row, Value
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from engine.core.contracts import Json
+from engine.core.objects import Json
 from engine.journal.checks import Inspected
 from engine.journal.statements import Database
 from engine.journal.writer import Session

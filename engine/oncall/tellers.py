@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from loguru import logger
 
 from engine.core import notices
-from engine.core.contracts import Json
 from engine.core.notices import Notice
+from engine.core.objects import Json
 from engine.core.oncall import handover_json, handovers, no_service, overview
 from engine.core.publications import Reload
 from engine.oncall.duty import SourcedDuty

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from engine.core.actions import Action, IncidentPost
 from engine.core.chains import AuditRow, Head
-from engine.core.contracts import Json
 from engine.core.deliveries import (
     Claimed,
     DeliveryKind,
@@ -17,6 +16,7 @@ from engine.core.deliveries import (
 from engine.core.events import Inbound, Receipt, Signal
 from engine.core.incidents import Incident, IncidentStatus
 from engine.core.notices import Notice
+from engine.core.objects import Json
 from engine.core.plan import AuditEntry, Plan
 from engine.core.practices import Change, Practice
 from engine.core.publications import NodeReport, Publication, Published

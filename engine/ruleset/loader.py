@@ -34,7 +34,7 @@ _SHOWN_LINE = 20_000
 class Loaded:
     """What a load came to."""
 
-    # None when there is an error.
+    # None when there is an error, or nobody wanted them compiled.
     ruleset: "Ruleset | None"
     # Sorted by place, warnings included.
     diagnostics: tuple[Diagnostic, ...]
@@ -64,15 +64,16 @@ def load(
     tests: bool = False,
     advise: bool = True,
     now: datetime | None = None,
+    compiled: bool = True,
 ) -> Loaded:
     """Reads both folders and checks all that is in them; `before` are the parts of an earlier load, and `settle` is
     how to wait for an editor that is still writing. With `tests` the scenarios in the folder of tests too; without
-    `advise` nothing is said about how the rules of a set without errors go
-    together, nor about what the schedules will come to.
+    `advise` nothing is said about how the rules of a set without errors go together, nor about what the schedules will
+    come to; not `compiled`, the rules are neither compiled nor tried on their examples.
     """
     taken = expanded(snapshots.snapshot(rules, templates, settle, tests=tests), before, now)
     with quiet.load():
-        return check(taken, str(rules), str(templates), before, advise=advise, now=now)
+        return check(taken, str(rules), str(templates), before, advise=advise, now=now, compiled=compiled)
 
 
 def load_packed(packed: str | bytes, before: Parts | None = None, now: datetime | None = None) -> Loaded:
@@ -101,8 +102,11 @@ def check(
     *,
     advise: bool = True,
     now: datetime | None = None,
+    compiled: bool = True,
 ) -> Loaded:
-    """All findings of a snapshot, and the compiled rules when none is an error; the names are those shown in places."""
+    """All findings of a snapshot, and the compiled rules when none is an error; the names are those shown in places.
+    Not `compiled`, as in `load`.
+    """
     labels = {name: snapshots.label(name, rules, templates) for name in taken.files}
     names = [name for name in sorted(taken.files) if name.startswith("rules/") and _is_ruling(name)]
     parts = (before or Parts()).read((labels[name], taken.files[name]) for name in names)
@@ -131,7 +135,7 @@ def check(
         found.append(Fault(Place(rules, 0, 0), "E209", "no rule stands in any *.yaml file of this folder", hint))
     sha = snapshots.fingerprint(taken.files)
     ruleset = None
-    if not _has_errors(found):
+    if compiled and not _has_errors(found):
         ruleset, tried = _compile(document, texts, sha, oncall.roster, parts, advise=advise)
         found += tried
         if ruleset is None:

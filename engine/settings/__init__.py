@@ -15,6 +15,7 @@ from engine.ruleset.syntax import Fault
 from engine.settings import document, sections
 from engine.settings.secrets import Secret, Vault
 from engine.settings.values import (
+    ON_CALL_FILES,
     ConnectorSettings,
     ConsoleSettings,
     Environment,
@@ -42,6 +43,7 @@ from engine.settings.values import (
 )
 
 __all__ = [
+    "ON_CALL_FILES",
     "ConnectorSettings",
     "ConsoleSettings",
     "Environment",

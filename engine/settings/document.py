@@ -62,6 +62,8 @@ _MATTERMOST_KEYS = (
     "fallback_after",
     "claim_by_reply",
     "relay_replies",
+    "buttons",
+    "actions_url",
 )
 _LISTEN = TcpEndpoint("127.0.0.1", 8080)
 _NODE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}", re.ASCII)
@@ -203,18 +205,7 @@ def _mattermost(
                 "environment", MISSING, message, "e.g. mattermost: {url: https://chat.example.org, team: support}"
             )
         return None
-    section = top.part(MATTERMOST).only(
-        "url",
-        "team",
-        "channel_override",
-        "operations_channel",
-        "fallback",
-        "fallback_after",
-        "claim_by_reply",
-        "relay_replies",
-        "buttons",
-        "actions_url",
-    )
+    section = top.part(MATTERMOST).only(*_MATTERMOST_KEYS)
     section.expect("url", "team")
     return MattermostSettings(
         url=section.url("url") or "",

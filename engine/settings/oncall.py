@@ -8,6 +8,7 @@ from engine.ruleset.syntax import Fault
 from engine.settings.secrets import Vault
 from engine.settings.sections import MISSING, VALUE, Section, suggest
 from engine.settings.values import (
+    ON_CALL_FILES,
     JsmOnCallSettings,
     OnCallSettings,
     OnCallSource,
@@ -15,7 +16,6 @@ from engine.settings.values import (
     PatienceSettings,
 )
 
-_FILES = "schedule"
 _SERVICES = ("pagerduty", "jsm")
 _KEYS = ("source", "mention", "mention_mode", "order", *_SERVICES)
 _PATIENCE = ("budget", "refresh", "max_age")
@@ -62,7 +62,7 @@ def _check_unused(section: Section, source: OnCallSource) -> None:
 
 def _order(section: Section) -> tuple[str, ...]:
     """Who is asked first; without a word of the file's the services that it has, then the on-call files."""
-    known = (*(one for one in _SERVICES if section.has(one)), _FILES)
+    known = (*(one for one in _SERVICES if section.has(one)), ON_CALL_FILES)
     if not section.has("order"):
         return known
     order: list[str] = []
@@ -72,7 +72,7 @@ def _order(section: Section) -> tuple[str, ...]:
         elif name in _SERVICES and name not in known:
             section.faults.append(Fault(at, MISSING, f'"order" names "{name}", which "oncall" has no section for'))
         elif name not in known:
-            hint = suggest(name, (*_SERVICES, _FILES))
+            hint = suggest(name, (*_SERVICES, ON_CALL_FILES))
             section.faults.append(Fault(at, VALUE, f'"{name}" cannot stand in "order"', hint))
         else:
             order.append(name)

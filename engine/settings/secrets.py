@@ -50,8 +50,8 @@ class Vault:
     def take(self, name: str) -> Secret:
         """The secret of that name; an empty one when it cannot be had, and then `check` raises."""
         variable = f"ENGINE_{name.upper()}"
-        credential = Path(self._environ.get("CREDENTIALS_DIRECTORY", "")) / name
-        if "CREDENTIALS_DIRECTORY" in self._environ and credential.exists():
+        credential = self._credential(name)
+        if credential is not None:
             return self._from_file(name, credential, f"the credential {credential}")
         if f"{variable}_FILE" in self._environ:
             path = Path(self._environ[f"{variable}_FILE"])
@@ -66,9 +66,8 @@ class Vault:
     def has(self, name: str) -> bool:
         """Whether one of the places exists where the secret is looked for."""
         variable = f"ENGINE_{name.upper()}"
-        directory = self._environ.get("CREDENTIALS_DIRECTORY")
-        credential = directory is not None and (Path(directory) / name).exists()
-        return credential or f"{variable}_FILE" in self._environ or variable in self._environ
+        credential = self._credential(name)
+        return credential is not None or f"{variable}_FILE" in self._environ or variable in self._environ
 
     def check(self) -> None:
         """Raises for everything that `take` could not get: PermissionRefused when permissions alone are the reason,
@@ -84,6 +83,22 @@ class Vault:
     def problems(self) -> tuple[str, ...]:
         """A sentence for everything that `take` could not get, each begins with the secret's name."""
         return (*self._missing, *self._unusable, *self._refused)
+
+    def _credential(self, name: str) -> Path | None:
+        """The systemd credential of that name; None when there is none. One that cannot be looked at counts, and
+        reading it says why not: whether it exists is not known then.
+        """
+        directory = self._environ.get("CREDENTIALS_DIRECTORY")
+        if directory is None:
+            return None
+        credential = Path(directory) / name
+        try:
+            credential.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError:
+            pass  # see above
+        return credential
 
     def _from_file(self, name: str, path: Path, source: str) -> Secret:
         try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import assert_never
+from typing import Final, assert_never
 
 from engine.core.diagnostics import Diagnostic
 from engine.core.endpoints import Endpoint
@@ -256,6 +256,10 @@ class JsmOnCallSettings:
     token: Secret
 
 
+# The word in `order` for the on-call files; the others are names of services.
+ON_CALL_FILES: Final = "schedule"
+
+
 @dataclass(frozen=True, slots=True)
 class OnCallSettings:
     """Who is called."""
@@ -264,7 +268,7 @@ class OnCallSettings:
     # What each post says, e.g. "@oncall".
     mention: str
     mention_mode: MentionMode
-    # Who is asked first: "pagerduty", "jsm" and "schedule", the on-call files, each at most once.
+    # Who is asked first: "pagerduty", "jsm" and ON_CALL_FILES, each at most once.
     order: tuple[str, ...]
     pagerduty: PagerDutyOnCallSettings | None = None
     jsm: JsmOnCallSettings | None = None

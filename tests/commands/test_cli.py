@@ -25,7 +25,14 @@ def test_help_names_every_command_and_the_first_steps(capsys: pytest.CaptureFixt
 def test_help_imports_nothing_heavy() -> None:
     """The help must not pay for spaCy, pydantic or the web server."""
     heavy = ("spacy", "pydantic", "httpx", "uvicorn", "jinja2", "yaml", "rich")
-    code = f"import sys, engine.cli; engine.cli._parser(); print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, engine.cli; engine.arguments.parser(); print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_question_to_the_daemon_imports_nothing_heavy() -> None:
+    """Operators' commands are asked for in loops and probes."""
+    heavy = ("spacy", "pydantic", "httpx", "uvicorn", "starlette", "jinja2")
+    code = f"import sys, engine.commands.operate; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

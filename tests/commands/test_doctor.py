@@ -12,11 +12,13 @@ from standins.inprocess import CONFIG, TOKEN, write_config
 from engine.cli import main
 from engine.commands import doctor
 from engine.commands.doctor import (
+    chats,
     installations,
     journals,
     rulesets,
 )
 from engine.commands.doctor.findings import Finding, Level, finding, show, show_json
+from engine.connectors.mattermost.examinations import Examination
 
 Captured = pytest.CaptureFixture[str]
 
@@ -183,6 +185,21 @@ def test_the_whole_command_without_a_daemon(tmp_path: Path, capsys: Captured, mo
         "public",
         "systemd",
     ]
+
+
+async def test_a_slow_mattermost_costs_no_other_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many people in many channels take many exchanges; what is known of rules and on-call is told all the same."""
+    found = installation(tmp_path, "mattermost: {{url: 'http://127.0.0.1:1', team: support}}\n")
+
+    async def too_long(*_: object) -> Examination:
+        # What the end of the patience comes to, without waiting for it.
+        raise TimeoutError
+
+    monkeypatch.setattr(chats, "examine", too_long)
+    told = lines(await doctor._look(found))
+    assert "skip mattermost the look did not end within 30 s" in told
+    assert [line for line in told if line.startswith("ok rules ")]
+    assert "ok on-call every post calls @oncall, at any hour" in told
 
 
 async def test_a_look_that_fails_or_lasts_spoils_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

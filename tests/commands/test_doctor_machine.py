@@ -11,7 +11,6 @@ import pytest
 from commands.examined import SECRETS, STATUS, installation, lines
 from standins import postgres
 from standins.inprocess import live_daemon
-from standins.parts import START
 
 from engine.commands.doctor import (
     clocks,
@@ -43,7 +42,7 @@ Captured = pytest.CaptureFixture[str]
 )
 def test_clocks_that_differ_are_told(apart: timedelta, line: str) -> None:
     """A Date header has whole seconds."""
-    assert lines(clocks.against(START, START + apart)) == [line]
+    assert lines(clocks.against(apart)) == [line]
 
 
 def test_whether_somebody_keeps_the_clock_right() -> None:
@@ -53,7 +52,7 @@ def test_whether_somebody_keeps_the_clock_right() -> None:
     assert lines(clocks.judge({"NTPSynchronized": "no"})) == [
         "warn clock nobody keeps it right: let chrony or systemd-timesyncd keep it right"
     ]
-    assert lines(clocks.against(None, START)) == ["skip clock there is no answer of Mattermost's to compare it with"]
+    assert lines(clocks.against(None)) == ["skip clock there is no answer of Mattermost's to compare it with"]
 
 
 def test_a_program_that_is_not_there_or_refuses_tells_nothing() -> None:
@@ -90,6 +89,24 @@ def test_a_folder_that_cannot_be_written_is_told() -> None:
         line for line in lines(disks.disk(Path("/proc/sys"))) if "cannot be written" in line or "not this" in line
     ]
     assert line.split()[0] in {"fail", "skip"}
+
+
+def test_a_state_folder_that_may_not_be_entered_is_passed_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where systemd keeps it for the daemon's user alone, nobody else can tell whether it is there."""
+    here = installation(tmp_path)
+
+    def refuse(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    # Tests may run as root, to whom nothing is refused.
+    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr(Path, "lstat", refuse)
+    assert lines(disks.disk(tmp_path / "state")) == [
+        f"skip disk {tmp_path}/state is not this user's to look at: use sudo, or the daemon's user"
+    ]
+    assert lines(journals.journal(here, 5, Event()))[0] == (
+        f"skip journal {tmp_path}/state/journal.db is not this user's to look at: use sudo, or the daemon's user"
+    )
 
 
 def test_network_file_systems_are_told(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -126,13 +127,13 @@ def test_a_second_way_is_not_tried(tmp_path: Path) -> None:
 def test_a_bot_that_is_refused_is_told() -> None:
     """And a server that keeps its version to itself."""
     seen = Examination(
-        "", labels=True, date=None, bot=Rejected(Fault.MISCONFIGURED, "401", "the token is refused: make a new one")
+        "", labels=True, ahead=None, bot=Rejected(Fault.MISCONFIGURED, "401", "the token is refused: make a new one")
     )
     assert lines(chats.chat(seen)) == [
         "ok mattermost answers, a version that it does not tell",
         "fail mattermost the token is refused: make a new one",
     ]
-    well = Examination("11.6.0", labels=True, date=None, bot=Bot("u1", "engine-bot"))
+    well = Examination("11.6.0", labels=True, ahead=None, bot=Bot("u1", "engine-bot"))
     assert lines(chats.chat(well)) == [
         "ok mattermost answers, version 11.6.0",
         "ok mattermost the token is that of the bot account engine-bot",
@@ -276,8 +277,9 @@ def linked(folder: Path, **changed: Any) -> tuple[Installation, WhatsAppWebSetti
 
 
 def test_a_linked_phone_without_a_daemon(tmp_path: Path) -> None:
-    """What the library needs, whether a phone is linked, and who may read the session."""
+    """What the library needs, whether a phone is linked, and who may read the session, wherever that is."""
     here, number = linked(tmp_path)
+    number = replace(number, session=tmp_path / "sessions: new")
     assert lines(phones.phone(here, number))[1:] == [
         "ok main neonize is installed",
         "fail main no phone is linked: `engine whatsapp link --connector main`",

@@ -265,6 +265,17 @@ def test_a_time_must_be_a_time_with_a_zone(at: str) -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "at",
+    ["9999-12-31T23:59+00:00", "9999-12-31T23:59-12:00", "2100-01-01T00:00+00:00", "0001-01-01T00:00:00+14:00"],
+)
+def test_a_time_lies_in_this_century(at: str) -> None:
+    """The ends of the calendar overflow as soon as a span is added to them."""
+    with pytest.raises(UsageError) as caught:
+        explain.run(options("x", at=at))
+    assert str(caught.value) == f'--at "{at}" must lie between the years 2000 and 2100'
+
+
 def test_without_a_time_it_is_now(folder: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     """The clock of the daemon says when the message is received."""
     assert explain.run(options("x", at=None, format="json", **folder)) == 0

@@ -15,8 +15,8 @@ from standins.serving import serving
 from engine.cli import main
 from engine.control.client import ControlClient
 from engine.control.routes import build
-from engine.core.contracts import Json
 from engine.core.endpoints import UnixEndpoint
+from engine.core.objects import Json
 from engine.journal.backups import ITS_OWN_BACKUPS
 from engine.journal.statements import MIGRATIONS
 from engine.operations import Operations

@@ -84,6 +84,16 @@ def test_json_is_for_programs(daemon: LiveDaemon, capsys: pytest.CaptureFixture[
     assert {"byRule", "byChannel", "byTag", "byDay", "week", "open", "claimed"} <= told.keys()
 
 
+@pytest.mark.parametrize("since", ["0001-01-01", "0001-01-01T00:00:00+14:00"])
+def test_a_time_before_all_times_means_everything(
+    daemon: LiveDaemon, tmp_path: Path, since: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Likewise one after all; in every zone, drawn or not, though the ends of the calendar overflow."""
+    words_ = ("--since", since, "--until", "9999-12-31T23:59-12:00", "--timezone", "Pacific/Kiritimati")
+    assert asked(daemon, *words_, "--svg", str(tmp_path / "all.svg")) == 0
+    assert ": 1, of which nobody has 1 and somebody has 0." in capsys.readouterr().out
+
+
 def test_the_picture_is_written(daemon: LiveDaemon, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Into the file, over an earlier one; the text is printed all the same."""
     file = tmp_path / "report.svg"

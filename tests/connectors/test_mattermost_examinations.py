@@ -1,6 +1,7 @@
 """What a bot sees of a Mattermost that is well, of one that is not, and of something else at its address."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,11 +20,14 @@ TROUBLE = "Mattermost or its database is in trouble"
 
 
 async def look(
-    loopback: Loopback, places: Sequence[Place] = (TELEPHONY, BILLING), people: Sequence[str] = ()
+    loopback: Loopback,
+    places: Sequence[Place] = (TELEPHONY, BILLING),
+    people: Sequence[str] = (),
+    clock: SetClock | None = None,
 ) -> Examination | Rejected:
     session = Session("Mattermost", loopback.url, standin.TOKEN, 2)
     try:
-        return await examine(session, standin.TEAM, places, people, SetClock())
+        return await examine(session, standin.TEAM, places, people, clock or SetClock())
     finally:
         await session.close()
 
@@ -41,7 +45,7 @@ async def test_a_server_that_is_well() -> None:
         assert seen == Examination(
             version="11.6.0",
             labels=True,
-            date=START,
+            ahead=timedelta(0),
             bot=Bot("u0000000000000000000000001", standin.BOT, is_bot=True),
             places=((TELEPHONY, ""), (BILLING, "")),
             people=(
@@ -51,6 +55,21 @@ async def test_a_server_that_is_well() -> None:
             ),
         )
         assert not [line for line in loopback.seen if not line.startswith("GET ")]
+
+
+async def test_the_clocks_are_compared_as_the_server_answers() -> None:
+    """A look that lasts makes no clock wrong."""
+    clock = SetClock()
+
+    def later() -> datetime:
+        clock.advance(seconds=10)
+        return clock.now()
+
+    network = standin.Mattermost(now=later)
+    async with serving(network) as loopback:
+        seen = await look(loopback, people=("amina",), clock=clock)
+    assert isinstance(seen, Examination)
+    assert (seen.ahead, clock.now() > START + timedelta(seconds=30)) == (timedelta(0), True)
 
 
 async def test_each_place_is_told_as_a_post_would_be() -> None:

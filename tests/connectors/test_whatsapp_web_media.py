@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standins.gateway import ONLINE, heard, launch, message, piece
+from standins.gateway import ONLINE, heard, launch, message, piece, state
 from standins.parts import SetClock
 
 from engine.connectors.whatsapp_web import WhatsAppWeb, references
@@ -371,6 +371,18 @@ async def test_a_file_that_ends_the_gateway_again_is_left_alone(start: Start) ->
     assert found.fault is Fault.PERMANENT
     other = references.write("image", _FIELDS) or ""
     assert await here.media.fetch(other, _LIMIT) == Fetched(b"", "")
+
+
+async def test_a_gateway_that_was_told_to_end_blames_no_file(start: Start) -> None:
+    """Without the network, gateways are replaced again and again; the file comes when it is back."""
+    leaving: list[dict[str, Any]] = [ONLINE, {"wait": "fetch"}, state("unreachable"), {"wait": "stop"}]
+    here = await start(leaving, leaving, leaving, [ONLINE, {"give": [_DONE]}])
+    for _ in range(3):
+        await _until(lambda: here.health().state == State.ONLINE)
+        found = await here.media.fetch(_REFERENCE, _LIMIT)
+        assert found == Unknown("the gateway ended while it fetched the file")
+    await _until(lambda: here.health().state == State.ONLINE)
+    assert await here.media.fetch(_REFERENCE, _LIMIT) == Fetched(b"", "")
 
 
 async def test_a_gateway_that_hangs_gives_no_file(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

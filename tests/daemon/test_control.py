@@ -14,7 +14,6 @@ from standins.serving import serving
 
 from engine.control.client import ControlClient
 from engine.control.routes import build
-from engine.core.contracts import Json
 from engine.core.endpoints import UnixEndpoint
 from engine.core.errors import (
     DaemonUnreachable,
@@ -24,6 +23,7 @@ from engine.core.errors import (
     PermissionRefused,
     UsageError,
 )
+from engine.core.objects import Json
 
 SINCE = datetime(2026, 2, 12, 10, 15, 30, 123456, tzinfo=timezone(timedelta(hours=3)))
 
@@ -361,3 +361,39 @@ async def test_a_daemon_that_breaks_off_is_not_believed(tmp_path: Path, answer: 
         with pytest.raises(DaemonUnreachable) as raised:
             await asyncio.to_thread(ControlClient(path).status)
     assert str(raised.value) == f"the daemon at {path} broke off; its log says why"
+
+
+async def test_a_daemon_that_has_heard_enough_says_why(tmp_path: Path) -> None:
+    """It may answer and close before a long question is all said."""
+    path = tmp_path / "control.sock"
+
+    async def brief(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'HTTP/1.1 503 No\r\ncontent-length: 22\r\n\r\n{"error": "disk full"}')
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_unix_server(brief, path):
+        with pytest.raises(JournalUnavailable) as raised:
+            await asyncio.to_thread(ControlClient(path).publish, "{}" * 9_000_000)
+    assert str(raised.value) == "disk full"
+
+
+async def test_a_question_is_one_connection(tmp_path: Path) -> None:
+    """And nothing of it is left open, whatever came back."""
+    path, opened, visits = tmp_path / "control.sock", [], []
+
+    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(1)
+        visits.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        await writer.drain()
+        # The end of what the client says: it has closed.
+        visits.append(await reader.read())
+        writer.close()
+
+    async with await asyncio.start_unix_server(other, path):
+        assert await asyncio.to_thread(ControlClient(path).status) == {}
+        while len(visits) < 2:
+            await asyncio.sleep(0)
+    assert opened == [1]
+    assert [visit.split(b"\r\n")[0] for visit in visits] == [b"GET /status HTTP/1.1", b""]

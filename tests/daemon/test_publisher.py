@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from standins.parts import SetClock, write_rules
 
-from engine.core.contracts import Json
 from engine.core.errors import JournalUnavailable, NotFound
+from engine.core.objects import Json
 from engine.core.publications import Reload
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore

@@ -140,6 +140,25 @@ def test_a_secret_that_may_not_be_read(
     assert f"{tmp_path}/token (ENGINE_DESK_TOKEN_FILE) cannot be read: Permission denied" in str(refused.value)
 
 
+def test_a_folder_of_credentials_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a credential is in it is not known, so no other place is asked; permissions are exit code 77."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    # As the folder of a service's credentials answers all but its user; tests may run as root.
+    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
+    vault = Vault({"CREDENTIALS_DIRECTORY": str(tmp_path), "ENGINE_DESK_TOKEN": VALUE})
+    assert vault.has("desk_token")
+    assert vault.take("desk_token").reveal() == ""
+    with pytest.raises(PermissionRefused) as refused:
+        vault.check()
+    assert str(refused.value) == (
+        f"a secret cannot be had:\n  desk_token: the credential {tmp_path}/desk_token cannot be read: Permission denied"
+    )
+
+
 def test_nothing_shows_a_secret() -> None:
     """Neither printing, formatting, comparing nor turning the settings around it into other things."""
 

@@ -9,9 +9,9 @@ import pytest
 from standins.parts import ScriptedNetwork, SetClock
 
 from engine import tryouts
-from engine.core.contracts import Json
 from engine.core.deliveries import Claimed, DeliveryState, Fault, FollowUp, Outcome, Rejected, Sent, Unknown
 from engine.core.errors import EngineError, UsageError
+from engine.core.objects import Json
 from engine.core.quotes import plain
 from engine.journal.journals import StoredJournal
 from engine.journal.sqlite import SqliteStore

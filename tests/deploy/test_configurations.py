@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import cli
+from engine import arguments
 from engine.metrics import Metrics
 from engine.settings import ConsoleSettings, Settings, TwilioSettings, load
 
@@ -106,10 +106,10 @@ def _commands() -> list[str]:
 @pytest.mark.parametrize("command", _commands())
 def test_an_instruction_can_be_typed(command: str) -> None:
     """A command of the pages is one that this version understands."""
-    arguments = shlex.split(command)
-    if arguments == ["--version"]:
+    typed = shlex.split(command)
+    if typed == ["--version"]:
         return
-    assert cli._parser().parse_args(arguments).command == arguments[0]
+    assert arguments.parser().parse_args(typed).command == typed[0]
 
 
 def _metrics() -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from standins.tools import output_of, tool
 
-from engine import app, cli
+from engine import app, arguments
 from engine.core.errors import ConfigurationError, PermissionRefused
 from engine.settings import load
 
@@ -46,9 +46,9 @@ def test_the_service_is_hardly_exposed() -> None:
 def test_the_unit_starts_the_daemon_with_the_configuration_of_the_readme() -> None:
     """ExecStart is a command line that `engine` understands."""
     (command,) = _values("ExecStart")
-    program, *arguments = command.split()
+    program, *typed = command.split()
     assert program == "/opt/engine/.venv/bin/engine"
-    options = cli._parser().parse_args(arguments)
+    options = arguments.parser().parse_args(typed)
     assert (options.command, options.config) == ("run", Path("/etc/engine/engine.yaml"))
 
 

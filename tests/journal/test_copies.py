@@ -27,9 +27,9 @@ from journal.samples import (
 )
 from standins import postgres
 
-from engine.core.contracts import Json
 from engine.core.deliveries import DeliveryState
 from engine.core.errors import ConfigurationError, JournalUnavailable, UsageError
+from engine.core.objects import Json
 from engine.journal import copies, sqlite
 from engine.journal.journals import StoredJournal
 from engine.journal.postgres import PostgresStore

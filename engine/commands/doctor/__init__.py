@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from functools import partial
 from threading import Event, Thread
 from typing import TypeVar
@@ -35,6 +36,7 @@ from engine.commands.doctor import (
 from engine.commands.doctor.findings import Finding, Level, failed, show, show_json
 from engine.commands.doctor.installations import Installation
 from engine.connectors.mattermost.examinations import Examination
+from engine.ruleset.loader import Loaded
 from engine.settings import TwilioSettings, WhatsAppCloudSettings, WhatsAppWebSettings
 
 T = TypeVar("T")
@@ -64,10 +66,15 @@ async def _look(installation: Installation) -> tuple[Finding, ...]:
     stopping = Event()
     clock = SystemClock()
     now, settings = clock.now(), installation.settings
+    # Three subjects need the rules; none of them waits for another, or is lost with it.
+    loading = asyncio.ensure_future(_aside(lambda: rulesets.read(installation, now)))
     checks: list[tuple[str, Awaitable[_Findings]]] = [
         ("disk", _aside(lambda: disks.disk(settings.state))),
         ("journal", _aside(lambda: journals.journal(installation, _PATIENCE_S - 1, stopping))),
-        ("rules", _rules(installation, clock)),
+        ("rules", _rules(installation, loading, now)),
+        ("on-call", _keepers(installation, loading)),
+        ("mattermost", _aside(lambda: chats.fallback(installation))),
+        ("mattermost", _chat(installation, loading, clock)),
         ("clock", _aside(clocks.kept)),
         *_connectors(installation),
         ("public url", doors.door(installation)),
@@ -86,25 +93,27 @@ async def _look(installation: Installation) -> tuple[Finding, ...]:
     return (*first, *(one for findings in found for one in findings))
 
 
-async def _rules(installation: Installation, clock: SystemClock) -> _Findings:
-    """The rules, and then what they name: channels, and people in them."""
+async def _rules(installation: Installation, loading: asyncio.Future[Loaded], now: datetime) -> _Findings:
+    """The rules, and whom they say is called."""
+    loaded = await asyncio.shield(loading)
+    return (*rulesets.rules(installation, loaded), *duties.duty(installation, loaded, now))
+
+
+async def _keepers(installation: Installation, loading: asyncio.Future[Loaded]) -> _Findings:
+    """The services that keep schedules."""
+    return await callings.keepers(installation, duties.roster(installation, await asyncio.shield(loading)))
+
+
+async def _chat(installation: Installation, loading: asyncio.Future[Loaded], clock: SystemClock) -> _Findings:
+    """Mattermost, and what the rules name there: channels, and people in them."""
     now = clock.now()
-    loaded = await _aside(lambda: rulesets.read(installation, now))
+    loaded = await asyncio.shield(loading)
     places, usernames = rulesets.places(installation, loaded), duties.usernames(installation, loaded, now)
-    seen, kept = await asyncio.gather(
-        chats.look(installation, places, usernames, clock),
-        callings.keepers(installation, duties.roster(installation, loaded)),
-    )
-    before = (
-        *rulesets.rules(installation, loaded),
-        *duties.duty(installation, loaded, now),
-        *kept,
-        *chats.fallback(installation),
-    )
+    seen = await chats.look(installation, places, usernames, clock)
     if not isinstance(seen, Examination):
-        return (*before, seen, *clocks.against(None, clock.now()))
+        return (seen, *clocks.against(None))
     called = duties.called(seen.people, duties.elsewhere(installation, loaded, now))
-    return (*before, *called, *chats.chat(seen), *clocks.against(seen.date, clock.now()))
+    return (*called, *chats.chat(seen), *clocks.against(seen.ahead))
 
 
 def _connectors(installation: Installation) -> Sequence[tuple[str, Awaitable[_Findings]]]:

@@ -1,6 +1,6 @@
 """The machine's clock: against Mattermost's, and whether somebody keeps it right."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from engine.commands.doctor.findings import Finding, Level
 from engine.commands.doctor.programs import ask, properties
@@ -11,11 +11,10 @@ _APART = timedelta(seconds=5)
 _KEEP = "let chrony or systemd-timesyncd keep it right"
 
 
-def against(date: datetime | None, now: datetime) -> tuple[Finding, ...]:
-    """This machine's clock and the one of Mattermost's answer; None: there was no answer, or it had no time."""
-    if date is None:
+def against(apart: timedelta | None) -> tuple[Finding, ...]:
+    """By how much this machine's clock is ahead of Mattermost's; None: there was no answer, or it had no time."""
+    if apart is None:
         return (Finding(_SUBJECT, Level.SKIP, "there is no answer of Mattermost's to compare it with"),)
-    apart = now - date
     if abs(apart) <= _APART:
         return (Finding(_SUBJECT, Level.OK, "agrees with Mattermost's"),)
     side = "ahead of" if apart > timedelta(0) else "behind"

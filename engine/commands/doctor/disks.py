@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.commands.doctor.findings import Finding, Level
+from engine.commands.doctor.findings import Finding, Level, not_ours
 
 _SUBJECT = "disk"
 _TIGHT_BYTES = 1_000_000_000
@@ -21,8 +22,15 @@ _ESCAPES = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\"))
 
 def disk(state: Path) -> tuple[Finding, ...]:
     """What there is to say about the disk of a state folder."""
-    if not state.is_dir():
-        if not state.parent.is_dir():
+    try:
+        return _seen(state)
+    except PermissionError:
+        return (not_ours(_SUBJECT, state, "look at"),)
+
+
+def _seen(state: Path) -> tuple[Finding, ...]:
+    if not _is_folder(state):
+        if not _is_folder(state.parent):
             return (
                 Finding(_SUBJECT, Level.FAIL, f"{state.parent}, where the state folder goes, is not there", "make it"),
             )
@@ -30,6 +38,18 @@ def disk(state: Path) -> tuple[Finding, ...]:
         return (Finding(_SUBJECT, Level.SKIP, made), *room(state.parent, shutil.disk_usage(state.parent).free))
     kind = kind_of(state, _MOUNTS.read_text("utf-8", "replace").splitlines()) if _MOUNTS.exists() else ""
     return (*room(state, shutil.disk_usage(state).free), _flushed(state), *_remote(state, kind))
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether there is such a folder; PermissionError where this user may not know, of which newer versions of Python
+    make a "no" (`Path.is_dir` from 3.14).
+    """
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except PermissionError:
+        raise
+    except OSError:
+        return False
 
 
 def room(folder: Path, free_bytes: int) -> tuple[Finding, ...]:
@@ -66,7 +86,7 @@ def _flushed(state: Path) -> Finding:
             file.flush()
             os.fsync(file.fileno())
     except PermissionError:
-        return Finding(_SUBJECT, Level.SKIP, f"{state} is not this user's to write", "use sudo, or the daemon's user")
+        return not_ours(_SUBJECT, state, "write")
     except OSError as error:
         text = f"{state} cannot be written ({os.strerror(error.errno or 0)})"
         return Finding(_SUBJECT, Level.FAIL, text, "see deploy/rollback.md, The disk is full")

@@ -16,7 +16,7 @@ from engine.core.oncall import ladder_lines, no_service
 from engine.core.rosters import Roster
 from engine.ruleset import snapshots
 from engine.ruleset.loader import Loaded
-from engine.settings import OnCallSource
+from engine.settings import ON_CALL_FILES, OnCallSource
 
 _SUBJECT = "on-call"
 # What calls without any account of this name.
@@ -111,7 +111,7 @@ def _kept(installation: Installation) -> Mapping[str, str]:
     chosen = installation.settings.oncall
     kept: dict[str, str] = {}
     for one in chosen.order:
-        if one == "schedule":
+        if one == ON_CALL_FILES:
             break
         section = chosen.pagerduty if one == "pagerduty" else chosen.jsm
         for name, _ in section.schedules if section is not None else ():

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from engine.core.quotes import clean_line
 
@@ -37,6 +38,11 @@ def finding(subject: str, level: Level, sentence: str) -> Finding:
     """A finding of one of the engine's sentences, which say what was found, a colon, and what to do."""
     text, _, advice = sentence.partition(": ")
     return Finding(subject, level, text, advice)
+
+
+def not_ours(subject: str, path: Path, deed: str) -> Finding:
+    """The finding that this user may not do something with a file or folder, e.g. "look at" it."""
+    return Finding(subject, Level.SKIP, f"{path} is not this user's to {deed}", "use sudo, or the daemon's user")
 
 
 def failed(findings: Iterable[Finding]) -> bool:

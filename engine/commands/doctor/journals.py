@@ -1,13 +1,12 @@
 """The journal: whether it is whole, how large it is. A running daemon looks at its own; no other process opens it."""
 
-import os
 from pathlib import Path
 from threading import Event
 
-from engine.commands.doctor.findings import Finding, Level, finding
+from engine.commands.doctor.findings import Finding, Level, finding, not_ours
 from engine.commands.doctor.installations import Installation
-from engine.core.contracts import Json
 from engine.core.errors import DaemonUnreachable, EngineError
+from engine.core.objects import Json
 from engine.journal import checks, locks, sqlite
 from engine.journal.postgres import PostgresStore
 from engine.settings import PostgresSettings, journal_file
@@ -38,7 +37,11 @@ def _file(installation: Installation, patience_s: float, stopping: Event) -> tup
         except DaemonUnreachable:
             text = f"the daemon did not end its look within {patience_s:g} s"
             return (Finding(_SUBJECT, Level.SKIP, text, "`engine journal check` waits for it"),)
-    if not os.path.lexists(file):
+    try:
+        file.lstat()
+    except PermissionError:
+        return (not_ours(_SUBJECT, file, "look at"),)
+    except OSError:
         return (
             Finding(_SUBJECT, Level.SKIP, f"there is no journal {file} yet, the daemon makes it at its first start"),
         )

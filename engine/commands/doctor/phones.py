@@ -66,6 +66,6 @@ def _session(number: WhatsAppWebSettings) -> tuple[Finding, ...]:
     except OSError:
         return ()
     if mode & 0o077:
-        text = f"{file} has mode {mode:04o}: whoever reads it can write as this number"
-        return (Finding(number.name, Level.FAIL, text.replace(": ", ", and "), f"`chmod 600 {file}`"),)
+        text = f"{file} has mode {mode:04o}, and whoever reads it can write as this number"
+        return (Finding(number.name, Level.FAIL, text, f"`chmod 600 {file}`"),)
     return (Finding(number.name, Level.OK, "the session is readable for its owner only"),)

@@ -10,10 +10,10 @@ from engine.core.ladders import Target, TargetKind
 from engine.core.oncall import NOBODY
 from engine.core.rosters import Roster
 from engine.core.schedules import Schedule, Stay, stays
+from engine.settings import ON_CALL_FILES
 
 _SUBJECT = "on-call"
 _AHEAD = timedelta(hours=24)
-_FILES = "schedule"
 
 
 def people(target: Target, files: Roster, now: datetime) -> tuple[str, ...]:
@@ -39,12 +39,12 @@ def ahead(files: Roster, order: Collection[str], kept: Mapping[str, str], now: d
     called = {target.name for target in targets if target.kind is TargetKind.SCHEDULE}
     found: list[Finding] = []
     for name, timetable in files.timetables.items():
-        if _FILES in order:
+        if ON_CALL_FILES in order:
             found += _schedule(timetable.schedule, kept.get(name), now, called=name in called)
             found += [Finding(_SUBJECT, Level.WARN, doubt) for doubt in timetable.at(now).warnings]
         elif name in called and name not in kept:
             text = f"nobody is asked who is on call by {name}"
-            found.append(Finding(_SUBJECT, Level.FAIL, text, 'add "schedule" to oncall.order in engine.yaml'))
+            found.append(Finding(_SUBJECT, Level.FAIL, text, f'add "{ON_CALL_FILES}" to oncall.order in engine.yaml'))
     named = dict.fromkeys(person for target in targets for person in people(target, files, now))
     return (*found, *(_nameless(person) for person in named if files.username(person) is None))
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from engine.core.contracts import Json
+from engine.core.objects import Json
 from engine.core.reports import Dimension, Figures, Report, Times
 
 

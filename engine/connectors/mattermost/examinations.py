@@ -5,8 +5,8 @@ Called by `engine doctor`. The words of refusals are those with which a post wou
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from engine.connectors.exchanges import Session, certainly
 from engine.connectors.mattermost.refusals import no_member
@@ -51,8 +51,8 @@ class Examination:
     version: str
     # Whether posts may carry a priority label.
     labels: bool
-    # The server's clock as it answered; None where it does not tell.
-    date: datetime | None
+    # By how much this machine's clock was ahead of the server's as that answered; None where it does not tell.
+    ahead: timedelta | None
     # The account behind the token, or why there is none; then nothing below is known.
     bot: Bot | Rejected
     # Each place with why it takes no post; empty for one that does.
@@ -66,6 +66,8 @@ async def examine(
     """Look at the server, the bot, the places, and the people whom posts call; a refusal where no server answers."""
     server = Server(session, team, clock)
     told = await server.exchange("GET", "config/client", query={"format": "old"})
+    # Now: people times places of exchanges take their time.
+    now = clock.now()
     if not isinstance(told, Reply):
         return certainly(told)
     if not told.taken:
@@ -75,7 +77,8 @@ async def examine(
         return Rejected(Fault.MISCONFIGURED, "answer", _NOT_MATTERMOST)
     bot = await server.bot()
     labels = config.get("PostPriority") == "true"
-    seen = Examination(str(config.get("Version", "")), labels, told.date, bot)
+    ahead = None if told.date is None else now - told.date
+    seen = Examination(str(config.get("Version", "")), labels, ahead, bot)
     if isinstance(bot, Rejected):
         return seen
     limit = asyncio.Semaphore(_AT_ONCE)
@@ -83,7 +86,7 @@ async def examine(
     open_places = {place: channel_id for place, (refusal, channel_id) in zip(places, found, strict=True) if not refusal}
     people = await asyncio.gather(*(_person(server, username, open_places, limit) for username in usernames))
     refusals = tuple((place, refusal) for place, (refusal, _) in zip(places, found, strict=True))
-    return Examination(seen.version, labels, told.date, bot, refusals, tuple(people))
+    return replace(seen, places=refusals, people=tuple(people))
 
 
 async def _place(server: Server, bot: Bot, place: Place, limit: asyncio.Semaphore) -> tuple[str, str]:

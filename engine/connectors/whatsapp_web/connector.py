@@ -307,11 +307,11 @@ class WhatsAppWeb:
         if answer is not None and not answer.done():
             answer.set_result(frame)
 
-    def _forget_answers(self) -> None:
+    def _forget_answers(self, unclean: bool) -> None:  # noqa: FBT001 - as `Supervision` calls it
         """The gateway has ended: nobody will say what became of what it was to send."""
         for asked in tuple(self._answers):
             self._answer(asked, None)
-        self.media.forget()
+        self.media.forget(unclean=unclean)
         self._settle_logout(done=False)
 
     def _note_late(self, asked: int, delivery: str) -> None:

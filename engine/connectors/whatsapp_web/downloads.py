@@ -20,8 +20,8 @@ _Found = Fetched | Rejected | Unknown
 
 # Longer than the connector that carries files waits.
 _LONGEST_S = 60.0
-# With so many gateways ended while they fetched it a file is left alone: one that is larger than its message says takes
-# all the memory there is.
+# With so many gateways uncleanly ended while they fetched it a file is left alone: one that is larger than its message
+# says takes all the memory there is.
 _MOST_ENDS = 2
 _MEMORY = 1000
 
@@ -49,7 +49,7 @@ class Downloads:
         self._connected = connected
         self._number = 0
         self._arriving: dict[int, _Arriving] = {}
-        # How many gateways ended while they fetched a file, by its reference.
+        # How many gateways ended uncleanly while they fetched a file, by its reference.
         self._ends: dict[str, int] = {}
 
     async def close(self) -> None:
@@ -97,11 +97,12 @@ class Downloads:
         if len(arriving.content) > arriving.limit:
             arriving.settle(unfetched(TOO_LONG))
 
-    def forget(self) -> None:
-        """The gateway has ended: nothing more comes of what it was to fetch."""
+    def forget(self, *, unclean: bool) -> None:
+        """The gateway has ended: nothing more comes of what it was to fetch. An `unclean` end may be a file's doing."""
         for arriving in self._arriving.values():
             if not arriving.found.done():
-                self._ends[arriving.reference] = self._ends.pop(arriving.reference, 0) + 1
+                if unclean:
+                    self._ends[arriving.reference] = self._ends.pop(arriving.reference, 0) + 1
                 arriving.settle(Unknown("the gateway ended while it fetched the file"))
         for reference in list(islice(self._ends, max(0, len(self._ends) - _MEMORY))):
             del self._ends[reference]

@@ -78,10 +78,11 @@ class Supervision:
         *,
         hear: Callable[[Child, Frame], None],
         lost: Callable[[Loss], None],
-        ended: Callable[[], None],
+        ended: Callable[[bool], None],
     ) -> None:
         """`hear` takes what is no news of the connection, `lost` what an unclean end may have lost, for `settle`;
-        `ended` is called after the end of each gateway.
+        `ended` is called after the end of each gateway, with whether that was unclean: it was not told to end, or had
+        to be killed.
         """
         self._name = name
         self._launch = launch
@@ -181,8 +182,9 @@ class Supervision:
                 code = await child.end(self._patience.close_s)
             finally:
                 self.child = None
-                self._ended()
-        if not child.stopping or child.killed:
+                unclean = not child.stopping or child.killed
+                self._ended(unclean)
+        if unclean:
             self._note_end(child, code)
         elif not code and self._unsettled is None:
             self._keep_mark(losses.end)
