@@ -80,9 +80,6 @@ class Engine:
             stopwatch=Stopwatch(self._clock.elapsed, self._metrics),
         )
         self._reloader = Reloader(settings.rules, settings.templates, settings.state, self._metrics, self._clock.now)
-        self._publisher = Publisher(
-            self._journal, self._reloader, self._clock, self._node, shared=shared, tell=self._tell_reload
-        )
         self._switch = Switch(self._journal, self._clock, self._metrics)
         made = adapters.connectors(settings, show, self._clock)
         self._connectors, self._events, self._linked = made.destinations, made.events, made.linked
@@ -117,6 +114,15 @@ class Engine:
             self._journal, self._clock, channel=told, through=ESCALATE_TO, wake=self._relay.wake
         )
         self._teller = Teller(self._oncall.duty, settings.oncall.source.value, self._clock, self._announcer.announce)
+        self._publisher = Publisher(
+            self._journal,
+            self._reloader,
+            self._clock,
+            self._node,
+            shared=shared,
+            tell=self._tell_reload,
+            handovers=self._teller.handovers,
+        )
         self._places = Places(made.placed, self._announcer.announce, operations=told)
         override = settings.mattermost.channel_override if settings.mattermost else None
         keeping = frozenset({*made.webhooks, *made.listeners})

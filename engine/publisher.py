@@ -73,14 +73,18 @@ class Publisher:
         *,
         shared: bool,
         tell: Callable[[str, Reload], Awaitable[None]],
+        handovers: Callable[[Reload], list[Json]],
     ) -> None:
-        """`shared`: other nodes may use the journal. `tell` is called after each reload with the hash before it."""
+        """`shared`: other nodes may use the journal. `tell` is called after each reload with the hash before it;
+        `handovers` says who is on call now because of one.
+        """
         self._journal = journal
         self._rules = rules
         self._clock = clock
         self._node = node
         self._shared = shared
         self._tell = tell
+        self._handovers = handovers
         self._one_at_a_time = asyncio.Lock()
         self._since = clock.now()
         self._reported_at = self._since
@@ -151,8 +155,9 @@ class Publisher:
             text = await asyncio.to_thread(packing.pack, loaded.files)
             publication = await self._journal.publish(loaded.sha, text, self._clock.now())
             logger.bind(ruleset=publication.sha, number=publication.number).warning("rules are published for all nodes")
-            await self._changed(before, await self._rules.take(loaded, loaded.ruleset, publication))
-            return {"ok": True, "sha": publication.sha, "findings": "", "number": publication.number}
+            result = await self._changed(before, await self._rules.take(loaded, loaded.ruleset, publication))
+            answer = {"ok": True, "sha": publication.sha, "findings": "", "number": publication.number}
+            return {**answer, "onCall": self._handovers(result)}
 
     async def withdraw(self) -> Json:
         """Return every node to its own files; NotFound when nothing is published."""
@@ -162,7 +167,8 @@ class Publisher:
                 raise NotFound("no rules are published: every node runs its own files already")
             logger.bind(ruleset=publication.sha, number=publication.number).warning("the published rules are withdrawn")
             result = await self._changed(self._rules.current().sha, await self._rules.reload(None))
-            return {"ok": result.ok, "sha": publication.sha, "number": publication.number}
+            answer = {"ok": result.ok, "sha": publication.sha, "number": publication.number}
+            return {**answer, "onCall": self._handovers(result)}
 
     async def _changed(self, before: str, result: Reload) -> Reload:
         if result.sha != before:

@@ -12,7 +12,7 @@ from rich.table import Table
 from engine.commands.tables import audit_table, deliveries_table, escape, oncall_rows, show_delivery, table
 from engine.control.client import ControlClient
 from engine.core.masking import mask_name, mask_phone
-from engine.core.oncall import Handover
+from engine.core.oncall import handover_lines
 from engine.settings import control_socket, state_directory
 
 _PIPE_WIDTH = 240
@@ -106,8 +106,8 @@ def _reload(options: argparse.Namespace, client: ControlClient, console: Console
         sys.stderr.write(f"engine: the rules are broken; the last good set {answer['sha']} stays in force\n")
         return 1
     console.print(f"Reloaded: {answer['sha']} is in force.")
-    for change in answer.get("onCall", ()):
-        console.print(f"On call by {escape(str(Handover(change['schedule'], change['before'], change['after'])))}")
+    for line in handover_lines(answer):
+        console.print(escape(line))
     if answer.get("published"):
         console.print(
             f"It was {_source(answer['published'], answer['sha'])}; the files of this node do not count until "

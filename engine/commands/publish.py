@@ -14,6 +14,7 @@ from engine.commands import folders
 from engine.control.client import ControlClient
 from engine.core.diagnostics import render
 from engine.core.errors import EngineError, UsageError
+from engine.core.oncall import handover_lines
 from engine.ruleset import packing
 from engine.ruleset.loader import Loaded
 from engine.settings import control_socket, rules_folders, state_directory
@@ -36,16 +37,20 @@ def run(options: argparse.Namespace) -> int:
     if options.withdraw:
         if options.rules or options.templates:
             raise UsageError("--withdraw returns to the nodes' own files: leave out the folder")
-        client.withdraw()
-        sys.stdout.write("Withdrawn: every node returns to its own files.\n")
+        answer = client.withdraw()
+        _say("Withdrawn: every node returns to its own files.", *handover_lines(answer))
         return _await_nodes(client, 0)
     packed = packing.pack(_checked(options).files)
     answer = client.publish(packed)
     if not answer["ok"]:
         sys.stderr.write(f"{answer['findings']}\n")
         raise NotPublished(f"the daemon refuses these rules and nothing is published; {answer['sha']} stays in force")
-    sys.stdout.write(f"Published: {answer['sha']}.\n")
+    _say(f"Published: {answer['sha']}.", *handover_lines(answer))
     return _await_nodes(client, answer["number"])
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 def _checked(options: argparse.Namespace) -> Loaded:
@@ -70,7 +75,7 @@ def _await_nodes(client: ControlClient, number: int) -> int:
     while any(_waiting(node, number) for node in nodes) and time.monotonic() < until:
         time.sleep(_LOOK_S)
         nodes = client.status()["nodes"]
-    sys.stdout.write("".join(f"  {line}\n" for line in _lines(nodes, number)))
+    _say(*(f"  {line}" for line in _lines(nodes, number)))
     behind = [str(node["node"]) for node in nodes if not _done(node, number)]
     if behind:
         raise NotPublished(f"not every node does what was asked: {', '.join(behind)}; `engine status` tells more")

@@ -41,8 +41,14 @@ def handovers(before: Duty, after: Duty, at: datetime) -> tuple[Handover, ...]:
 
 
 def handover_json(found: Handover) -> Json:
-    """For the answer to a reload."""
+    """For the answer to a reload or a publication."""
     return {"schedule": found.schedule, "before": list(found.before), "after": list(found.after)}
+
+
+def handover_lines(answer: Json) -> tuple[str, ...]:
+    """What an operator is told of the handovers in an answer, a line for each."""
+    found = (Handover(one["schedule"], one["before"], one["after"]) for one in answer.get("onCall", ()))
+    return tuple(f"On call by {one}" for one in found)
 
 
 def overview(duty: Duty, at: datetime) -> Json:

@@ -79,6 +79,13 @@ def test_status_and_reload_tell_who_is_on_call(daemon: LiveDaemon, capsys: pytes
     assert len(capsys.readouterr().out.splitlines()) == 1
     assert main(["status", "--format", "json", *config]) == 0
     assert json.loads(capsys.readouterr().out)["failing"] == []
+    published = shutil.copytree(files.parents[1], daemon.config.parent / "published") / "oncall" / "noc.yaml"
+    published.write_text(files.read_text("utf-8").replace("list: [bob]", "list: [alice, bob]"), "utf-8")
+    publish = ["rules", "publish", *config]
+    assert main([*publish, str(published.parents[1])]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "On call by noc: now bob → alice.m, bob"
+    assert main([*publish, "--withdraw"]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "On call by noc: now alice.m, bob → bob"
     deadline = monotonic() + 20
     while len(told := list(_told(daemon))) < len(NOTICES):
         assert monotonic() < deadline

@@ -54,10 +54,22 @@ class Node:
         templates = write_rules(root / name / "templates", TEMPLATES.items())
         self.reloader = Reloader(self.rules, templates, root / name / "state", Metrics())
         self.told: list[tuple[str, bool, str]] = []
-        self.publisher = Publisher(journal, self.reloader, clock, name, shared=shared, tell=self._tell)
+        self.publisher = Publisher(
+            journal,
+            self.reloader,
+            clock,
+            name,
+            shared=shared,
+            tell=self._tell,
+            handovers=lambda result: [{"after": result.sha}],
+        )
 
     async def _tell(self, before: str, result: Reload) -> None:
         self.told.append((before, result.ok, result.sha))
+
+    @staticmethod
+    def _handovers(result: Reload) -> list[dict[str, object]]:
+        return [{"after": result.sha}]
 
     def write(self, rules: str) -> None:
         write_rules(self.rules, [("10-all.yaml", rules)])
@@ -98,7 +110,8 @@ async def test_what_one_node_publishes_the_others_take_over(site: Site) -> None:
     """Until then they are marked; afterwards all say the same, and each has told its own reload."""
     a, b = await site.node("a"), await site.node("b")
     answer = await a.publisher.publish(packed(HIGH))
-    assert answer == {"ok": True, "sha": sha(HIGH), "findings": "", "number": 1}
+    on_call = [{"after": sha(HIGH)}]
+    assert answer == {"ok": True, "sha": sha(HIGH), "findings": "", "number": 1, "onCall": on_call}
     assert seen(await a.publisher.nodes()) == [("a", sha(HIGH), False, 1), ("b", sha(NORMAL), True, None)]
     await b.publisher.follow()
     assert seen(await a.publisher.nodes()) == [("a", sha(HIGH), False, 1), ("b", sha(HIGH), False, 1)]
@@ -161,7 +174,8 @@ async def test_after_a_withdrawal_each_node_runs_its_own_files(site: Site) -> No
     await a.publisher.publish(packed(HIGH))
     await b.publisher.follow()
     b.write(LOW)
-    assert await a.publisher.withdraw() == {"ok": True, "sha": sha(HIGH), "number": 1}
+    on_call = [{"after": sha(NORMAL)}]
+    assert await a.publisher.withdraw() == {"ok": True, "sha": sha(HIGH), "number": 1, "onCall": on_call}
     await b.publisher.follow()
     assert seen(await a.publisher.nodes()) == [("a", sha(NORMAL), False, None), ("b", sha(LOW), True, None)]
     with pytest.raises(NotFound) as refused:
