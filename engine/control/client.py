@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from engine.control.statuses import LIMIT, STATUSES
-from engine.core.errors import DaemonUnreachable, EngineError, PermissionRefused
+from engine.core.errors import DaemonUnreachable, EngineError, PermissionRefused, UsageError
 from engine.core.objects import Json
 
 # A reload, or what is published, compiles the rules and runs their examples; everything else answers in milliseconds.
@@ -143,13 +143,14 @@ class ControlClient:
     def _ask(
         self, method: str, path: str, query: Mapping[str, str], body: bytes = b"", timeout_s: float = _TIMEOUT_S
     ) -> Any:
+        asked = urlencode({name: _text(value) for name, value in query.items()})
         with closing(HTTPConnection("engine")) as http:
             http.sock = self._knock()
             http.sock.settimeout(timeout_s)
             try:
                 # A daemon that has heard enough says why.
                 with suppress(BrokenPipeError):
-                    http.request(method, f"{path}?{urlencode(query)}" if query else path, body or None)
+                    http.request(method, f"{path}?{asked}" if asked else path, body or None)
                 with http.getresponse() as response:
                     status, answer = response.status, json.loads(response.read())
             except (OSError, HTTPException, ValueError) as error:
@@ -179,4 +180,11 @@ class ControlClient:
 
 def _segment(name: str) -> str:
     """One segment of a path; a slash in it would ask for something else."""
-    return quote(name, safe="")
+    return quote(_text(name), safe="")
+
+
+def _text(written: str) -> str:
+    """What a person typed, where it is text at all. UsageError for bytes of another encoding, kept as surrogates."""
+    if not written.isascii() and any("\ud800" <= character <= "\udfff" for character in written):
+        raise UsageError(f"{written!a} holds bytes that are no UTF-8: type it anew")
+    return written

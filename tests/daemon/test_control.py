@@ -313,6 +313,15 @@ async def test_a_slash_in_a_ticket_asks_for_nothing_else(office: Office) -> None
     assert office.daemon.calls == []
 
 
+@pytest.mark.parametrize(
+    "ask", [lambda client: client.incident("\udcff"), lambda client: client.drop("abc", "it is h\udce9ld")]
+)
+def test_what_is_no_text_is_not_asked_for(tmp_path: Path, ask: Callable[[ControlClient], object]) -> None:
+    """A terminal of another encoding gives bytes that no daemon could read."""
+    with pytest.raises(UsageError, match=r"\\udc.* holds bytes that are no UTF-8: type it anew"):
+        ask(ControlClient(tmp_path / "control.sock"))
+
+
 def test_no_daemon_is_said_in_one_sentence(tmp_path: Path) -> None:
     """Neither a socket that is not there nor one that nobody serves any more is a traceback."""
     path = tmp_path / "control.sock"
