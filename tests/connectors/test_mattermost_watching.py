@@ -22,6 +22,8 @@ from engine.ports import Health
 _MS = 1_770_891_330_000
 _OTIENO = f"u{3:025d}"
 _ROOT = f"p{1:025d}"
+# While a post is in doubt it is looked at so often, and once in a day otherwise.
+_DOUBTING = Rhythm(look_every_s=86_400, look_in_doubt_every_s=0.1, quiet_s=0.05)
 _TOKEN = (
     "Mattermost refuses the bot's token: enable the bot account if it is disabled, else make it a new token and set "
     "mattermost_token"
@@ -546,18 +548,18 @@ async def test_what_is_done_about_a_post_in_doubt_is_found_once_it_is_known(*, h
             act()
             here.clock.advance(minutes=30)
 
-    async with scene(server=server, prepare=before) as here:
+    async with scene(server=server, rhythm=_DOUBTING, prepare=before) as here:
         await here.greeted("hello")
         if heard:
             act()
             await until(lambda: here.ledger.asked == 2)
         for _ in range(3):
             looks = here.ledger.looks
-            here.clock.advance(seconds=5)
+            here.clock.advance(seconds=0.1)
             await until(partial(_looked, here, looks))
         here.ledger.in_doubt = None
         here.know(roots[0])
-        here.clock.advance(seconds=5)
+        here.clock.advance(seconds=0.1)
         await here.heard(2)
         assert sorted(here.kinds()) == [("claim", "otieno"), ("priority", "otieno")]
         looks = here.ledger.looks
@@ -571,7 +573,7 @@ async def test_a_post_that_is_under_way_for_long_is_looked_at_soon() -> None:
     """What is heard about a post that nobody knows, while one of ours has no answer yet, may be about that one."""
     clock = SetClock()
     server = Mattermost(now=clock.now)
-    async with scene(server=server) as here:
+    async with scene(server=server, rhythm=_DOUBTING) as here:
         await here.greeted("hello")
         here.clock.advance(minutes=1)
         here.ledger.in_doubt = here.clock.now()
@@ -580,7 +582,7 @@ async def test_a_post_that_is_under_way_for_long_is_looked_at_soon() -> None:
         await until(lambda: here.ledger.looks == 2)
         here.ledger.in_doubt = None
         here.know(root)
-        here.clock.advance(seconds=5)
+        here.clock.advance(seconds=0.1)
         await here.heard(1)
         assert here.kinds() == [("claim", "otieno")]
 

@@ -297,7 +297,7 @@ async def test_a_session_that_cannot_be_read_is_survived(line: Start, lines: lis
 
 async def test_a_mark_that_cannot_be_written_is_survived(line: Start, lines: list[str]) -> None:
     """A full disk takes nobody off the line."""
-    here = await line([{"wait": "send"}])
+    here = await line([])
     await _until(lambda: bool(heard(here.folder, "connect")))
     (here.folder / f"{MARK}.new").mkdir()
     here.connector._gateway._hear_state(None, {"is": "state", "happening": "connected"})  # type: ignore[arg-type]
