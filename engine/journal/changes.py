@@ -18,7 +18,8 @@ from engine.journal.lanes import Bound, Cause
 from engine.journal.rows import instant, micros, storable
 from engine.journal.statements import Database
 
-# A post that has been under way for so long may be seen before its answer comes: no person reacts sooner.
+# A post that has been under way for so long may be seen before its answer comes: no person reacts sooner. One of which
+# the answer is lost is in doubt at once.
 _SEEN_AFTER = timedelta(milliseconds=500)
 # What follows from a timer, by its name.
 _DUE: Mapping[str, Callable[[Standing, Practice, datetime], Change]] = {CALL: workflow.climb, LAPSE: workflow.lapse}

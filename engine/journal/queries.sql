@@ -581,10 +581,10 @@ FROM actions JOIN incidents ON incidents.ticket_id = actions.ticket_id
 WHERE actions.noted_at >= ? AND actions.kind = 'resolve' ORDER BY actions.noted_at
 
 -- name: posts_in_doubt
--- Since when a post may stand in the chat under an id that nobody has told yet.
+-- Since when a post may stand in the chat under an id that nobody has told yet: the answer was lost, or is late.
 SELECT min(first_attempt_at) FROM deliveries
-WHERE head = 1 AND destination = ? AND kind = 'escalation' AND first_attempt_at <= ?
-    AND (state = 'sending' OR doubtful = 1)
+WHERE head = 1 AND destination = ? AND kind = 'escalation'
+    AND (doubtful = 1 OR (state = 'sending' AND first_attempt_at <= ?))
 
 -- name: own
 INSERT INTO owners (name, node, owned_until) VALUES (?, ?, ?)

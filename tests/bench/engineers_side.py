@@ -132,7 +132,7 @@ async def measure(folder: Path, seconds: int) -> None:
     print("| figure, p50 · p99 | asked | measured |\n| --- | --- | --- |")
     for name in ("without", "with"):
         (folder / name).mkdir()
-        site = Site.build(folder / name, measured=False)
+        site = Site.build(folder / name)
         shift = Shift.begin(site, first="5m", second="10m") if name == "with" else None
         try:
             await asyncio.to_thread(site.start)

@@ -34,7 +34,7 @@ async def measure(folder: Path, victims: list[str], options: argparse.Namespace)
     (folder / "service").mkdir()
     (folder / "site").mkdir()
     async with running(folder / "service") as service:
-        site = attach(Site.build(folder / "site", in_doubt_wait="1s", measured=False), service)
+        site = attach(Site.build(folder / "site", in_doubt_wait="1s"), service)
         try:
             await asyncio.to_thread(site.start)
             await service.online()

@@ -237,6 +237,17 @@ async def test_a_post_is_in_doubt_until_its_answer_is_known(journal: Journal) ->
     assert post.posted_at == later(60)
 
 
+async def test_a_post_of_an_earlier_life_is_in_doubt_at_once(restart: Restart) -> None:
+    """However quickly the daemon is back: people may have reacted to it while nobody listened."""
+    journal = await restart()
+    await opened(journal, escalation())
+    await claim(journal, "mattermost", now=later(60))
+    journal = await restart("main", later(60.1))
+    assert await journal.in_doubt_since("mattermost", later(60.1)) == later(60)
+    await claim(journal, "mattermost", now=later(60.1))
+    assert await journal.in_doubt_since("mattermost", later(60.2)) == later(60)
+
+
 async def test_a_timer_of_what_is_closed_goes_without_a_word(journal: Journal) -> None:
     """A restart between two versions of the engine may leave one behind."""
     await posted(journal)

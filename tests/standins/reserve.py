@@ -29,7 +29,7 @@ _PATH = "/webhooks/reserve"
 def attach(site: Site) -> Site:
     """The same installation with Twilio; its daemon is not started yet."""
     site.graph.close()
-    site.graph = Standin("twilio", site.folder)
+    site.graph = Standin("twilio", site.folder, site.nursery)
     assert site.graph.ready(), "the stand-in did not start: its log is in the installation's folder"
     before, _, rest = site.config.read_text("utf-8").partition("connectors:\n")
     listen = f'listen: "127.0.0.1:{site.port}"'

@@ -56,7 +56,7 @@ class Shift:
     @classmethod
     def begin(cls, site: Site, *, first: str = "2s", second: str = "2s") -> "Shift":
         """Put on-call files, people and a paging service beside an installation."""
-        pager = Standin("pagerduty", site.folder)
+        pager = Standin("pagerduty", site.folder, site.nursery)
         assert pager.ready(), "the stand-in for PagerDuty did not start: its log is in the installation's folder"
         shift = cls(site, pager)
         text = site.config.read_text("utf-8")

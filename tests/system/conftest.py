@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from standins.processes import Site
+from standins.nursery import Nursery
+from standins.processes import Site, plain_environ
 
 
 @pytest.fixture
@@ -21,13 +22,20 @@ def scale(pytestconfig: pytest.Config) -> int:
     return 10 if pytestconfig.getoption("--long") else 1
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Where daemons and networks are made."""
+    with Nursery(plain_environ()) as made:
+        yield made
+
+
 @pytest.fixture
-def build(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+def build(tmp_path: Path, nursery: Nursery) -> Iterator[Callable[..., Site]]:
     """Make an installation whose daemon is not started yet."""
     sites: list[Site] = []
 
     def make(**details: object) -> Site:
-        sites.append(Site.build(tmp_path, **details))  # type: ignore[arg-type]  # the arguments of Site.build
+        sites.append(Site.build(tmp_path, nursery=nursery, **details))  # type: ignore[arg-type]  # the arguments of Site.build
         return sites[-1]
 
     yield make
@@ -43,7 +51,7 @@ def build_nodes(build: Callable[..., Site]) -> Iterator[Callable[..., tuple[Site
     guests: list[Site] = []
 
     def make(address: str, in_doubt_wait: str = "8s") -> tuple[Site, Site]:
-        first = build(measured=False)
+        first = build()
         first.write_config(in_doubt_wait, f'journal: "{address}"\nnode: a\n')
         second = first.beside("second", in_doubt_wait, f'journal: "{address}"\nnode: b\n')
         guests.append(second)

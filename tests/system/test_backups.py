@@ -33,7 +33,7 @@ async def test_a_backup_under_load_is_restored_and_nothing_is_lost_or_doubled(bu
     """Everything that was accepted before the backup is in it. The journal that is made of it elsewhere knows nothing
     of what was said since, asks the networks, and says nothing a second time.
     """
-    site = build(measured=False)
+    site = build()
     hold(site)
     site.start()
     early, late = [Writer(number) for number in range(10)], [Writer(number) for number in range(10, 110)]
@@ -82,7 +82,7 @@ async def test_a_journal_moves_to_postgresql_under_load(build: Callable[..., Sit
     """The daemon stops, its journal is copied, it starts on the copy; meanwhile the network repeats, and in the end
     everything came out once, in order, under tickets without gaps.
     """
-    site = build(measured=False)
+    site = build()
     site.start()
     address = postgres.shared().schema("moved")
     writers = [Writer(number) for number in range(60)]

@@ -26,7 +26,7 @@ async def test_a_click_counts_once_whatever_is_killed(build: Callable[..., Site]
     """It is on disk before it is answered; what is pressed while nobody is there is an error for the one who pressed;
     the buttons that were made before a restart work after it.
     """
-    site = build(measured=False)
+    site = build()
     text = site.config.read_text("utf-8")
     ours = f"team: support, buttons: on, actions_url: {site.url}}}"
     site.config.write_text(text.replace("team: support}", ours), "utf-8")

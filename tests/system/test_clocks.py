@@ -27,7 +27,7 @@ def clock(tmp_path: Path) -> Clock:
 @pytest.fixture
 def site(build: Callable[..., Site], clock: Clock) -> Site:
     """An installation on that clock, not started yet. A message in doubt is not said again before eight seconds."""
-    site = build(in_doubt_wait="8s", measured=False)
+    site = build(in_doubt_wait="8s")
     site.program = "standins.altered"
     site.environ["CLOCK_AHEAD"] = str(clock.file)
     return site

@@ -248,7 +248,7 @@ async def test_a_channel_that_refuses_is_told_everywhere(build: Callable[..., Si
     """Each refusal with what to do; the operators hear of its beginning and of its end, once each, and posts that wait
     for one channel are not hidden by those that other channels take.
     """
-    site = build(measured=False)
+    site = build()
     text = site.config.read_text("utf-8")
     text = text.replace("team: support}", f"team: support, operations_channel: {OPERATIONS}}}")
     site.config.write_text(text, "utf-8")
@@ -279,7 +279,7 @@ async def test_a_channel_that_refuses_is_told_everywhere(build: Callable[..., Si
 
 async def test_a_token_that_is_refused_is_told_everywhere(build: Callable[..., Site]) -> None:
     """A disabled bot and a revoked token are answered alike, and the sentence names both."""
-    site = build(measured=False)
+    site = build()
     site.start()
     async with Meta(site) as meta:
         writers = [Writer(0), Writer(4)]

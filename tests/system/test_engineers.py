@@ -22,7 +22,7 @@ def on_shift(build: Callable[..., Site]) -> Iterator[Callable[..., Shift]]:
     shifts: list[Shift] = []
 
     def make(*, program: str = "engine.cli", environ: dict[str, str] | None = None, **waits: str) -> Shift:
-        site = build(measured=False)
+        site = build()
         site.program = program
         site.environ |= environ or {}
         shifts.append(Shift.begin(site, **waits))

@@ -19,7 +19,7 @@ _PER_SECOND = 2
 @pytest.fixture
 def shift(build: Callable[..., Site]) -> Iterator[Shift]:
     """Engineers on duty, who are waited for one second and two; nothing is started."""
-    shift = Shift.begin(build(in_doubt_wait="8s", measured=False), first="1s", second="2s")
+    shift = Shift.begin(build(in_doubt_wait="8s"), first="1s", second="2s")
     yield shift
     shift.end()
 

@@ -20,7 +20,7 @@ async def test_a_post_that_is_not_taken_goes_by_the_webhook_once(build: Callable
     """It is due in the journal, so a kill neither loses nor doubles it; the post itself says later how late it is; one
     that is taken in time leaves nothing behind.
     """
-    site = build(measured=False)
+    site = build()
     text = site.config.read_text("utf-8")
     site.config.write_text(text.replace("team: support}", "team: support, fallback: on, fallback_after: 2s}"), "utf-8")
     site.environ["ENGINE_MATTERMOST_FALLBACK_URL"] = f"{site.mattermost.url}{mattermost.HOOK}"

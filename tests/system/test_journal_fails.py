@@ -75,7 +75,7 @@ async def test_a_full_disk_sends_webhooks_away_and_recovers(
 ) -> None:
     """What cannot be written is answered 503 with Retry-After and leaves nothing; every repeated message comes out
     once when the disk has room again."""
-    site = build(state=disk.state, measured=False)
+    site = build(state=disk.state)
     site.start()
     writers = [Writer(number) for number in range(40)]
     plant(site, writers)

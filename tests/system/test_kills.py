@@ -19,7 +19,7 @@ MESSAGES = 4
 @pytest.mark.timeout(1800)
 async def test_nothing_is_lost_or_doubled_by_kills_under_load(build: Callable[..., Site], kills: int) -> None:
     """Forty messages a second, each repeated until taken, come out once and in order however often the daemon dies."""
-    site = build(in_doubt_wait="8s", measured=False)
+    site = build(in_doubt_wait="8s")
     site.start()
     writers = [Writer(number) for number in range(30 + 20 * kills)]
     async with Meta(site) as meta:
@@ -43,7 +43,7 @@ async def test_a_kill_while_a_network_holds_a_request_doubles_nothing(
 ) -> None:
     """The daemon dies between asking a network and hearing its answer, is away for longer than it waits in doubt, and
     still says everything once."""
-    site = build(in_doubt_wait="2s", measured=False)
+    site = build(in_doubt_wait="2s")
     site.start()
     standin = site.graph if network == "graph" else site.mattermost
     standin.order(kill={"on": on, "when": when, "pid": site.pid})
@@ -64,7 +64,7 @@ async def test_a_kill_while_a_network_holds_a_request_doubles_nothing(
 
 async def test_a_restart_after_a_kill_goes_on_by_itself(build: Callable[..., Site]) -> None:
     """What waited when the daemon was killed leaves as soon as it runs again; `-s` shows after how long."""
-    site = build(measured=False)
+    site = build()
     site.start()
     writers = [Writer(number) for number in range(8)]
     await asyncio.to_thread(site.mattermost.refuse)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -31,6 +32,14 @@ Action: @oncall please check WhatsApp and respond to the client now.
 
 **{{ticket}}** · high · `whatsapp` `client-support` `3cx`
 Status: open · :eyes: take it, :white_check_mark: resolve it"""
+
+
+@pytest.fixture
+def site(build: Callable[..., Site]) -> Site:
+    """A running installation, which starts as `engine run` does and is measured."""
+    made = build(measured=True)
+    made.start()
+    return made
 
 
 async def test_a_signed_webhook_yields_one_acknowledgement_and_one_post(site: Site) -> None:

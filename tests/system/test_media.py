@@ -28,7 +28,7 @@ def _document(writer: Writer, number: int, media_id: str) -> dict[str, Any]:
 
 
 def _fetching(build: Callable[..., Site], media: str) -> Site:
-    site = build(in_doubt_wait="2s", measured=False)
+    site = build(in_doubt_wait="2s")
     site.write_config("2s", f"media: {media}\n")
     site.graph.order(file={"id": "4711", "content": base64.b64encode(_VOICE).decode(), "type": "audio/ogg"})
     site.planted |= {"4711", _NAME}
@@ -77,7 +77,7 @@ async def test_a_voice_note_arrives_in_the_thread_once(build: Callable[..., Site
 
 async def test_a_voice_note_through_twilio_arrives_in_the_thread(build: Callable[..., Site]) -> None:
     """From the host that Twilio leads to, which is shown no credentials; a file that is gone is told about."""
-    site = build(in_doubt_wait="2s", measured=False)
+    site = build(in_doubt_wait="2s")
     site.write_config("2s", "media: {fetch: on}\n")
     attach(site)
     site.graph.order(files_at=site.graph.url)

@@ -17,7 +17,7 @@ PAUSED_NOTE = "Note: acknowledgement is paused: answer by hand."
 
 async def test_sigterm_under_load_ends_with_zero_and_loses_nothing(build: Callable[..., Site]) -> None:
     """The daemon finishes what is in flight, exits 0 within its deadline, and the rest comes out after the restart."""
-    site = build(measured=False)
+    site = build()
     site.start()
     writers = [Writer(number) for number in range(60)]
     async with Meta(site) as meta:

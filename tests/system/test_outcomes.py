@@ -16,7 +16,7 @@ def mentioning_and_copied(build: Callable[..., Site]) -> Site:
     """An installation whose rule for outbound calls sends two copies, one of them to a channel that the bot is not in,
     and calls somebody by name.
     """
-    site = build(in_doubt_wait="2s", measured=False)
+    site = build(in_doubt_wait="2s")
     telephony = site.folder / "rules" / "10-telephony.yaml"
     text = telephony.read_text("utf-8")
     ours = f'    channel: {MAIN}\n    also: [{COPY}, support-accounts]\n    mention: "@amina"\n'

@@ -26,7 +26,7 @@ def rewrite(path: Path, old: str, new: str) -> None:
 
 async def test_reloads_under_load_lose_and_double_nothing(build: Callable[..., Site]) -> None:
     """At a hundred messages a second a broken file is refused, a good one taken, and every message comes out once."""
-    site = build(measured=False)
+    site = build()
     site.start()
     telephony = site.folder / "rules" / "10-telephony.yaml"
     writers = [Writer(number) for number in range(100)]

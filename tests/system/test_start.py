@@ -22,7 +22,7 @@ def run(site: Site, **environ: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_missing_secret_is_named(build: Callable[..., Site]) -> None:
     """Without secrets the daemon exits 78 and says where it looked for each."""
-    site = build()
+    site = build(measured=True)
     site.environ = {"ENGINE_CLOUD_APP_SECRET": SECRETS["ENGINE_CLOUD_APP_SECRET"]}
     ended = run(site)
     assert ended.returncode == UNUSABLE
@@ -55,7 +55,7 @@ def test_an_unusable_configuration_is_shown_with_its_place(
     build: Callable[..., Site], old: str, new: str, said: str
 ) -> None:
     """A configuration that cannot be used ends with 78 and points at the line."""
-    site = build()
+    site = build(measured=True)
     site.config.write_text(site.config.read_text("utf-8").replace(old, new), "utf-8")
     ended = run(site)
     assert (ended.returncode, "Traceback" in ended.stderr) == (UNUSABLE, False)
@@ -65,7 +65,7 @@ def test_an_unusable_configuration_is_shown_with_its_place(
 
 def test_a_configuration_that_is_not_there_is_named(build: Callable[..., Site]) -> None:
     """Without engine.yaml the daemon exits 78 and names the file."""
-    site = build()
+    site = build(measured=True)
     site.config.unlink()
     ended = run(site)
     assert (ended.returncode, "Traceback" in ended.stderr) == (UNUSABLE, False)
@@ -74,7 +74,7 @@ def test_a_configuration_that_is_not_there_is_named(build: Callable[..., Site]) 
 
 def test_a_port_that_another_program_has_is_named(build: Callable[..., Site]) -> None:
     """The daemon exits 78, names the address and gives its journal up."""
-    site = build()
+    site = build(measured=True)
     with socket.create_server(("127.0.0.1", site.port)):
         ended = run(site)
     assert ended.returncode == UNUSABLE
@@ -99,7 +99,7 @@ def test_a_second_daemon_on_the_same_state_is_refused(site: Site) -> None:
 
 async def test_broken_rules_start_with_the_last_good_ones_or_not_at_all(build: Callable[..., Site]) -> None:
     """Broken rules end with 78 and every finding; with a last good set the daemon works by that and says so."""
-    site = build()
+    site = build(measured=True)
     file = site.folder / "rules" / "10-telephony.yaml"
     good = file.read_text("utf-8")
     broken = good.replace("priority: high", "priority: hihg", 2)
@@ -127,7 +127,7 @@ async def test_broken_rules_start_with_the_last_good_ones_or_not_at_all(build: C
 
 def test_a_state_folder_that_cannot_be_written_is_named(build: Callable[..., Site]) -> None:
     """The daemon exits 77, the code for which systemd does not start it again, and names the file."""
-    site = build()
+    site = build(measured=True)
     site.state.mkdir(mode=0o500)
     ended = engine("run", "--config", str(site.config), environ=site.environ, through=unprivileged())
     assert ended.returncode == NOT_PERMITTED
@@ -137,7 +137,7 @@ def test_a_state_folder_that_cannot_be_written_is_named(build: Callable[..., Sit
 
 def test_a_configuration_that_cannot_be_read_is_named(build: Callable[..., Site]) -> None:
     """The daemon exits 77 and names the file."""
-    site = build()
+    site = build(measured=True)
     site.config.chmod(0o000)
     ended = engine("run", "--config", str(site.config), environ=site.environ, through=unprivileged())
     assert (ended.returncode, "Traceback" in ended.stderr) == (NOT_PERMITTED, False)
@@ -156,7 +156,7 @@ def unprivileged() -> list[str]:
 
 def test_systemd_is_told_each_step(build: Callable[..., Site], tmp_path: Path) -> None:
     """READY when messages are taken, WATCHDOG while all is well, RELOADING and READY around a reload, STOPPING last."""
-    site = build()
+    site = build(measured=True)
     told: list[dict[str, str]] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))

@@ -18,7 +18,7 @@ MESSAGES = 3
 @pytest.mark.timeout(1800)
 async def test_nothing_is_lost_or_doubled_by_kills_under_load(build: Callable[..., Site], kills: int) -> None:
     """Messages that are posted until taken come out once and in order, however often the daemon dies."""
-    site = attach(build(in_doubt_wait="8s", measured=False))
+    site = attach(build(in_doubt_wait="8s"))
     site.start()
     writers = [TwilioWriter(number) for number in range(30 + 20 * kills)]
     async with Repeated(site) as network:
@@ -33,7 +33,7 @@ async def test_nothing_is_lost_or_doubled_by_kills_under_load(build: Callable[..
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_kill_while_twilio_holds_a_request_doubles_nothing(build: Callable[..., Site], when: str) -> None:
     """The daemon dies between asking Twilio and hearing its answer: the list tells whether to say it again."""
-    site = attach(build(in_doubt_wait="2s", measured=False))
+    site = attach(build(in_doubt_wait="2s"))
     site.graph.order(statuses=[])
     site.start()
     site.graph.order(kill={"on": "POST /2010-04-01/.*", "when": when, "pid": site.pid})
@@ -52,7 +52,7 @@ async def test_a_kill_while_twilio_holds_a_request_doubles_nothing(build: Callab
 @pytest.mark.timeout(1800)
 async def test_what_twilio_posted_to_nobody_is_found(build: Callable[..., Site], kills: int) -> None:
     """Twilio posts each message once; those that came while the daemon was dead are in its list, and come out once."""
-    site = attach(build(in_doubt_wait="8s", measured=False))
+    site = attach(build(in_doubt_wait="8s"))
     site.start()
     writers = [TwilioWriter(number) for number in range(30 + 20 * kills)]
     async with Once(site) as network:

@@ -27,7 +27,7 @@ async def test_what_kills_lose_is_bounded_and_known(
     times = pytestconfig.getoption("--kills") or (20 if pytestconfig.getoption("--long") else 1)
     (tmp_path / "service").mkdir()
     async with running(tmp_path / "service") as service:
-        site = attach(build(in_doubt_wait="1s", measured=False), service)
+        site = attach(build(in_doubt_wait="1s"), service)
         config = site.config.read_text("utf-8")
         site.config.write_text(config.replace("team: support}", f"team: support, operations_channel: {_OPERATORS}}}"))
         site.start()
