@@ -242,7 +242,7 @@ async def test_a_post_of_an_earlier_life_is_in_doubt_at_once(restart: Restart) -
     journal = await restart()
     await opened(journal, escalation())
     await claim(journal, "mattermost", now=later(60))
-    journal = await restart("main", later(60.1))
+    journal = await restart("node-a", later(60.1))
     assert await journal.in_doubt_since("mattermost", later(60.1)) == later(60)
     await claim(journal, "mattermost", now=later(60.1))
     assert await journal.in_doubt_since("mattermost", later(60.2)) == later(60)
