@@ -15,7 +15,7 @@ _DAY = timedelta(days=1)
 # What people do most about an incident of this status, the likeliest first.
 _OFFERS = {
     IncidentStatus.OPEN: ("claim", "resolve", "snooze"),
-    IncidentStatus.CLAIMED: ("resolve",),
+    IncidentStatus.CLAIMED: ("resolve", "release"),
     IncidentStatus.RESOLVED: ("reopen",),
     IncidentStatus.LAPSED: ("reopen",),
 }

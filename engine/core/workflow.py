@@ -17,7 +17,7 @@ from engine.core.ladders import Called, Duty
 from engine.core.plan import CALL, EPISODE, LAPSE, AuditEntry, Timer
 from engine.core.practices import Change, Practice, Standing, Words
 from engine.core.quotes import plain, quote
-from engine.core.standings import age, by, moment, named
+from engine.core.standings import BY_HAND, age, by, moment, named
 
 # The longest that an incident may be left alone by one command.
 _LONGEST = timedelta(days=7)
@@ -79,7 +79,15 @@ def _claim(step: _Step) -> Change:
 
 def _release(step: _Step) -> Change:
     incident, action = step.incident, step.action
-    if incident.status is not IncidentStatus.CLAIMED or incident.claimed_by != action.by:
+    if incident.status is not IncidentStatus.CLAIMED:
+        return step.nothing()
+    how = action.id.partition(":")[0]
+    # WhatsApp does not say which of our people answered, so anybody may say that nobody has it; that somebody takes
+    # back a reaction which has claimed nothing says no such thing.
+    anybody_may = incident.claimed_by == BY_HAND and how in {"post", "button"}
+    if incident.claimed_by != action.by and not anybody_may:
+        if how == "post":
+            step.said.thread(f"{incident.ticket_id} is claimed {by(incident.claimed_by)}, who alone can give it back.")
         return step.nothing()
     after = replace(incident, status=IncidentStatus.OPEN, claimed_by=None, claimed_at=None, claim_id=None)
     after = _callable_again(after, step.practice.duty)

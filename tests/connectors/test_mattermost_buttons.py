@@ -71,7 +71,7 @@ def test_a_button_says_what_it_does_and_carries_a_signed_offer() -> None:
     }
 
 
-@pytest.mark.parametrize("kinds", [(), ("release",)], ids=["nothing", "no button for it"])
+@pytest.mark.parametrize("kinds", [(), ("priority",)], ids=["nothing", "no button for it"])
 def test_what_no_button_offers_has_no_attachment(kinds: tuple[str, ...]) -> None:
     """A post that offers nothing looks as a post without buttons."""
     assert _made(kinds=kinds) == []

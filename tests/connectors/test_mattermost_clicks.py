@@ -148,7 +148,7 @@ async def test_a_life_by_buttons_alone(desk: _Desk) -> None:
     await desk.deliver()
     assert await desk.server.click(root, "amina", "claim") == f"You have {ticket}."
     await desk.deliver()
-    assert desk.buttons(root) == ["resolve"]
+    assert desk.buttons(root) == ["resolve", "release"]
     assert await desk.status(ticket) == (IncidentStatus.CLAIMED, "amina")
     assert await desk.server.click(root, "otieno", "resolve") == f"{ticket} is resolved."
     await desk.deliver()
@@ -157,6 +157,20 @@ async def test_a_life_by_buttons_alone(desk: _Desk) -> None:
     assert await desk.status(ticket) == (IncidentStatus.CLAIMED, "amina")
     assert desk.changes == ["snoozed", "claimed", "resolved", "reopened"]
     assert desk.how == ["button"] * 4
+
+
+async def test_what_was_taken_is_given_back_by_whoever_has_it(desk: _Desk) -> None:
+    """Anybody else is told so, and the thread is not."""
+    ticket, root = await desk.post()
+    await desk.server.click(root, "amina", "claim")
+    await desk.deliver()
+    only = f"Somebody else has {ticket}, who alone can give it back."
+    assert await desk.server.click(root, "otieno", "release") == only
+    assert await desk.server.click(root, "amina", "release") == f"{ticket} is open."
+    await desk.deliver()
+    assert desk.buttons(root) == ["claim", "resolve", "snooze"]
+    assert await desk.status(ticket) == (IncidentStatus.OPEN, None)
+    assert desk.changes == ["claimed", "released"]
 
 
 async def test_a_click_that_comes_twice_is_one_action(desk: _Desk) -> None:

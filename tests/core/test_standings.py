@@ -89,7 +89,7 @@ def test_an_age_in_words(minutes: float, words: str) -> None:
     ("status", "offers"),
     [
         (IncidentStatus.OPEN, ("claim", "resolve", "snooze")),
-        (IncidentStatus.CLAIMED, ("resolve",)),
+        (IncidentStatus.CLAIMED, ("resolve", "release")),
         (IncidentStatus.RESOLVED, ("reopen",)),
         (IncidentStatus.LAPSED, ("reopen",)),
     ],

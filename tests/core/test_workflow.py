@@ -18,6 +18,7 @@ from engine.core.ladders import OnDuty
 from engine.core.plan import CALL, EPISODE, LAPSE, AuditEntry, Timer
 from engine.core.practices import Change, Practice, Standing
 from engine.core.quotes import plain, quote
+from engine.core.standings import BY_HAND
 
 AT = OPEN.created_at
 NOW = AT + timedelta(minutes=7)
@@ -93,8 +94,23 @@ def test_an_incident_given_back_is_called_again() -> None:
     assert change.incident == replace(OPEN, rung=1)
     assert change.timers == (Timer(CALL, NOW + timedelta(minutes=10)),)
     assert notes(change) == ["amina has given OC-2026-0001 back: it is open."]
-    assert act(action("release", by="otieno"), CLAIMED) == Change(CLAIMED)
     assert act(action("release")) == Change(OPEN)
+    change = act(action("release", by="otieno"), CLAIMED)
+    assert change.incident == CLAIMED
+    assert notes(change) == ["OC-2026-0001 is claimed by amina, who alone can give it back."]
+    gone = replace(action("release", by="otieno"), id="unreaction:p1:u2:eyes:1")
+    assert act(gone, CLAIMED) == Change(CLAIMED)
+
+
+def test_anybody_can_give_back_what_was_claimed_on_whatsapp() -> None:
+    """Nobody knows who that was; a reaction that is taken back was no claim there."""
+    by_hand = replace(CLAIMED, claimed_by=BY_HAND, claim_id=None)
+    for way in ("post:w1", "button:d1:release:u1"):
+        change = act(replace(action("release"), id=way), by_hand)
+        assert change.incident == OPEN
+        assert notes(change) == ["amina has given OC-2026-0001 back: it is open."]
+    for way in ("unreaction:p1:u1:eyes:1", "gone:reaction:p1:u1:eyes:1"):
+        assert act(replace(action("release"), id=way), by_hand) == Change(by_hand)
 
 
 def test_a_resolved_incident_is_over() -> None:

@@ -45,7 +45,7 @@ async def test_a_click_counts_once_whatever_is_killed(build: Callable[..., Site]
     ticket = _press(site, root, "claim").removeprefix("You have ").removesuffix(".")
     site.kill()
     site.start()
-    wait_until(lambda: _buttons(site, root) == ["resolve"] and site.is_idle(), "the post follows")
+    wait_until(lambda: _buttons(site, root) == ["resolve", "release"] and site.is_idle(), "the post follows")
     assert _press(site, root, "resolve") == f"{ticket} is resolved."
     wait_until(lambda: _buttons(site, root) == ["reopen"] and site.is_idle(), "the post follows again")
     said = [post["message"].splitlines()[0] for post in site.posts() if post["root_id"] == root]

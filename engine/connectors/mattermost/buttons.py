@@ -25,7 +25,13 @@ LIFE: Final = timedelta(days=7)
 PAUSE: Final = timedelta(minutes=30)
 # What stands on the button of each kind of action. Nothing here and nothing of a client's is text of the attachment,
 # which could call somebody.
-_LABELS: Final = {"claim": "Take", "resolve": "Resolve", "snooze": "Pause 30 min", "reopen": "Reopen"}
+_LABELS: Final = {
+    "claim": "Take",
+    "resolve": "Resolve",
+    "snooze": "Pause 30 min",
+    "release": "Give back",
+    "reopen": "Reopen",
+}
 # Mattermost's own ids.
 _ID: Final = re.compile(r"[a-z0-9]{26}", re.ASCII)
 _SECONDS: Final = re.compile(r"[0-9]{1,12}", re.ASCII)

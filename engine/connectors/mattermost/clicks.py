@@ -116,6 +116,9 @@ def _outcome(action: Action, change: Change, now: datetime) -> str:
         return f"{ticket} is resolved."
     if action.kind == "reopen":
         return f"{ticket} is open." if incident.is_live else f"{ticket} stays closed: its thread says why."
+    if action.kind == "release" and incident.is_live:
+        held = f"Somebody else has {ticket}, who alone can give it back."
+        return held if incident.claimed_by else f"{ticket} is open."
     if not incident.is_live:
         return f"{ticket} is closed: `reopen` in its thread opens it again."
     if action.kind == "snooze":
