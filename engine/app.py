@@ -86,8 +86,7 @@ class Engine:
         self._oncall = adapters.on_call(settings, self._clock, lambda: self._reloader.current().roster)
         self._usual = adapters.practice(settings, self._oncall.duty)
         incidents = Incidents(
-            lambda: self._journal.open_posts(ESCALATE_TO),
-            lambda since: self._journal.closed_posts(ESCALATE_TO, since),
+            lambda since: self._journal.posts(ESCALATE_TO, since),
             lambda root: self._journal.is_root(ESCALATE_TO, root),
             lambda: self._journal.in_doubt_since(ESCALATE_TO, self._clock.now()),
         )

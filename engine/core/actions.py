@@ -62,9 +62,8 @@ class IncidentPost:
     posted_at: datetime
     channel: str
     team: str | None
-    # Who has claimed the incident, and the id of the action by which; None: nobody, or not in the chat.
-    claimed_by: str | None
-    claim_id: str | None
-    # Of a closed incident: who has resolved it, and by which action; None: nobody, or not in the chat.
-    resolved_by: str | None = None
-    resolve_id: str | None = None
+    # Who has claimed the incident, or resolved it where it is closed, and the id of the action by which; None: nobody,
+    # or not in the chat.
+    held_by: str | None = None
+    held_id: str | None = None
+    closed: bool = False

@@ -135,39 +135,21 @@ def end_outage(
         write(database, standing, over, practice, now, salt=salt, bound=bound)
 
 
-def open_posts(database: Database, destination: str) -> tuple[IncidentPost, ...]:
-    """The posts of the incidents that are not closed, the oldest first."""
-    found = database.rows("open_posts", destination, destination)
-    return tuple(
-        IncidentPost(ticket_id, root, instant(posted_at), *rest)
-        for ticket_id, root, posted_at, *rest in found
-        if root and posted_at is not None
-    )
-
-
-def closed_posts(database: Database, destination: str, since: datetime) -> tuple[IncidentPost, ...]:
-    """The posts of newer incidents that were closed since then, the oldest first."""
-    acted: dict[tuple[str, str, int], str] = {}
+def posts(database: Database, destination: str, since: datetime) -> tuple[IncidentPost, ...]:
+    """The posts of the incidents that are not closed, and of newer ones that were closed since then, oldest first."""
+    resolved: dict[tuple[str, str, int], str] = {}
     for action_id, ticket_id, person, at, noted_at, created_at in database.rows("resolutions_since", micros(since)):
         # As `workflow` dates a resolution.
-        acted.setdefault((ticket_id, person, max(created_at, min(at, noted_at))), action_id)
-    return tuple(
-        IncidentPost(
-            ticket_id,
-            root,
-            instant(posted_at),
-            channel,
-            team,
-            claimed_by=None,
-            claim_id=None,
-            resolved_by=resolved_by,
-            resolve_id=acted.get((ticket_id, resolved_by, resolved_at)),
-        )
-        for ticket_id, root, posted_at, channel, team, resolved_by, resolved_at in database.rows(
-            "closed_posts", destination, destination, micros(since)
-        )
-        if root and posted_at is not None
-    )
+        resolved.setdefault((ticket_id, person, max(created_at, min(at, noted_at))), action_id)
+    found = []
+    for row in database.rows("posts_of_incidents", destination, destination, micros(since)):
+        ticket_id, root, posted_at, channel, team, claimed_by, claim_id, resolved_by, resolved_at, is_closed = row
+        if root and posted_at is not None:
+            held = claimed_by, claim_id
+            if is_closed:
+                held = resolved_by, resolved.get((ticket_id, resolved_by, resolved_at))
+            found.append(IncidentPost(ticket_id, root, instant(posted_at), channel, team, *held, bool(is_closed)))
+    return tuple(found)
 
 
 def in_doubt_since(database: Database, destination: str, now: datetime) -> datetime | None:

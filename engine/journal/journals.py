@@ -239,13 +239,9 @@ class StoredJournal:
             lambda database: changes.fire(database, name, limit, practice, now, salt=salt, bound=bound)
         )
 
-    async def closed_posts(self, destination: str, since: datetime) -> tuple[IncidentPost, ...]:
-        """See `ports.Journal.closed_posts`."""
-        return await self._read(lambda database: changes.closed_posts(database, destination, since))
-
-    async def open_posts(self, destination: str) -> tuple[IncidentPost, ...]:
-        """See `ports.Journal.open_posts`."""
-        return await self._read(lambda database: changes.open_posts(database, destination))
+    async def posts(self, destination: str, since: datetime) -> tuple[IncidentPost, ...]:
+        """See `ports.Journal.posts`."""
+        return await self._read(lambda database: changes.posts(database, destination, since))
 
     async def in_doubt_since(self, destination: str, now: datetime) -> datetime | None:
         """See `ports.Journal.in_doubt_since`."""

@@ -533,47 +533,32 @@ ORDER BY created_at, seq
 -- name: count_members
 SELECT count(*) FROM incidents WHERE outage = ? AND outage IS NOT NULL AND status IN ('open', 'claimed')
 
--- name: open_posts
--- Of incidents that are not closed, the oldest first. What was in doubt may have been posted at its first attempt.
+-- name: posts_of_incidents
+-- Of incidents that are not closed, and of those among the newest thousand that were closed since then, the oldest first.
+-- What was closed and never resolved fell silent. What was in doubt may have been posted at its first attempt.
 SELECT
-    incidents.ticket_id,
+    chosen.ticket_id,
     (
         SELECT root.receipt FROM deliveries AS root
-        WHERE root.ticket_id = incidents.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'
+        WHERE root.ticket_id = chosen.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'
             AND root.destination = ?
         ORDER BY root.seq LIMIT 1
     ),
     (
         SELECT coalesce(root.first_attempt_at, root.sent_at) FROM deliveries AS root
-        WHERE root.ticket_id = incidents.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'
+        WHERE root.ticket_id = chosen.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'
             AND root.destination = ?
         ORDER BY root.seq LIMIT 1
     ),
-    incidents.mattermost_channel, incidents.mattermost_team, incidents.claimed_by, incidents.claim_id
-FROM incidents WHERE incidents.status IN ('open', 'claimed') ORDER BY incidents.seq
-
--- name: closed_posts
--- Of the newest thousand incidents, those that were closed since then. What was never resolved fell silent.
-SELECT
-    incidents.ticket_id,
-    (
-        SELECT root.receipt FROM deliveries AS root
-        WHERE root.ticket_id = incidents.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'
-            AND root.destination = ?
-        ORDER BY root.seq LIMIT 1
-    ),
-    (
-        SELECT coalesce(root.first_attempt_at, root.sent_at) FROM deliveries AS root
-        WHERE root.ticket_id = incidents.ticket_id AND root.kind = 'escalation' AND root.state = 'sent'
-            AND root.destination = ?
-        ORDER BY root.seq LIMIT 1
-    ),
-    incidents.mattermost_channel, incidents.mattermost_team, incidents.resolved_by, incidents.resolved_at
-FROM incidents
-WHERE incidents.seq > (SELECT max(newest.seq) - 1000 FROM incidents AS newest)
-    AND incidents.status IN ('resolved', 'lapsed')
-    AND coalesce(incidents.resolved_at, incidents.last_message_at) >= ?
-ORDER BY incidents.seq
+    chosen.mattermost_channel, chosen.mattermost_team,
+    chosen.claimed_by, chosen.claim_id, chosen.resolved_by, chosen.resolved_at, chosen.is_closed
+FROM (
+    SELECT incidents.*, 0 AS is_closed FROM incidents WHERE status IN ('open', 'claimed')
+    UNION ALL
+    SELECT incidents.*, 1 AS is_closed FROM incidents
+    WHERE seq > (SELECT max(newest.seq) - 1000 FROM incidents AS newest)
+        AND status IN ('resolved', 'lapsed') AND coalesce(resolved_at, last_message_at) >= ?
+) AS chosen ORDER BY chosen.seq
 
 -- name: resolutions_since
 SELECT actions.action_id, actions.ticket_id, actions.person, actions.at, actions.noted_at, incidents.created_at

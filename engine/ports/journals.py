@@ -161,12 +161,10 @@ class Journal(Protocol):
         """
         ...
 
-    async def open_posts(self, destination: str) -> tuple[IncidentPost, ...]:
-        """The posts that were sent there of the incidents that are not closed, the oldest first."""
-        ...
-
-    async def closed_posts(self, destination: str, since: datetime) -> tuple[IncidentPost, ...]:
-        """The same of incidents that were closed since then, those of a thousand newer ones."""
+    async def posts(self, destination: str, since: datetime) -> tuple[IncidentPost, ...]:
+        """The posts that were sent there of the incidents that are not closed, and of those among the newest thousand
+        that were closed since then; the oldest first.
+        """
         ...
 
     async def in_doubt_since(self, destination: str, now: datetime) -> datetime | None:

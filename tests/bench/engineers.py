@@ -43,7 +43,7 @@ def incidents(posts: int, channels: int, engineers: int, *, known: bool) -> Call
                 here.server.react(root, person, "eyes")
                 (told,) = here.server.chatters.on(root)
                 claim = f"reaction:{root}:{told['user_id']}:eyes:{told['update_at']}"
-            here.know(root, channel, claimed_by=person if known else None, claim_id=claim if known else None)
+            here.know(root, channel, held_by=person if known else None, held_id=claim if known else None)
             if number % 4 == 0:
                 here.server.say(root, person, "snooze 30m")
         here.loopback.seen.clear()

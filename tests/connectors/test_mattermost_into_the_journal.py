@@ -53,8 +53,7 @@ async def _kept(tmp_path: Path) -> AsyncIterator[_Kept]:
         await kept[0].accept(received)
 
     incidents = Incidents(
-        lambda: journal.open_posts("mattermost"),
-        lambda since: journal.closed_posts("mattermost", since),
+        lambda since: journal.posts("mattermost", since),
         lambda root: journal.is_root("mattermost", root),
         lambda: journal.in_doubt_since("mattermost", NOW),
     )
@@ -79,7 +78,8 @@ async def test_claims_and_resolves_an_incident(tmp_path: Path) -> None:
         assert await kept.state() == (IncidentStatus.CLAIMED, "otieno")
         server.say(kept.root, "amina", "done the trunk was down")
         await until(lambda: kept.changes == ["claimed", "resolved"])
-        assert await kept.journal.open_posts("mattermost") == ()
+        (post,) = await kept.journal.posts("mattermost", NOW)
+        assert (post.closed, post.held_by) == (True, "amina")
         server.say(kept.root, "amina", "reopen")
         await until(lambda: len(kept.changes) == 3)
         assert (await kept.state())[0] is IncidentStatus.CLAIMED

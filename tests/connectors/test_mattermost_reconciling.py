@@ -37,7 +37,7 @@ async def test_finds_at_the_start_what_was_done_before() -> None:
     async with scene(prepare=before) as here:
         await here.greeted("hello")
         assert here.kinds() == [("claim", "otieno"), ("priority", "amina"), ("resolve", "amina")]
-        assert here.ledger.accepted[0].id == f"reaction:{here.ledger.open_posts[0].root}:{_OTIENO}:eyes:{_MS + 1000}"
+        assert here.ledger.accepted[0].id == f"reaction:{here.ledger.posts[0].root}:{_OTIENO}:eyes:{_MS + 1000}"
 
 
 async def test_is_not_caught_up_before_everything_is_accepted() -> None:
@@ -89,9 +89,7 @@ async def test_releases_what_was_claimed_by_a_reaction_that_is_gone() -> None:
             here_still: f"reaction:{here_still}:{_OTIENO}:eyes:{_MS}",
             by_word: "post:p1",
         }
-        here.ledger.open_posts = [
-            replace(post, claimed_by="otieno", claim_id=claims[post.root]) for post in here.ledger.open_posts
-        ]
+        here.ledger.posts = [replace(post, held_by="otieno", held_id=claims[post.root]) for post in here.ledger.posts]
         here.server.react(here_still, "otieno", "eyes")
         here.server.react(gone, "otieno", "eyes")
         here.server.unreact(gone, "otieno", "eyes")
@@ -99,7 +97,7 @@ async def test_releases_what_was_claimed_by_a_reaction_that_is_gone() -> None:
 
     async with scene(prepare=before) as here:
         await here.greeted("hello")
-        gone = here.ledger.open_posts[0].root
+        gone = here.ledger.posts[0].root
         assert here.kinds() == [("release", "otieno"), ("claim", "amina")]
         assert here.ledger.accepted[0].id == f"gone:reaction:{gone}:{_OTIENO}:eyes:{_MS}"
         assert here.ledger.accepted[0].root == gone
@@ -115,15 +113,14 @@ async def test_opens_again_what_was_resolved_by_a_reaction_that_is_gone() -> Non
             here_still: f"reaction:{here_still}:{_OTIENO}:white_check_mark:{_MS}",
             by_word: "post:p1",
         }
-        here.ledger.closed_posts = [
-            replace(post, resolved_by="otieno", resolve_id=resolved[post.root]) for post in here.ledger.open_posts
+        here.ledger.posts = [
+            replace(post, held_by="otieno", held_id=resolved[post.root], closed=True) for post in here.ledger.posts
         ]
-        here.ledger.open_posts = []
         here.server.react(here_still, "otieno", "white_check_mark")
 
     async with scene(prepare=before) as here:
         await here.greeted("hello")
-        gone = here.ledger.closed_posts[0].root
+        gone = here.ledger.posts[0].root
         (action,) = here.ledger.accepted
         assert (action.root, action.kind, action.by) == (gone, "reopen", "otieno")
         assert action.id == f"gone:reaction:{gone}:{_OTIENO}:white_check_mark:{_MS}"
@@ -138,7 +135,7 @@ async def test_hears_what_was_said_about_closed_incidents() -> None:
         here.server.say(root, "otieno", "reopen")
         here.clock.advance(hours=30)
         here.server.say(root, "amina", "reopen")
-        here.ledger.closed_posts, here.ledger.open_posts = here.ledger.open_posts, []
+        here.ledger.posts = [replace(post, closed=True) for post in here.ledger.posts]
 
     async with scene(prepare=before) as here:
         await here.greeted("hello")
@@ -149,7 +146,7 @@ async def test_a_claims_reaction_that_was_set_once_more_is_there() -> None:
     """The claim stays, although the reaction has another time now, and is told again."""
 
     def before(here: Scene) -> None:
-        root = here.post(claimed_by="otieno", claim_id=f"reaction:{_root(0)}:{_OTIENO}:eyes:{_MS}")
+        root = here.post(held_by="otieno", held_id=f"reaction:{_root(0)}:{_OTIENO}:eyes:{_MS}")
         assert root == _root(0)
         here.clock.advance(seconds=1)
         here.server.react(root, "otieno", "eyes")
@@ -272,8 +269,8 @@ async def test_what_the_bot_does_not_see_keeps_nobody_waiting(gone: str) -> None
         others = [here.post() for _ in range(8)]
         here.server.react(root, "otieno", "eyes")
         if gone == "purged":
-            claim = {"claimed_by": "amina", "claim_id": f"reaction:{'p' * 26}:u:eyes:1"}
-            here.ledger.open_posts.append(open_post("p" * 26, here.clock.now(), **claim))
+            claim = {"held_by": "amina", "held_id": f"reaction:{'p' * 26}:u:eyes:1"}
+            here.ledger.posts.append(open_post("p" * 26, here.clock.now(), **claim))
         elif gone == "left":
             channel.member = False
         elif gone == "archived":

@@ -294,7 +294,7 @@ async def test_a_busy_stream_is_caught_up_by_the_next_look() -> None:
         await until(lambda: here.server.hub.greetings == ["hello", "resumed"])
         assert not here.watcher.caught_up
         here.clock.advance(minutes=2)
-        here.server.react(here.ledger.open_posts[0].root, "otieno", "eyes")
+        here.server.react(here.ledger.posts[0].root, "otieno", "eyes")
         await here.greeted("hello", "resumed")
         assert ("claim", "otieno") in here.kinds()
 
@@ -519,7 +519,7 @@ async def test_looks_again_from_time_to_time() -> None:
         await until(lambda: here.ledger.asked == 1)
         here.ledger.roots.add(root)
         here.clock.advance(seconds=1)
-        here.ledger.open_posts.append(open_post(root, here.clock.now()))
+        here.ledger.posts.append(open_post(root, here.clock.now()))
         await until(lambda: ("claim", "otieno") in here.kinds())
 
 

@@ -93,7 +93,7 @@ def test_without_mattermost_files_are_printed_as_posts_are(tmp_path: Path) -> No
 async def test_engineers_are_heard_where_their_chat_is(tmp_path: Path) -> None:
     """By the server of the posts, under a name of its own; without Mattermost there is nobody to hear."""
     ledger = Ledger()
-    incidents = Incidents(ledger.list_posts, ledger.list_closed, ledger.is_root, ledger.in_doubt_since)
+    incidents = Incidents(ledger.list_posts, ledger.is_root, ledger.in_doubt_since)
     read, made = _made(tmp_path, _CLOUD + _CHAT)
     heard = adapters.watcher(read, made, incidents, SetClock())
     assert heard is not None

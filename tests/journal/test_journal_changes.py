@@ -182,10 +182,10 @@ async def test_the_posts_of_open_incidents_are_known(journal: Journal) -> None:
     await posted(journal, "wa-3", "provider-3")
     await opened(journal, escalation("unsent", "wa-4"), conversation="wa-4")
     await act(journal, action("claim"), action("resolve", 2, root="provider-2"))
-    first, third = await journal.open_posts("mattermost")
+    first, third = await journal.posts("mattermost", later(3600))
     assert first == IncidentPost("OC-2026-0001", "provider-1", later(61), "support", None, "amina", "post:w1")
-    assert (third.root, third.claimed_by) == ("provider-3", None)
-    assert await journal.open_posts("elsewhere") == ()
+    assert (third.root, third.held_by) == ("provider-3", None)
+    assert await journal.posts("elsewhere", later(0)) == ()
     roots = ("provider-1", "provider-2", "provider-9", "provider-1\x00")
     assert [await journal.is_root("mattermost", root) for root in roots] == [True, True, False, False]
     assert not await journal.is_root("elsewhere", "provider-1")
@@ -206,16 +206,17 @@ async def test_the_posts_of_incidents_that_were_closed_lately_are_known(journal:
     await act(journal, done("resolve", 4, again, 80), done("reopen", 5, again, 81), seconds=85)
     # By a clock that is ahead of ours.
     await act(journal, done("resolve", 6, again, 99), seconds=90)
-    first, second, third = await journal.closed_posts("mattermost", later(60))
-    known = IncidentPost("OC-2026-0002", twice, later(61), "support", None, None, None, "amina", "post:w2")
-    assert (first.root, first.resolve_id, second) == (early, "post:w1", known)
-    assert (third.root, third.resolve_id) == (again, "post:w6")
-    assert [post.root for post in await journal.closed_posts("mattermost", later(70))] == [twice, again]
-    assert await journal.closed_posts("elsewhere", later(60)) == ()
+    first, second, third, *rest = await journal.posts("mattermost", later(60))
+    known = IncidentPost("OC-2026-0002", twice, later(61), "support", None, "amina", "post:w2", closed=True)
+    assert (first.root, first.held_id, second) == (early, "post:w1", known)
+    assert (third.root, third.held_id, third.closed) == (again, "post:w6", True)
+    assert [(post.root, post.closed) for post in rest] == [(silent, False), (roots[4], False)]
+    later_on = await journal.posts("mattermost", later(70))
+    assert [post.root for post in later_on if post.closed] == [twice, again]
     # Without a word of the client's for so long, the rest fell silent; nobody has resolved it.
     await journal.fire(LAPSE, 100, replace(PRACTICE, duty=FixedDuty(ladders={})), later(20_000))
-    lapsed = await journal.closed_posts("mattermost", NOW)
-    assert [(post.root, post.resolve_id) for post in lapsed[3:]] == [(silent, None), (roots[4], None)]
+    lapsed = (await journal.posts("mattermost", NOW))[3:]
+    assert [(post.root, post.held_id, post.closed) for post in lapsed] == [(silent, None, True), (roots[4], None, True)]
 
 
 async def test_a_post_is_in_doubt_until_its_answer_is_known(journal: Journal) -> None:
@@ -233,7 +234,7 @@ async def test_a_post_is_in_doubt_until_its_answer_is_known(journal: Journal) ->
     assert await journal.in_doubt_since("mattermost", later(90)) == later(60)
     await finish(journal, claimed, Settlement(DeliveryState.SENT, receipt="provider-1"), now=later(95))
     assert await journal.in_doubt_since("mattermost", later(96)) is None
-    (post,) = await journal.open_posts("mattermost")
+    (post,) = await journal.posts("mattermost", NOW)
     assert post.posted_at == later(60)
 
 

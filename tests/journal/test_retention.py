@@ -81,7 +81,7 @@ async def test_a_reaction_is_known_as_long_as_it_can_be_read_again(journal: Jour
     action = await claimed_by_hand(journal)
     await swept(journal, 401)
     assert await journal.act((action,), PRACTICE, later(401 * 86_400)) == ()
-    assert len(await journal.open_posts("mattermost")) == 1
+    assert len(await journal.posts("mattermost", NOW)) == 1
 
 
 async def test_a_reaction_goes_with_its_incident(sqlite_journal: StoredJournal) -> None:

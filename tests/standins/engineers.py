@@ -29,9 +29,8 @@ PATIENCE = Patience(open_s=5, greet_s=5, ping_every_s=20, pong_within_s=20, clos
 class Ledger:
     """What a journal would tell and take."""
 
-    open_posts: list[IncidentPost] = field(default_factory=list)
-    closed_posts: list[IncidentPost] = field(default_factory=list)
-    # Since when it was asked for those last.
+    posts: list[IncidentPost] = field(default_factory=list)
+    # Since when incidents had to be closed that were asked for last.
     closed_since: datetime | None = None
     # Roots of incidents, closed ones included.
     roots: set[str] = field(default_factory=set)
@@ -44,14 +43,11 @@ class Ledger:
     # Raised by the next calls instead of an answer.
     failures: list[JournalUnavailable] = field(default_factory=list)
 
-    async def list_posts(self) -> Sequence[IncidentPost]:
+    async def list_posts(self, since: datetime) -> Sequence[IncidentPost]:
         self._fail()
         self.looks += 1
-        return self.open_posts
-
-    async def list_closed(self, since: datetime) -> Sequence[IncidentPost]:
         self.closed_since = since
-        return self.closed_posts
+        return self.posts
 
     async def is_root(self, post_id: str) -> bool:
         self.asked += 1
@@ -89,7 +85,7 @@ class Scene:
     def know(self, root: str, channel: str = CHANNEL, **details: Any) -> None:
         """The journal learns of an incident's post."""
         self.ledger.roots.add(root)
-        self.ledger.open_posts.append(open_post(root, self.clock.now(), channel, **details))
+        self.ledger.posts.append(open_post(root, self.clock.now(), channel, **details))
 
     def plain_post(self, channel: str = CHANNEL) -> str:
         """A post of ours that the journal does not know."""
@@ -112,7 +108,7 @@ class Scene:
 
 
 def open_post(root: str, posted_at: datetime, channel: str = CHANNEL, **details: Any) -> IncidentPost:
-    known = {"ticket_id": "OC-2026-0001", "team": None, "claimed_by": None, "claim_id": None} | details
+    known = {"ticket_id": "OC-2026-0001", "team": None} | details
     return IncidentPost(root=root, posted_at=posted_at, channel=channel, **known)
 
 
@@ -144,8 +140,7 @@ async def scene(
             "mattermost",
             server=Server(session, standin.TEAM, clock),
             door=Door(loopback.url, token),
-            incidents=incidents
-            or Incidents(ledger.list_posts, ledger.list_closed, ledger.is_root, ledger.in_doubt_since),
+            incidents=incidents or Incidents(ledger.list_posts, ledger.is_root, ledger.in_doubt_since),
             clock=clock,
             chance=lambda: 0,
             patience=patience,

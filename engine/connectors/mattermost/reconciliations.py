@@ -5,7 +5,7 @@ connection, and from time to time. What was heard before is told again under the
 channel that the bot cannot see any more is left out, with a line in the log: it must not keep the others waiting.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -55,36 +55,33 @@ class Ground:
 
 
 async def missed(
-    ground: Ground, posts: Sequence[IncidentPost], closed: Sequence[IncidentPost], since: datetime | None, now: datetime
+    ground: Ground, posts: Sequence[IncidentPost], since: datetime | None, now: datetime
 ) -> tuple[Action, ...]:
-    """All that may have happened about the posts of open and of closed incidents, oldest first, what was taken back
-    before everything else; words since then, or since each channel's oldest post of an open incident, or for so long as
-    one is closed, when that is None. Raises NotHeard.
+    """All that may have happened about these posts, oldest first, what was taken back before everything else; words
+    since then, or when that is None since each channel's oldest post, of a closed incident only `LATELY`. Raises
+    NotHeard.
     """
-    channels: dict[tuple[str | None, str], list[tuple[IncidentPost, datetime]]] = {}
-    begins = [(post, post.posted_at) for post in posts]
-    begins += [(post, max(post.posted_at, now - LATELY)) for post in closed]
-    for post, begin in begins:
-        channels.setdefault((post.team, post.channel), []).append((post, begin))
+    channels: dict[tuple[str | None, str], list[IncidentPost]] = {}
+    for post in posts:
+        channels.setdefault((post.team, post.channel), []).append(post)
     gone: list[Action] = []
     found: list[_Found] = []
     for (team, name), here in channels.items():
         channel_id = await _channel(ground.server, name, team)
         if channel_id is None:
             continue
-        start = min(begin for _, begin in here) if since is None else since
+        start = min(_begin(post, now) for post in here) if since is None else since
         written = await _written(ground.server, channel_id, ground.server.early_ms(start))
         if written is None:
             logger.warning("the bot does not see ~{} any more: what engineers do there is not heard", name)
             continue
-        roots = {post.root: post for post, _ in here}
+        roots = {post.root: post for post in here}
         found += [_word(ground.destination, post) for post in written if post.spoken and post.root_id in roots]
         for root, reactions in (await _reactions(ground.server, list(roots))).items():
             found += [
                 _reaction(ground.destination, channel_id, one)
                 for one in reactions
-                if one.emoji in REACTIONS
-                and tidings.claim_id(one) not in {roots[root].claim_id, roots[root].resolve_id}
+                if one.emoji in REACTIONS and tidings.claim_id(one) != roots[root].held_id
             ]
             gone += _taken_back(ground.destination, roots[root], reactions, now)
     return (*gone, *sorted(await _done_by_people(ground, found), key=_at))
@@ -112,14 +109,18 @@ def _reaction(destination: str, channel_id: str, one: Reaction) -> _Found:
     return _Found(channel_id, one.user_id, lambda by: tidings.of_reaction(destination, one, by))
 
 
-def _taken_back(destination: str, post: IncidentPost, reactions: Sequence[Reaction], now: datetime) -> Iterator[Action]:
+def _begin(post: IncidentPost, now: datetime) -> datetime:
+    """Since when words about it are looked for."""
+    return max(post.posted_at, now - LATELY) if post.closed else post.posted_at
+
+
+def _taken_back(destination: str, post: IncidentPost, reactions: Iterable[Reaction], now: datetime) -> list[Action]:
     """What follows when the reaction is gone by which the incident was claimed, or resolved."""
-    there = {one.key for one in reactions}
-    done = (("release", post.claim_id, post.claimed_by), ("reopen", post.resolve_id, post.resolved_by))
-    for undoing, action_id, person in done:
-        key = tidings.key_of(action_id)
-        if key is not None and key not in there:
-            yield Action(destination, post.root, undoing, f"gone:{action_id}", person or "", now)
+    key = tidings.key_of(post.held_id)
+    if key is None or any(one.key == key for one in reactions):
+        return []
+    undoing = "reopen" if post.closed else "release"
+    return [Action(destination, post.root, undoing, f"gone:{post.held_id}", post.held_by or "", now)]
 
 
 def _at(action: Action) -> datetime:

@@ -43,10 +43,8 @@ _Answer = TypeVar("_Answer")
 class Incidents:
     """What the journal tells about our posts; all raise JournalUnavailable."""
 
-    # Those of the incidents that are not closed.
-    open_posts: Callable[[], Awaitable[Sequence[IncidentPost]]]
-    # Those of newer incidents that were closed since a moment.
-    closed_posts: Callable[[datetime], Awaitable[Sequence[IncidentPost]]]
+    # Those of the incidents that are not closed, and of newer ones that were closed since a moment.
+    posts: Callable[[datetime], Awaitable[Sequence[IncidentPost]]]
     # Whether a post is the root of an incident, closed ones included.
     is_root: Callable[[str], Awaitable[bool]]
     # Since when the oldest post may stand in the chat whose id is not known yet; None: there is none.
@@ -182,9 +180,8 @@ class Watcher:
         began, looked = self._clock.now(), self._clock.elapsed()
         # Asked first: a post that is settled in between is among the others, and looked at once more.
         doubt = await self._patiently(self._incidents.in_doubt_since)
-        posts = await self._patiently(self._incidents.open_posts)
-        closed = await self._patiently(lambda: self._incidents.closed_posts(began - LATELY))
-        actions = await missed(self._ground, posts, closed, self._looked_at, began)
+        posts = await self._patiently(lambda: self._incidents.posts(began - LATELY))
+        actions = await missed(self._ground, posts, self._looked_at, began)
         for start in range(0, len(actions), _BATCH):
             await self._offer(actions[start : start + _BATCH], accept)
         # The look after this one begins where it began, or with the oldest post in doubt, so that what the journal
