@@ -73,9 +73,11 @@ def is_call(body: Body) -> bool:
             return False
 
 
-def moot(status: IncidentStatus) -> str:
-    """Why nobody needs to be called about an incident of this status; empty: somebody does."""
-    return _MOOT.get(status, "")
+def moot(incident: Incident, now: datetime) -> str:
+    """Why nobody is to be called about an incident as it stands; empty: somebody is."""
+    if incident.status is IncidentStatus.OPEN and incident.snoozed_until is not None and incident.snoozed_until > now:
+        return "the incident was paused before this call had left"
+    return _MOOT.get(incident.status, "")
 
 
 def whom(called: Called, fixed: str, mode: MentionMode) -> tuple[str, tuple[str, ...]]:

@@ -129,7 +129,8 @@ def _end(database: Database, plan: Plan, cause: Cause, now: datetime, bound: Bou
         why = "superseded" if plan.superseded else "lapsed"
         audits.add(database, AuditEntry(why), About(cause.ticket_id, cause.subject), now)
     database.rows("cancel_timers_of", plan.lapsed)
-    withdrawals.withdraw(database, plan.lapsed, IncidentStatus.LAPSED, now)
+    for row in database.rows("read_incident", plan.lapsed):
+        withdrawals.withdraw(database, rows.incident(row), now)
     for delivery in plan.closing:
         lanes.add(database, delivery, cause, now, bound)
     return closed[0][0] if closed else None

@@ -171,9 +171,13 @@ def test_calls_are_told_from_other_words() -> None:
     assert [is_call(body) for body in others] == [False] * 4
 
 
-def test_a_call_is_moot_unless_the_incident_is_open() -> None:
-    """Each other status has its reason."""
-    reasons = {status: moot(status) for status in IncidentStatus}
+def test_a_call_is_moot_unless_the_incident_is_open_and_not_paused() -> None:
+    """Each other status has its reason; a pause that is over is none."""
+    reasons = {status: moot(replace(OPEN, status=status), RECEIVED_AT) for status in IncidentStatus}
     assert reasons.pop(IncidentStatus.OPEN) == ""
     assert len(set(reasons.values())) == 3
     assert "" not in reasons.values()
+    paused = replace(OPEN, snoozed_until=ACCEPTED_AT)
+    assert moot(paused, RECEIVED_AT) == "the incident was paused before this call had left"
+    assert moot(paused, ACCEPTED_AT) == ""
+    assert moot(replace(paused, status=IncidentStatus.CLAIMED), RECEIVED_AT) == reasons[IncidentStatus.CLAIMED]

@@ -337,11 +337,29 @@ async def test_calls_about_what_a_newer_request_replaces_are_given_up(journal: J
     assert [one.kind.value for one in view.deliveries if one.error == reason] == ["follow_up", "follow_up", "page"]
 
 
-async def test_what_waits_is_still_called_while_nobody_has_it(journal: Journal) -> None:
-    """A changed priority or a pause takes no call back, and neither does a refusal."""
+@pytest.mark.parametrize("kind", ["snooze", "mute"])
+async def test_a_pause_gives_up_what_waits_and_calls_the_next_after_it(journal: Journal, kind: str) -> None:
+    """The thread says that nobody is called before its end, so nobody is; then somebody is."""
     ticket = await posted(journal)
     await fire(journal, 300)
-    await act(journal, action("snooze", span=timedelta(minutes=5)), seconds=310)
+    (page,) = await claim(journal, "noc", now=later(301))
+    await act(journal, action(kind, span=timedelta(minutes=30)), seconds=310)
+    refused = Settlement(DeliveryState.QUEUED, due_at=later(330), error="503: busy")
+    await finish(journal, page, refused, later(311))
+    view = await journal.incident(ticket)
+    assert view is not None
+    reason = "dropped: the incident was paused before this call had left"
+    assert [one.kind.value for one in view.deliveries if one.error == reason] == ["follow_up", "follow_up", "page"]
+    assert await fire(journal, 2109) == ()
+    (change,) = await fire(journal, 2110)
+    assert change.incident.rung == 2
+
+
+async def test_what_waits_is_still_called_while_nobody_has_it(journal: Journal) -> None:
+    """Neither another priority nor a refusal takes a call back."""
+    ticket = await posted(journal)
+    await fire(journal, 300)
+    await act(journal, action("priority", priority=Priority.URGENT), seconds=310)
     (page,) = await claim(journal, "noc", now=later(311))
     await finish(journal, page, Settlement(DeliveryState.QUEUED, due_at=later(320), error="503: busy"), later(312))
     (again,) = await claim(journal, "noc", now=later(321))
