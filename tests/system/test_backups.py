@@ -46,8 +46,8 @@ async def test_a_backup_under_load_is_restored_and_nothing_is_lost_or_doubled(bu
         before = meta.answers[200]
         made = await asyncio.to_thread(site.command, "journal", "backup", str(backup))
         after = meta.answers[200]
-        looked = await asyncio.to_thread(site.command, "journal", "check")
         assert not load.done()
+        looked = await asyncio.to_thread(site.command, "journal", "check")
         await load
     await asyncio.to_thread(settled, site, [*early, *late], MESSAGES)
     assert await asyncio.to_thread(site.stop) == 0
