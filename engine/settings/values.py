@@ -256,6 +256,8 @@ class JsmOnCallSettings:
     token: Secret
 
 
+# The sections of services that keep schedules.
+KeeperSettings = PagerDutyOnCallSettings | JsmOnCallSettings
 # The word in `order` for the on-call files; the others are names of services.
 ON_CALL_FILES: Final = "schedule"
 
@@ -273,9 +275,14 @@ class OnCallSettings:
     pagerduty: PagerDutyOnCallSettings | None = None
     jsm: JsmOnCallSettings | None = None
 
+    def keepers(self) -> dict[str, KeeperSettings]:
+        """The services that keep schedules, by their words in `order`."""
+        found = {"pagerduty": self.pagerduty, "jsm": self.jsm}
+        return {word: section for word, section in found.items() if section is not None}
+
     def secrets(self) -> tuple[Secret, ...]:
         """What must not be shown."""
-        return tuple(one.token for one in (self.pagerduty, self.jsm) if one is not None)
+        return tuple(section.token for section in self.keepers().values())
 
 
 @dataclass(frozen=True, slots=True)
