@@ -40,6 +40,7 @@ from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
 from engine.journal.stores import Store
 from engine.oncall import jsm as jsm_schedules
+from engine.oncall import opsgenie as opsgenie_schedules
 from engine.oncall import pagerduty as pagerduty_schedules
 from engine.oncall.duty import Roster, SourcedDuty
 from engine.oncall.sources import Service, Source
@@ -52,6 +53,7 @@ from engine.settings import (
     JsmOnCallSettings,
     KeeperSettings,
     OnCallSource,
+    OpsgenieOnCallSettings,
     PagerDutyOnCallSettings,
     ServiceKind,
     ServiceSettings,
@@ -227,6 +229,10 @@ def keeper(section: KeeperSettings) -> Service:
             network = jsm_schedules.Jsm.name
             session = Session(network, url, token, budget_s, user=section.user)
             return jsm_schedules.Jsm(Inquiry(network, session), section.cloud_id, dict(section.people))
+        case OpsgenieOnCallSettings():
+            network = opsgenie_schedules.Opsgenie.name
+            session = Session(network, url, token, budget_s, shown_as=opsgenie_schedules.SHOWN_AS)
+            return opsgenie_schedules.Opsgenie(Inquiry(network, session))
         case _:
             assert_never(section)
 

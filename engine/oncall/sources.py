@@ -1,7 +1,7 @@
 """Who is on call by a service that keeps schedules: asked in the background, answered from memory.
 
-`pagerduty` and `jsm` know how each is asked; `duty` reads the answers; `run` is a task of the daemon's. No lookup
-delays a post, and what a service does never raises.
+`pagerduty`, `jsm` and `opsgenie` know how each is asked; `duty` reads the answers; `run` is a task of the daemon's. No
+lookup delays a post, and what a service does never raises.
 """
 
 import asyncio

@@ -22,7 +22,11 @@ from engine.settings import KeeperSettings, OnCallSource, ServiceKind, ServiceSe
 
 _SUBJECT = "on-call"
 _EXCHANGE: Final = timedelta(seconds=5)
-NETWORKS: Final[Mapping[str, str]] = {"pagerduty": "PagerDuty", "jsm": "Jira Service Management"}
+NETWORKS: Final[Mapping[str, str]] = {
+    "pagerduty": "PagerDuty",
+    "jsm": "Jira Service Management",
+    "opsgenie": "Opsgenie",
+}
 _PAGING: Final[Mapping[ServiceKind, tuple[str, str]]] = {
     ServiceKind.PAGERDUTY: ("PagerDuty", "v2/enqueue"),
     ServiceKind.JSM: ("Jira Service Management", "v2/alerts"),
