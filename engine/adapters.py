@@ -40,6 +40,7 @@ from engine.journal.postgres import PostgresStore
 from engine.journal.sqlite import SqliteStore
 from engine.journal.stores import Store
 from engine.oncall import jsm as jsm_schedules
+from engine.oncall import opsgenie as opsgenie_schedules
 from engine.oncall import pagerduty as pagerduty_schedules
 from engine.oncall.duty import Roster, SourcedDuty
 from engine.oncall.sources import Service, Source
@@ -50,9 +51,10 @@ from engine.settings import (
     ConsoleSettings,
     HttpConnectorSettings,
     JsmOnCallSettings,
+    KeeperSettings,
     OnCallSource,
+    OpsgenieOnCallSettings,
     PagerDutyOnCallSettings,
-    PatienceSettings,
     ServiceKind,
     ServiceSettings,
     Settings,
@@ -207,35 +209,32 @@ def on_call(settings: Settings, clock: Clock, roster: Callable[[], Roster | None
     chosen = settings.oncall
     if chosen.source is OnCallSource.STATIC:
         return OnCall(StaticOnCall(chosen.mention))
-    made: dict[str, Source] = {}
-    if (account := chosen.pagerduty) is not None:
-        made["pagerduty"] = _source_of(pagerduty_keeper(account), account.schedules, account.patience, clock)
-    if (site := chosen.jsm) is not None:
-        made["jsm"] = _source_of(jsm_keeper(site), site.schedules, site.patience, clock)
+    made = {word: _source_of(section, clock) for word, section in chosen.keepers().items()}
     names = [service.name for service in settings.services]
     # The on-call files are no service: None in their place.
     duty = SourcedDuty(chosen.mention, [made.get(name) for name in chosen.order], roster, clock, services=names)
     return OnCall(duty, tuple(made[name] for name in chosen.order if name in made))
 
 
-def pagerduty_keeper(account: PagerDutyOnCallSettings) -> Service:
-    """Whom to ask about the schedules of an account; ConfigurationError for a URL or a token that cannot be one."""
-    session = Session(
-        "PagerDuty",
-        account.url,
-        account.token.reveal(),
-        account.patience.budget.total_seconds(),
-        shown_as=pagerduty_schedules.SHOWN_AS,
-        accept=pagerduty_schedules.ACCEPT,
-    )
-    return pagerduty_schedules.PagerDuty(Inquiry("PagerDuty", session))
-
-
-def jsm_keeper(site: JsmOnCallSettings) -> Service:
-    """The same for a site of Jira Service Management."""
-    network = "Jira Service Management"
-    session = Session(network, site.url, site.token.reveal(), site.patience.budget.total_seconds(), user=site.user)
-    return jsm_schedules.Jsm(Inquiry(network, session), site.cloud_id, dict(site.people))
+def keeper(section: KeeperSettings) -> Service:
+    """Whom to ask about the schedules of a section; ConfigurationError for a URL or a token that cannot be one."""
+    url, token, budget_s = section.url, section.token.reveal(), section.patience.budget.total_seconds()
+    match section:
+        case PagerDutyOnCallSettings():
+            network = pagerduty_schedules.PagerDuty.name
+            shown_as, accept = pagerduty_schedules.SHOWN_AS, pagerduty_schedules.ACCEPT
+            session = Session(network, url, token, budget_s, shown_as=shown_as, accept=accept)
+            return pagerduty_schedules.PagerDuty(Inquiry(network, session))
+        case JsmOnCallSettings():
+            network = jsm_schedules.Jsm.name
+            session = Session(network, url, token, budget_s, user=section.user)
+            return jsm_schedules.Jsm(Inquiry(network, session), section.cloud_id, dict(section.people))
+        case OpsgenieOnCallSettings():
+            network = opsgenie_schedules.Opsgenie.name
+            session = Session(network, url, token, budget_s, shown_as=opsgenie_schedules.SHOWN_AS)
+            return opsgenie_schedules.Opsgenie(Inquiry(network, session))
+        case _:
+            assert_never(section)
 
 
 def practice(settings: Settings, duty: Duty) -> Practice:
@@ -253,10 +252,9 @@ def practice(settings: Settings, duty: Duty) -> Practice:
     )
 
 
-def _source_of(
-    service: Service, schedules: tuple[tuple[str, str], ...], patience: PatienceSettings, clock: Clock
-) -> Source:
-    return Source(service, dict(schedules), clock, refresh=patience.refresh, max_age=patience.max_age)
+def _source_of(section: KeeperSettings, clock: Clock) -> Source:
+    service, patience = keeper(section), section.patience
+    return Source(service, dict(section.schedules), clock, refresh=patience.refresh, max_age=patience.max_age)
 
 
 def _sources(settings: Settings, made: Mapping[str, Connector]) -> Iterator[tuple[str, MediaSource]]:

@@ -23,7 +23,8 @@ class Inquiry:
         if not isinstance(reply, Reply):
             return certainly(reply)
         if not reply.taken:
-            reason = f"{self._network} answered {reply.status}"
+            advice = ", too many requests: a longer refresh asks it less often" if reply.overloaded else ""
+            reason = f"{self._network} answered {reply.status}{advice}"
             return Rejected(Fault.TRANSIENT, str(reply.status), reason, retry_after=reply.retry_after)
         answer = reply.json_object()
         if answer is None:

@@ -6,8 +6,8 @@ e-mail addresses Atlassian shows to nobody, so engine.yaml says which is whose. 
 
 from collections.abc import Iterator, Mapping
 
-from engine.core.deliveries import Fault, Rejected
-from engine.oncall.sources import Account, Inquiry, Shift, advised
+from engine.core.deliveries import Rejected
+from engine.oncall.sources import Account, Inquiry, Shift, ask, foreign
 
 _REMEDY = "make an API token for oncall.jsm.user that may read the configuration of operations, secret oncall_jsm_token"
 _ADVICE = {
@@ -36,12 +36,11 @@ class Jsm:
 
     async def look_up(self, schedule: str) -> Shift | Rejected:
         """Who is on call by a schedule now."""
-        answer = await self._inquiry.ask(f"{self._root}/{schedule}/on-calls", {"flat": "true"})
+        answer = await ask(self._inquiry, f"{self._root}/{schedule}/on-calls", {"flat": "true"}, _ADVICE)
         if isinstance(answer, Rejected):
-            return advised(answer, _ADVICE)
+            return answer
         if not isinstance(answer.get("onCallUsers", answer.get("onCallParticipants")), list):
-            reason = "something answered that is not Jira Service Management: check the url"
-            return Rejected(Fault.TRANSIENT, "answer", reason)
+            return foreign(self.name)
         accounts = dict.fromkeys(_accounts(answer, _DEEPEST))
         people = dict.fromkeys(Account(self._emails[one]) for one in accounts if one in self._emails)
         return Shift(tuple(people), sum(one not in self._emails for one in accounts))

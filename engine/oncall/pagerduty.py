@@ -7,8 +7,8 @@ the end of the shift, which is null for somebody who always is. One person stand
 from datetime import datetime
 from typing import Final
 
-from engine.core.deliveries import Fault, Rejected
-from engine.oncall.sources import Account, Inquiry, Shift, advised
+from engine.core.deliveries import Rejected
+from engine.oncall.sources import Account, Inquiry, Shift, ask, foreign
 
 # How PagerDuty's API wants to be asked.
 SHOWN_AS: Final = "Token token={}"
@@ -46,12 +46,12 @@ class PagerDuty:
                 "limit": str(_PAGE),
                 "offset": str(len(entries)),
             }
-            answer = await self._inquiry.ask("oncalls", query)
+            answer = await ask(self._inquiry, "oncalls", query, _ADVICE)
             if isinstance(answer, Rejected):
-                return advised(answer, _ADVICE)
+                return answer
             found = answer.get("oncalls")
             if not isinstance(found, list):
-                return Rejected(Fault.TRANSIENT, "answer", "something answered that is not PagerDuty: check the url")
+                return foreign(self.name)
             entries += found
             if answer.get("more") is not True or not found:
                 break

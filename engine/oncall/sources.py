@@ -1,12 +1,12 @@
 """Who is on call by a service that keeps schedules: asked in the background, answered from memory.
 
-`pagerduty` and `jsm` know how each is asked; `duty` reads the answers; `run` is a task of the daemon's. No lookup
-delays a post, and what a service does never raises.
+`pagerduty`, `jsm` and `opsgenie` know how each is asked; `duty` reads the answers; `run` is a task of the daemon's. No
+lookup delays a post, and what a service does never raises.
 """
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -151,7 +151,18 @@ class Source:
         logger.bind(source=self.name, schedule=schedule, code=rejected.code).warning("{}", rejected.reason)
 
 
-def advised(rejected: Rejected, advice: Mapping[str, str]) -> Rejected:
-    """The same refusal with what an administrator can do about it."""
-    sentence = advice.get(rejected.code)
-    return rejected if sentence is None else Rejected(Fault.MISCONFIGURED, rejected.code, sentence)
+async def ask(
+    inquiry: Inquiry, path: str, query: Mapping[str, str], advice: Mapping[str, str]
+) -> dict[str, object] | Rejected:
+    """The object in the answer; a refusal has the sentence that `advice` has for its code, which says what an
+    administrator can do about it.
+    """
+    answer = await inquiry.ask(path, query)
+    if isinstance(answer, Rejected) and (sentence := advice.get(answer.code)) is not None:
+        return replace(answer, fault=Fault.MISCONFIGURED, reason=sentence)
+    return answer
+
+
+def foreign(network: str) -> Rejected:
+    """Why an answer that no such network gives tells nothing."""
+    return Rejected(Fault.TRANSIENT, "answer", f"something answered that is not {network}: check the url")

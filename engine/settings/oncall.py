@@ -1,22 +1,25 @@
 """The section `oncall` of engine.yaml: whom a post calls, and who else knows who is on call. Called by `document`."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 
 from engine.core.ladders import MentionMode
 from engine.ruleset.syntax import Fault
+from engine.settings import opsgenie
 from engine.settings.secrets import Vault
-from engine.settings.sections import MISSING, VALUE, Section, suggest
+from engine.settings.sections import ENDING, MISSING, VALUE, Section, suggest
 from engine.settings.values import (
     ON_CALL_FILES,
     JsmOnCallSettings,
     OnCallSettings,
     OnCallSource,
+    OpsgenieOnCallSettings,
     PagerDutyOnCallSettings,
     PatienceSettings,
 )
 
-_SERVICES = ("pagerduty", "jsm")
+_SERVICES = ("pagerduty", "jsm", "opsgenie")
 _KEYS = ("source", "mention", "mention_mode", "order", *_SERVICES)
 _PATIENCE = ("budget", "refresh", "max_age")
 _PAGERDUTY_URLS = {"us": "https://api.pagerduty.com", "eu": "https://api.eu.pagerduty.com"}
@@ -48,6 +51,7 @@ def read(top: Section, vault: Vault) -> OnCallSettings:
         order=_order(section),
         pagerduty=_pagerduty(section.part("pagerduty"), vault) if section.has("pagerduty") else None,
         jsm=_jsm(section.part("jsm"), vault) if section.has("jsm") else None,
+        opsgenie=_opsgenie(section, vault) if section.has("opsgenie") else None,
     )
 
 
@@ -81,9 +85,8 @@ def _order(section: Section) -> tuple[str, ...]:
 
 def _pagerduty(section: Section, vault: Vault) -> PagerDutyOnCallSettings:
     section.only("url", "region", "schedules", *_PATIENCE).expect("schedules")
-    region = section.choice("region", tuple(_PAGERDUTY_URLS), "us")
     return PagerDutyOnCallSettings(
-        url=section.url("url") or _PAGERDUTY_URLS[region],
+        url=_url(section, _PAGERDUTY_URLS),
         schedules=_names(section.part("schedules"), _PAGERDUTY_ID, "the schedule's id in PagerDuty, e.g. PSCHED1"),
         patience=_patience(section),
         token=vault.take("oncall_pagerduty_token"),
@@ -102,6 +105,25 @@ def _jsm(section: Section, vault: Vault) -> JsmOnCallSettings:
         patience=_patience(section),
         token=vault.take("oncall_jsm_token"),
     )
+
+
+def _opsgenie(oncall: Section, vault: Vault) -> OpsgenieOnCallSettings:
+    hint = "move the schedules to Jira Service Management and write oncall.jsm"
+    oncall.key_fault("opsgenie", ENDING, opsgenie.ends("it tells nobody who is on call"), hint)
+    section = oncall.part("opsgenie").only("url", "region", "schedules", *_PATIENCE)
+    section.expect("schedules")
+    return OpsgenieOnCallSettings(
+        url=_url(section, opsgenie.URLS),
+        schedules=_names(section.part("schedules"), _ATLASSIAN_ID, "the schedule's id in Opsgenie, and not its name"),
+        patience=_patience(section),
+        token=vault.take("oncall_opsgenie_api_key"),
+    )
+
+
+def _url(section: Section, urls: Mapping[str, str]) -> str:
+    """The address that is written, else the one of the region."""
+    region = section.choice("region", tuple(urls), "us")
+    return section.url("url") or urls[region]
 
 
 def _names(section: Section, form: re.Pattern[str], wanted: str) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from engine.settings import names
+from engine.settings import names, opsgenie
 from engine.settings.secrets import Vault
 from engine.settings.sections import ENDING, NAME, VALUE, Section, suggest
 from engine.settings.values import ServiceKind, ServiceSettings
@@ -13,8 +13,8 @@ _URLS = {
     (ServiceKind.PAGERDUTY, "us"): "https://events.pagerduty.com",
     (ServiceKind.PAGERDUTY, "eu"): "https://events.eu.pagerduty.com",
     (ServiceKind.JSM, "us"): "https://api.atlassian.com/jsm/ops/integration",
-    (ServiceKind.OPSGENIE, "us"): "https://api.opsgenie.com",
-    (ServiceKind.OPSGENIE, "eu"): "https://api.eu.opsgenie.com",
+    (ServiceKind.OPSGENIE, "us"): opsgenie.URLS["us"],
+    (ServiceKind.OPSGENIE, "eu"): opsgenie.URLS["eu"],
 }
 _KEYS = {
     ServiceKind.PAGERDUTY: ("type", "region", "url"),
@@ -22,7 +22,6 @@ _KEYS = {
     ServiceKind.OPSGENIE: ("type", "region", "url"),
 }
 _SECRETS = {ServiceKind.PAGERDUTY: "routing_key", ServiceKind.JSM: "api_key", ServiceKind.OPSGENIE: "api_key"}
-_OPSGENIE_ENDS = "Opsgenie ends on 2027-04-05, and 120 days after its account was migrated: then nobody is called"
 
 
 def read(sections: Section, connectors: Section, vault: Vault) -> tuple[ServiceSettings, ...]:
@@ -52,7 +51,8 @@ def _service(section: Section, vault: Vault) -> ServiceSettings | None:
     kind = ServiceKind(written)
     section.only(*_KEYS[kind])
     if kind is ServiceKind.OPSGENIE:
-        section.fault("type", ENDING, _OPSGENIE_ENDS, "move the alerts to Jira Service Management and write type: jsm")
+        hint = "move the alerts to Jira Service Management and write type: jsm"
+        section.fault("type", ENDING, opsgenie.ends("nobody is called"), hint)
     region = section.choice("region", ("us", "eu"), "us") if "region" in _KEYS[kind] else "us"
     return ServiceSettings(
         name=section.name,

@@ -256,6 +256,21 @@ class JsmOnCallSettings:
     token: Secret
 
 
+@dataclass(frozen=True, slots=True)
+class OpsgenieOnCallSettings:
+    """Schedules that are kept in Opsgenie."""
+
+    # Without a slash at the end.
+    url: str
+    # (the schedule's name in the on-call files, its id there)
+    schedules: tuple[tuple[str, str], ...]
+    patience: PatienceSettings
+    # What is called an API key there.
+    token: Secret
+
+
+# The sections of services that keep schedules.
+KeeperSettings = PagerDutyOnCallSettings | JsmOnCallSettings | OpsgenieOnCallSettings
 # The word in `order` for the on-call files; the others are names of services.
 ON_CALL_FILES: Final = "schedule"
 
@@ -268,14 +283,20 @@ class OnCallSettings:
     # What each post says, e.g. "@oncall".
     mention: str
     mention_mode: MentionMode
-    # Who is asked first: "pagerduty", "jsm" and ON_CALL_FILES, each at most once.
+    # Who is asked first: "pagerduty", "jsm", "opsgenie" and ON_CALL_FILES, each at most once.
     order: tuple[str, ...]
     pagerduty: PagerDutyOnCallSettings | None = None
     jsm: JsmOnCallSettings | None = None
+    opsgenie: OpsgenieOnCallSettings | None = None
+
+    def keepers(self) -> dict[str, KeeperSettings]:
+        """The services that keep schedules, by their words in `order`."""
+        found = {"pagerduty": self.pagerduty, "jsm": self.jsm, "opsgenie": self.opsgenie}
+        return {word: section for word, section in found.items() if section is not None}
 
     def secrets(self) -> tuple[Secret, ...]:
         """What must not be shown."""
-        return tuple(one.token for one in (self.pagerduty, self.jsm) if one is not None)
+        return tuple(section.token for section in self.keepers().values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from commands.examined import NOW, SECRETS, installation, lines
-from standins import jsm, pagerduty
+from standins import jsm, opsgenie, pagerduty
 from standins.inprocess import CONFIG, write_config
 from standins.loopback import Answer, Loopback, Network, Request, serving
 
@@ -49,6 +49,7 @@ class Examined:
             "ENGINE_NOC_JSM_API_KEY": jsm.API_KEY,
             "ENGINE_ONCALL_PAGERDUTY_TOKEN": pagerduty.TOKEN,
             "ENGINE_ONCALL_JSM_TOKEN": jsm.TOKEN,
+            "ENGINE_ONCALL_OPSGENIE_API_KEY": opsgenie.API_KEY,
         }
         found = installations.find(config, secrets, None)
         self.installation = Installation(config, found.settings, found.missing, None)
@@ -264,6 +265,42 @@ async def test_services_that_keep_schedules_are_asked_once(tmp_path: Path) -> No
         assert (await bare.keepers())[0].startswith("warn on-call PagerDuty has on call by voip-primary now: 1 without")
     assert (await found.keepers())[0].startswith("fail on-call voip-primary, PagerDuty cannot be reached")
     assert await Examined(tmp_path, "").keepers() == []
+
+
+async def test_opsgenie_is_asked_and_ends(tmp_path: Path) -> None:
+    """Who is on call there now, without anybody's address; when it ends, and whose shifts it may change until then."""
+    network = opsgenie.Opsgenie()
+    network.oncall["5e1f"] = ["ALICE@example.com", "Night shift"]
+    async with serving(network) as loopback:
+        schedules = "{{business-hours: 5e1f, voip-imported: 7a2b}}"
+        extra = f"oncall: {{{{source: schedule, opsgenie: {{{{url: '{loopback.url}', schedules: {schedules}}}}}}}}}\n"
+        found = Examined(tmp_path, extra + WITH_NOC)
+        assert await found.keepers() == [
+            (
+                "warn on-call Opsgenie has on call by business-hours now: @alice, 1 without a name in Mattermost: "
+                "write their e-mail addresses and Mattermost names under people in the on-call files"
+            ),
+            (
+                "fail on-call voip-imported, Opsgenie has no schedule with this id: take it from the schedule's "
+                "address in the browser"
+            ),
+        ]
+    assert [one for one in found.duty() if "otherwise" in one] == [
+        (
+            "ok on-call business-hours, the next 24 h (Asia/Riyadh): lead, from Tue 2027-01-05 18:00 nobody, from Wed "
+            "2027-01-06 09:00 lead, unless Opsgenie says otherwise"
+        ),
+        (
+            "ok on-call voip-imported, the next 24 h (Asia/Riyadh): alice, from Wed 2027-01-06 11:00 nobody, unless "
+            "Opsgenie says otherwise"
+        ),
+    ]
+    (ends,) = (line for line in lines(installations.configuration(found.installation)) if "Opsgenie" in line)
+    assert ends.endswith(
+        "Opsgenie ends on 2027-04-05, and 120 days after its account was migrated: then it tells nobody who is on "
+        "call: move the schedules to Jira Service Management and write oncall.jsm"
+    )
+    assert ends.startswith(f"warn configuration {tmp_path}/engine.yaml:")
 
 
 async def test_a_service_without_its_secret_is_not_asked(tmp_path: Path) -> None:

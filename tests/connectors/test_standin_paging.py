@@ -1,10 +1,10 @@
-"""The stand-ins of PagerDuty and of Jira Service Management are as strict as the documentation says."""
+"""The stand-ins of PagerDuty, Jira Service Management and Opsgenie are as strict as the documentation says."""
 
 from typing import Any
 
 import httpx
 import pytest
-from standins import jsm, pagerduty
+from standins import jsm, opsgenie, pagerduty
 from standins.loopback import serving
 
 _EVENT: dict[str, Any] = {
@@ -89,3 +89,29 @@ async def test_jsm_takes_only_what_is_documented(change: dict[str, Any]) -> None
         assert network.dropped == ["b"]
         refused = await client.post("/v2/alerts", json=_ALERT, headers={"authorization": f"Bearer {jsm.API_KEY}"})
         assert refused.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("key", "schedule", "query", "status", "said"),
+    [
+        pytest.param(opsgenie.API_KEY, "5e1f", {"flat": "true"}, 200, "onCallRecipients", id="flat"),
+        pytest.param(opsgenie.API_KEY, "5e1f", {}, 200, "onCallParticipants", id="nested"),
+        pytest.param(opsgenie.API_KEY, "5e1f", {"scheduleIdentifierType": "name"}, 422, "ids", id="by name"),
+        pytest.param(opsgenie.API_KEY, "of-others", {}, 403, "40301", id="another team's"),
+        pytest.param(opsgenie.API_KEY, "unknown", {}, 404, "does not exist", id="unknown schedule"),
+        pytest.param(opsgenie.API_KEY[::-1], "5e1f", {}, 422, "Key format", id="no key"),
+        pytest.param(f"f{opsgenie.API_KEY[1:]}", "5e1f", {}, 401, "authenticate", id="another key"),
+    ],
+)
+async def test_opsgenie_tells_who_is_on_call_as_documented(
+    key: str, schedule: str, query: dict[str, str], status: int, said: str
+) -> None:
+    """Only to a key that it knows, and only about schedules that this key may see."""
+    network = opsgenie.Opsgenie()
+    await network.control({"oncall": {"5e1f": ["alice@example.com"], "of-others": []}})
+    network.hidden.add("of-others")
+    headers = {"authorization": f"GenieKey {key}"}
+    async with serving(network) as loopback, httpx.AsyncClient(base_url=loopback.url, headers=headers) as client:
+        answer = await client.get(f"/v2/schedules/{schedule}/on-calls", params=query)
+        assert (answer.status_code, said in answer.text) == (status, True)
+        assert (await client.post(f"/v2/schedules/{schedule}/on-calls", json={})).status_code == 404

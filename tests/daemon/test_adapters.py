@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from standins import jsm, pagerduty
+from standins import jsm, opsgenie, pagerduty
 from standins.engineers import Ledger
 from standins.loopback import serving
 from standins.parts import SetClock, until
@@ -180,14 +180,15 @@ def test_a_fixed_mention_asks_nobody(tmp_path: Path) -> None:
 
 async def test_a_schedule_asks_the_services_of_the_order(tmp_path: Path) -> None:
     """In that order, over real HTTP, and as each of them wants to be asked."""
-    duty, site = pagerduty.PagerDuty(), jsm.Jsm()
+    duty, site, ending = pagerduty.PagerDuty(), jsm.Jsm(), opsgenie.Opsgenie()
     duty.oncall["PSCHED1"] = [("alice@example.com", None)]
     site.oncall["5e1f"] = ["712020:1"]
-    async with serving(duty) as one, serving(site) as other:
+    ending.oncall["7a2b"] = ["carol@example.com"]
+    async with serving(duty) as one, serving(site) as other, serving(ending) as third:
         text = f"""\
 {_SCREEN}oncall:
   source: schedule
-  order: [jsm, pagerduty]
+  order: [jsm, opsgenie, pagerduty]
   pagerduty: {{url: {one.url}, schedules: {{voip: PSCHED1}}}}
   jsm:
     url: {other.url}
@@ -195,12 +196,17 @@ async def test_a_schedule_asks_the_services_of_the_order(tmp_path: Path) -> None
     user: {jsm.USER}
     schedules: {{voip: 5e1f}}
     people: {{bob@example.com: "712020:1"}}
+  opsgenie: {{url: {third.url}, schedules: {{voip: 7a2b}}}}
 """
         file = tmp_path / "engine.yaml"
         file.write_text(text, encoding="utf-8")
-        tokens = {"ENGINE_ONCALL_PAGERDUTY_TOKEN": pagerduty.TOKEN, "ENGINE_ONCALL_JSM_TOKEN": jsm.TOKEN}
+        tokens = {
+            "ENGINE_ONCALL_PAGERDUTY_TOKEN": pagerduty.TOKEN,
+            "ENGINE_ONCALL_JSM_TOKEN": jsm.TOKEN,
+            "ENGINE_ONCALL_OPSGENIE_API_KEY": opsgenie.API_KEY,
+        }
         made = adapters.on_call(settings.load(file, tokens), SetClock(), lambda: None)
-        assert [source.name for source in made.sources] == ["Jira Service Management", "PagerDuty"]
+        assert [source.name for source in made.sources] == ["Jira Service Management", "Opsgenie", "PagerDuty"]
         assert not made.duty.health().ready
         tasks = [asyncio.create_task(source.run()) for source in made.sources]
         await until(lambda: all(source.known("voip") for source in made.sources))

@@ -16,6 +16,7 @@ SECRETS = {
     "ENGINE_NOC_JSM_API_KEY": "key-2",
     "ENGINE_ONCALL_PAGERDUTY_TOKEN": "token-3",
     "ENGINE_ONCALL_JSM_TOKEN": "token-4",
+    "ENGINE_ONCALL_OPSGENIE_API_KEY": "key-5",
 }
 SCREEN = "connectors: {screen: {type: console}}\n"
 FULL = f"""\
@@ -35,6 +36,7 @@ oncall:
     schedules: {{voip-primary: 5e1f-1}}
     people: {{alice@example.com: "712020:5d4e-1"}}
 """
+OPSGENIE = f"{SCREEN}oncall:\n  source: schedule\n  opsgenie: {{schedules: {{voip: 5e1f-1}}"
 PAGERDUTY = f"{SCREEN}oncall:\n  source: schedule\n  pagerduty: {{schedules: {{voip: PSCHED1}}"
 
 
@@ -97,7 +99,7 @@ def test_what_is_left_out_has_a_default(load: Load) -> None:
     )
     assert load(_services("noc-jsm: {type: jsm}")).services[0].url == "https://api.atlassian.com/jsm/ops/integration"
     plain = load(SCREEN).oncall
-    assert (plain.source, plain.order, plain.pagerduty, plain.jsm) == (OnCallSource.STATIC, ("schedule",), None, None)
+    assert (plain.source, plain.order, plain.keepers()) == (OnCallSource.STATIC, ("schedule",), {})
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,43 @@ def test_opsgenie_is_taken_with_a_warning(load: Load, region: str, url: str) -> 
         "Opsgenie ends on 2027-04-05, and 120 days after its account was migrated: then nobody is called"
     )
     assert warning.hint == "move the alerts to Jira Service Management and write type: jsm"
+
+
+@pytest.mark.parametrize(
+    ("more", "url"),
+    [
+        ("", "https://api.opsgenie.com"),
+        (", region: eu", "https://api.eu.opsgenie.com"),
+        (", region: eu, url: http://127.0.0.1:9997/", "http://127.0.0.1:9997"),
+    ],
+)
+def test_opsgenie_tells_who_is_on_call_with_a_warning(load: Load, more: str, url: str) -> None:
+    """The same for the schedules that are kept there, and the same patience as for the others."""
+    read = load(f"{OPSGENIE}{more}}}\n")
+    assert read.oncall.order == ("opsgenie", "schedule")
+    section = read.oncall.opsgenie
+    assert section is not None
+    assert (section.url, section.schedules) == (url, (("voip", "5e1f-1"),))
+    assert section.patience == PatienceSettings(
+        budget=timedelta(seconds=2), refresh=timedelta(seconds=60), max_age=timedelta(minutes=15)
+    )
+    assert [(secret.name, secret.reveal()) for secret in read.secrets()] == [("oncall_opsgenie_api_key", "key-5")]
+    (warning,) = read.warnings
+    assert (warning.code, warning.line, warning.column) == ("W907", 4, 3)
+    assert warning.message == (
+        "Opsgenie ends on 2027-04-05, and 120 days after its account was migrated: then it tells nobody who is on call"
+    )
+    assert warning.hint == "move the schedules to Jira Service Management and write oncall.jsm"
+
+
+def test_each_service_of_the_file_is_asked_before_the_on_call_files(load: Load) -> None:
+    """The one that ends comes last of them, whatever the order of the sections; a word of the file's counts first."""
+    moving = f"{OPSGENIE}}}\n{FULL[FULL.index('  jsm:') :]}"
+    read = load(moving)
+    assert read.oncall.order == ("jsm", "opsgenie", "schedule")
+    assert list(read.oncall.keepers()) == ["jsm", "opsgenie"]
+    ordered = load(moving.replace("source: schedule", "source: schedule\n  order: [opsgenie, jsm]"))
+    assert ordered.oncall.order == ("opsgenie", "jsm")
 
 
 def test_a_missing_secret_is_named(load: Load) -> None:
@@ -212,6 +251,66 @@ def test_a_missing_secret_is_named(load: Load) -> None:
             f"{SCREEN}oncall: {{source: schedule, pagerduty: {{schedules: {{voip: ../users}}}}}}\n",
             '"voip" must be the schedule\'s id in PagerDuty, e.g. PSCHED1',
             id="no id",
+        ),
+        pytest.param(
+            f"{SCREEN}oncall: {{source: schedule, opsgenie: {{}}}}\n",
+            '2:38  error  E902  "opsgenie" lacks the key "schedules"',
+            id="no schedules at Opsgenie",
+        ),
+        pytest.param(
+            f"{SCREEN}oncall: {{source: schedule, opsgenie: voip}}\n",
+            '2:38  error  E903  "opsgenie" must have keys',
+            id="a word for Opsgenie",
+        ),
+        pytest.param(
+            f"{OPSGENIE.replace('{voip: 5e1f-1}', '[5e1f-1]')}}}\n",
+            '4:25  error  E903  "schedules" must have keys',
+            id="a list of schedules",
+        ),
+        pytest.param(
+            f"{OPSGENIE.replace('5e1f-1', 'VoIP primary')}}}\n",
+            '4:32  error  E904  "voip" must be the schedule\'s id in Opsgenie, and not its name',
+            id="a schedule's name",
+        ),
+        pytest.param(
+            f"{OPSGENIE.replace('5e1f-1', '[5e1f-1]')}}}\n",
+            '4:32  error  E903  "voip" must be one value',
+            id="two ids",
+        ),
+        pytest.param(
+            f"{OPSGENIE}, api_key: key-5}}\n",
+            '4:41  error  E901  "opsgenie" has no key "api_key"',
+            id="key in the file",
+        ),
+        pytest.param(f"{OPSGENIE}, people: {{}}}}\n", 'E901  "opsgenie" has no key "people"', id="people at Opsgenie"),
+        pytest.param(f"{OPSGENIE}, region: asia}}\n", '"region" is one of us, eu', id="unknown region of Opsgenie"),
+        pytest.param(f"{OPSGENIE}, url: opsgenie.com}}\n", 'E904  "url" must be a web address', id="no address"),
+        pytest.param(f"{OPSGENIE}, budget: 2}}\n", 'E904  "budget" is a length of time', id="a number"),
+        pytest.param(f"{OPSGENIE}, refresh: 1s}}\n", 'E904  "refresh" is at least 5s', id="Opsgenie too often"),
+        pytest.param(
+            OPSGENIE.replace("source: schedule", "source: static") + "}\n",
+            '"opsgenie" is used with "source: schedule" alone',
+            id="Opsgenie without the schedule",
+        ),
+        pytest.param(
+            f"{SCREEN}oncall: {{source: opsgenie}}\n",
+            '"source" is one of static, schedule',
+            id="Opsgenie as the source",
+        ),
+        pytest.param(
+            f"{SCREEN}oncall: {{source: schedule, order: [opsgenie]}}\n",
+            'E902  "order" names "opsgenie", which "oncall" has no section for',
+            id="no Opsgenie to ask",
+        ),
+        pytest.param(
+            f"{SCREEN}oncall: {{source: schedule, order: [opsgeni]}}\n",
+            'did you mean "opsgenie"?',
+            id="a slip in order",
+        ),
+        pytest.param(
+            _services("oncall-opsgenie: {type: jsm}") + OPSGENIE.removeprefix(SCREEN) + "}\n",
+            '"oncall-opsgenie" and "oncall" would both read the secret oncall_opsgenie_api_key',
+            id="the on-call source's API key",
         ),
         pytest.param(
             FULL.replace("bot@example.com", "bot"),

@@ -71,7 +71,8 @@ def test_the_examples_for_paging_work(tmp_path: Path) -> None:
     """What stands on the page can be copied into engine.yaml, and needs the secrets that it names."""
     text = (_DEPLOY / "paging.md").read_text()
     examples = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    secrets = {"noc_routing_key", "noc_jsm_api_key", "oncall_pagerduty_token", "oncall_jsm_token"}
+    sources = {"oncall_pagerduty_token", "oncall_jsm_token", "oncall_opsgenie_api_key"}
+    secrets = {"noc_routing_key", "noc_jsm_api_key", *sources}
     environ = {f"ENGINE_{name.upper()}": "secret" for name in {"desk_token", *secrets}}
     found = set()
     for example in examples:

@@ -155,6 +155,7 @@ async def test_jsm_may_have_nobody(body: dict[str, Any]) -> None:
         ({"status": 401}, _NO_KEY),
         ({"status": 403}, "PagerDuty does not let this token see the schedules: "),
         ({"status": 404}, "PagerDuty has no schedule with this id: "),
+        ({"status": 429}, "PagerDuty answered 429, too many requests: a longer refresh asks it less often"),
         ({"status": 500}, "PagerDuty answered 500"),
         ({"status": 302}, "PagerDuty answered 302"),
         ({"status": 200, "body": "<html>"}, "something answered that is not PagerDuty: check the url"),
@@ -265,6 +266,7 @@ async def test_one_schedule_that_fails_leaves_the_others() -> None:
         pytest.param(START - timedelta(seconds=20), {}, 200, _REFRESH, id="a shift that has ended"),
         pytest.param(None, {"retry-after": "300"}, 429, timedelta(minutes=5), id="as long as the network asks"),
         pytest.param(None, {"retry-after": "1"}, 429, _REFRESH, id="never more often than usual"),
+        pytest.param(None, {"retry-after": "300"}, 403, timedelta(minutes=5), id="a refusal with advice as well"),
     ],
 )
 async def test_the_pause_follows_the_shift_and_the_network(

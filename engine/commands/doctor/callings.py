@@ -3,10 +3,10 @@ keep schedules say of now.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 from engine import adapters
 from engine.commands.doctor.findings import Finding, Level, finding
@@ -17,18 +17,16 @@ from engine.core.deliveries import Rejected
 from engine.core.errors import ConfigurationError
 from engine.core.oncall import NOBODY
 from engine.core.rosters import Roster
-from engine.oncall.sources import Service, Shift
-from engine.settings import (
-    JsmOnCallSettings,
-    OnCallSource,
-    PagerDutyOnCallSettings,
-    ServiceKind,
-    ServiceSettings,
-)
+from engine.oncall.sources import Shift
+from engine.settings import KeeperSettings, OnCallSource, ServiceKind, ServiceSettings
 
 _SUBJECT = "on-call"
 _EXCHANGE: Final = timedelta(seconds=5)
-NETWORKS: Final[Mapping[str, str]] = {"pagerduty": "PagerDuty", "jsm": "Jira Service Management"}
+NETWORKS: Final[Mapping[str, str]] = {
+    "pagerduty": "PagerDuty",
+    "jsm": "Jira Service Management",
+    "opsgenie": "Opsgenie",
+}
 _PAGING: Final[Mapping[ServiceKind, tuple[str, str]]] = {
     ServiceKind.PAGERDUTY: ("PagerDuty", "v2/enqueue"),
     ServiceKind.JSM: ("Jira Service Management", "v2/alerts"),
@@ -36,7 +34,6 @@ _PAGING: Final[Mapping[ServiceKind, tuple[str, str]]] = {
 }
 # A session wants a token, which a look without authorization never sends.
 _UNSENT = "unsent"
-_Section = TypeVar("_Section", PagerDutyOnCallSettings, JsmOnCallSettings)
 
 
 async def paging(service: ServiceSettings) -> tuple[Finding, ...]:
@@ -64,28 +61,17 @@ async def keepers(installation: Installation, files: Roster | None) -> tuple[Fin
     if chosen.source is OnCallSource.STATIC:
         return ()
     found: list[Finding] = []
-    if (account := chosen.pagerduty) is not None:
-        found += await _keeper(installation, account, files, lambda: adapters.pagerduty_keeper(_bounded(account)))
-    if (site := chosen.jsm) is not None:
-        found += await _keeper(installation, site, files, lambda: adapters.jsm_keeper(_bounded(site)))
+    for section in chosen.keepers().values():
+        found += await _keeper(installation, section, files)
     return tuple(found)
 
 
-def _bounded(section: _Section) -> _Section:
-    budget = min(section.patience.budget, _EXCHANGE)
-    return replace(section, patience=replace(section.patience, budget=budget))
-
-
-async def _keeper(
-    installation: Installation,
-    section: PagerDutyOnCallSettings | JsmOnCallSettings,
-    files: Roster | None,
-    make: Callable[[], Service],
-) -> list[Finding]:
+async def _keeper(installation: Installation, section: KeeperSettings, files: Roster | None) -> list[Finding]:
     if lacking := installation.lacks(_SUBJECT, section.token.name):
         return [lacking]
+    budget = min(section.patience.budget, _EXCHANGE)
     try:
-        service = make()
+        service = adapters.keeper(replace(section, patience=replace(section.patience, budget=budget)))
     except ConfigurationError as error:
         return [Finding(_SUBJECT, Level.FAIL, str(error), f"correct the url, or {section.token.name}")]
     try:

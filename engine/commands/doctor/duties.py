@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 from types import MappingProxyType
 
 from engine.commands.doctor import rulesets, shifts
@@ -109,12 +110,10 @@ def _without_files(installation: Installation) -> Finding:
 def _kept(installation: Installation) -> Mapping[str, str]:
     """By schedule, the first service that is asked about it, where that is before the on-call files."""
     chosen = installation.settings.oncall
+    keepers = chosen.keepers()
     kept: dict[str, str] = {}
-    for one in chosen.order:
-        if one == ON_CALL_FILES:
-            break
-        section = chosen.pagerduty if one == "pagerduty" else chosen.jsm
-        for name, _ in section.schedules if section is not None else ():
+    for one in takewhile(lambda word: word != ON_CALL_FILES, chosen.order):
+        for name, _ in keepers[one].schedules:
             kept.setdefault(name, NETWORKS[one])
     return kept
 
