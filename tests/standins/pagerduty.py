@@ -5,6 +5,7 @@ alert merges into it; to acknowledge or resolve where nothing is open is answere
 with `python -m standins.pagerduty --port 0`.
 """
 
+import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -96,7 +97,7 @@ class PagerDuty(Network):
 
 def user_id(email: str) -> str:
     """The id of somebody's account."""
-    return f"P{abs(hash(email)) % 10**6}"
+    return f"P{zlib.crc32(email.encode()):08X}"
 
 
 def _entry(schedule: str, email: str, end: str | None) -> dict[str, Any]:
