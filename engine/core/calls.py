@@ -17,12 +17,16 @@ from engine.core.standings import stood
 # How an incident stands whose rule wants a new one for a further message.
 SUPERSEDED = "closed: a further message has opened a new incident"
 
+# Why a call that waits while somebody takes its incident does not leave.
+TAKEN = "somebody took the incident before this call had left"
 # Why a call that has not left yet does not leave any more, by how its incident stands.
 _MOOT = {
-    IncidentStatus.CLAIMED: "somebody took the incident before this call had left",
+    IncidentStatus.CLAIMED: TAKEN,
     IncidentStatus.RESOLVED: "the incident was resolved before this call had left",
     IncidentStatus.LAPSED: "the incident was closed before this call had left",
 }
+_ELSEWHERE = "engineers are called about its outage instead"
+_GIVEN_BACK = "the incident was given back before this word had left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,15 @@ def is_call(body: Body) -> bool:
             return False
 
 
-def moot(status: IncidentStatus) -> str:
-    """Why nobody needs to be called about an incident of this status; empty: somebody does."""
-    return _MOOT.get(status, "")
+def moot(body: Body, status: IncidentStatus, *, elsewhere: bool) -> str:
+    """Why what has not left yet need not leave any more, by how its incident stands now; empty: it is wanted. A call,
+    where nobody needs to be called, or engineers are called `elsewhere`, about its outage; word to a paging service
+    that somebody has what nobody has.
+    """
+    if is_call(body):
+        return _MOOT.get(status, _ELSEWHERE if elsewhere else "")
+    silences = isinstance(body, Page) and body.action is PageAction.ACKNOWLEDGE
+    return _GIVEN_BACK if silences and status is IncidentStatus.OPEN else ""
 
 
 def whom(called: Called, fixed: str, mode: MentionMode) -> tuple[str, tuple[str, ...]]:

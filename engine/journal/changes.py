@@ -105,8 +105,8 @@ def write(
         database.rows("change_incident", *rows.incident_values(after), after.ticket_id)
     if after.priority is not before.priority:
         database.rows("raise_deliveries", int(after.priority), after.ticket_id)
-    if after.status is not before.status:
-        withdrawals.withdraw(database, after.ticket_id, after.status, now)
+    elsewhere = standing.called_elsewhere or after.outage != before.outage
+    withdrawals.follow(database, before, after, now, elsewhere=elsewhere, bound=bound)
     subject = audits.subject(salt, *conversation)
     cause = Cause(after.ticket_id, subject, after.priority, now)
     for delivery in change.deliveries:

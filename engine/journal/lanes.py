@@ -297,7 +297,7 @@ def drop(database: Database, delivery_id: str, reason: str, now: datetime) -> De
     if stored.is_under_way(now):
         return DeliveryState.SENDING
     ((before,),) = database.rows("read_error", stored.seq)
-    dead, error = DeliveryState.DEAD.value, f"dropped: {reason}"
+    dead, error = DeliveryState.DEAD.value, dropped(reason)
     database.rows("settle_delivery", dead, 0, None, micros(now), 0, None, stored.receipt, error, stored.seq)
     promote(database, stored.lane)
     database.rows("withdraw_delivery", fallback_of(delivery_id))
@@ -305,6 +305,11 @@ def drop(database: Database, delivery_id: str, reason: str, now: datetime) -> De
     why = (("error", before or ""), ("reason", reason))
     audits.add(database, AuditEntry("dropped", (*facts, *why)), About(stored.ticket_id, stored.subject), now)
     return state
+
+
+def dropped(reason: str) -> str:
+    """The error of a delivery that was given up for this reason."""
+    return f"dropped: {reason}"
 
 
 def break_leases(database: Database, node: str, now: datetime) -> None:

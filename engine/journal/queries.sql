@@ -398,6 +398,16 @@ DELETE FROM deliveries WHERE id = ? AND state = 'queued'
 SELECT id, kind, body FROM deliveries
 WHERE ticket_id = ? AND kind IN ('follow_up', 'page') AND state = 'queued' AND doubtful = 0 ORDER BY seq
 
+-- name: calls_given_up
+-- For a reason; not those from before the incident was closed and opened again: what was given up at a moment is due then.
+SELECT id FROM deliveries
+WHERE ticket_id = ? AND kind IN ('follow_up', 'page') AND state = 'dead' AND error = ? AND body IS NOT NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM audit
+        WHERE audit.ticket_id = deliveries.ticket_id AND audit.kind = 'reopened' AND audit.at >= deliveries.due_at
+    )
+ORDER BY seq
+
 -- name: count_deliveries
 SELECT destination, state, count(*), min(created_at) FROM deliveries
 WHERE state IN ('queued', 'sending') GROUP BY destination, state

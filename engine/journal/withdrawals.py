@@ -1,5 +1,6 @@
-"""Calls that wait to be sent while somebody takes the incident: they are given up, so that nobody is woken for what is
-taken care of. Plain operations on a transaction.
+"""Calls that wait to be sent while somebody takes the incident, or while it becomes part of an outage: they are given
+up, so that nobody is woken for what is taken care of. Whoever gives the incident back has them made after all. Plain
+operations on a transaction.
 
 One that may have been sent already is left alone: it is looked up or said again, and word of the claim follows it.
 """
@@ -7,27 +8,49 @@ One that may have been sent already is left alone: it is looked up or said again
 from datetime import datetime
 
 from engine.core import calls, contracts
-from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState
-from engine.core.incidents import IncidentStatus
+from engine.core.deliveries import Claimed, DeliveryKind, DeliveryState, FollowUp, Page
+from engine.core.incidents import Incident, IncidentStatus
 from engine.core.settlements import Settlement
 from engine.journal import lanes, rows
+from engine.journal.lanes import Bound
 from engine.journal.statements import Database
 
 
-def withdraw(database: Database, ticket_id: str, status: IncidentStatus, now: datetime) -> None:
-    """Give up the calls about an incident that is in this status now."""
-    reason = calls.moot(status)
-    if reason:
-        for delivery_id, kind, body in database.rows("waiting_calls", ticket_id):
-            if body is not None and calls.is_call(contracts.load_body(DeliveryKind(kind), body)):
+def follow(
+    database: Database, before: Incident, after: Incident, now: datetime, *, elsewhere: bool, bound: Bound
+) -> None:
+    """Give up what a change of an incident makes moot, and make the calls that it takes back. `elsewhere`: engineers
+    are called about its outage.
+    """
+    if after.status is before.status and after.outage == before.outage:
+        return
+    withdraw(database, after.ticket_id, after.status, now, elsewhere=elsewhere)
+    given_back = before.status is IncidentStatus.CLAIMED and after.status is IncidentStatus.OPEN
+    # A ladder that begins anew calls by itself.
+    if given_back and not elsewhere and after.rung == before.rung:
+        for (delivery_id,) in database.rows("calls_given_up", after.ticket_id, lanes.dropped(calls.TAKEN)):
+            lanes.redrive(database, delivery_id, "the incident was given back", now, bound)
+
+
+def withdraw(
+    database: Database, ticket_id: str, status: IncidentStatus, now: datetime, *, elsewhere: bool = False
+) -> None:
+    """Give up what waits about an incident and is moot in this status."""
+    for delivery_id, kind, body in database.rows("waiting_calls", ticket_id):
+        if body is not None:
+            reason = calls.moot(contracts.load_body(DeliveryKind(kind), body), status, elsewhere=elsewhere)
+            if reason:
                 lanes.drop(database, delivery_id, reason, now)
 
 
 def withdraw_refused(database: Database, claimed: Claimed, settlement: Settlement, now: datetime) -> None:
-    """Give up a call that a network refused for now, where somebody took the incident during the attempt."""
+    """Give up what a network refused for now, where the incident has made it moot during the attempt."""
     waits = settlement.state is DeliveryState.QUEUED and not settlement.doubtful
-    if claimed.ticket_id is None or not waits or not calls.is_call(claimed.body):
+    if claimed.ticket_id is None or not waits or not isinstance(claimed.body, FollowUp | Page):
         return
     for row in database.rows("read_incident", claimed.ticket_id):
-        if reason := calls.moot(rows.incident(row).status):
+        incident = rows.incident(row)
+        outage = database.rows("read_incident", incident.outage) if incident.outage is not None else []
+        elsewhere = bool(outage) and rows.incident(outage[0]).is_live
+        if reason := calls.moot(claimed.body, incident.status, elsewhere=elsewhere):
             lanes.drop(database, claimed.id, reason, now)

@@ -172,8 +172,22 @@ def test_calls_are_told_from_other_words() -> None:
 
 
 def test_a_call_is_moot_unless_the_incident_is_open() -> None:
-    """Each other status has its reason."""
-    reasons = {status: moot(status) for status in IncidentStatus}
+    """Each other status has its reason, and so has an outage that engineers are called about instead."""
+    reminder = FollowUp("support", None, "nobody has taken it", "OC-2026-0001", calls=True)
+    reasons = {status: moot(reminder, status, elsewhere=False) for status in IncidentStatus}
     assert reasons.pop(IncidentStatus.OPEN) == ""
-    assert len(set(reasons.values())) == 3
-    assert "" not in reasons.values()
+    of_outage = moot(reminder, IncidentStatus.OPEN, elsewhere=True)
+    assert len({*reasons.values(), of_outage}) == 4
+    assert "" not in {*reasons.values(), of_outage}
+    assert moot(reminder, IncidentStatus.CLAIMED, elsewhere=True) == reasons[IncidentStatus.CLAIMED]
+
+
+def test_word_that_somebody_has_it_is_moot_where_nobody_has() -> None:
+    """It would silence the alert; that an alert is closed is never moot, and neither is a note."""
+    claimed = Page(PageAction.ACKNOWLEDGE, "key", "a client waits", Priority.HIGH, (), RECEIVED_AT, "OC-2026-0001")
+    reasons = {status: moot(claimed, status, elsewhere=False) for status in IncidentStatus}
+    assert reasons.pop(IncidentStatus.OPEN)
+    assert set(reasons.values()) == {""}
+    note = FollowUp("support", None, "alice has taken it", "OC-2026-0001")
+    others = (replace(claimed, action=PageAction.RESOLVE), note, THE_POST)
+    assert {moot(body, status, elsewhere=True) for body in others for status in IncidentStatus} == {""}

@@ -23,7 +23,7 @@ from standins.rosters import FixedDuty
 
 from engine.core.actions import Action, IncidentPost
 from engine.core.decisions import Priority
-from engine.core.deliveries import DeliveryKind, DeliveryState, FollowUp, Page, PageAction, Relayed
+from engine.core.deliveries import Body, DeliveryKind, DeliveryState, FollowUp, Page, PageAction, Relayed
 from engine.core.incidents import IncidentStatus
 from engine.core.plan import CALL, LAPSE, Timer
 from engine.core.practices import Change, Practice
@@ -311,6 +311,71 @@ async def test_a_call_under_way_is_given_up_where_it_is_refused(journal: Journal
         DeliveryState.QUEUED,
         DeliveryState.SENT,
     ]
+
+
+async def sent(journal: Journal, seconds: float, destination: str = "mattermost") -> list[Body]:
+    """What leaves by then, in its order."""
+    said: list[Body] = []
+    while waiting := await claim(journal, destination, now=later(seconds)):
+        for claimed in waiting:
+            said.append(claimed.body)
+            await finish(journal, claimed, Settlement(DeliveryState.SENT, receipt="r"), later(seconds))
+    return said
+
+
+async def test_a_call_that_was_given_up_is_made_when_the_incident_is_given_back(journal: Journal) -> None:
+    """Somebody must be called after all; no word that it is taken silences the alert."""
+    ticket = await posted(journal)
+    await fire(journal, 300)
+    for number in (1, 3):
+        await act(journal, action("claim", number), seconds=310 + number)
+        await act(journal, action("release", number + 1), seconds=311 + number)
+    pages = [body for body in await sent(journal, 320, "noc") if isinstance(body, Page)]
+    assert [page.action for page in pages] == [PageAction.TRIGGER]
+    called = [body for body in await sent(journal, 320) if isinstance(body, FollowUp) and body.calls]
+    assert [body.ticket_id for body in called] == [ticket, ""]
+    view = await journal.incident(ticket)
+    assert view is not None
+    assert [row.kind for row in view.audit if row.kind == "redriven"] == ["redriven"] * 6
+    assert not (await journal.check())["findings"]
+
+
+async def test_an_alert_that_may_have_been_opened_is_not_silenced_when_the_incident_is_given_back(
+    journal: Journal,
+) -> None:
+    """The page in doubt is said again; that somebody has it is not said any more, refused or not yet tried."""
+    await posted(journal)
+    await fire(journal, 300)
+    (page,) = await claim(journal, "noc", now=later(301))
+    await act(journal, action("claim"), seconds=302)
+    await finish(journal, page, Settlement(DeliveryState.QUEUED, due_at=later(305), doubtful=True), later(303))
+    await act(journal, action("release", 2), seconds=304)
+    (again,) = await claim(journal, "noc", now=later(310))
+    assert again.id == page.id
+    await finish(journal, again, Settlement(DeliveryState.SENT, receipt="r"), later(311))
+    await act(journal, action("claim", 3), seconds=312)
+    (word,) = await claim(journal, "noc", now=later(313))
+    await act(journal, action("release", 4), seconds=314)
+    await finish(journal, word, Settlement(DeliveryState.QUEUED, due_at=later(320), error="503: busy"), later(315))
+    assert await sent(journal, 1000, "noc") == []
+
+
+async def test_calls_from_before_an_incident_was_closed_are_not_made_any_more(journal: Journal) -> None:
+    """Who opens it again begins the ladder anew, and so does who gives back what all were called about."""
+    await posted(journal)
+    await fire(journal, 300)
+    for number, kind in enumerate(("claim", "resolve", "reopen", "release")):
+        await act(journal, action(kind, number), seconds=310 + number)
+    assert [body for body in await sent(journal, 320) if isinstance(body, FollowUp) and body.calls] == []
+    await act(journal, action("resolve", 7), seconds=321)
+    await posted(journal, "wa-2", "provider-2")
+    for seconds in (1000, 2000, 3000):
+        await fire(journal, seconds)
+        await sent(journal, seconds)
+    (last,) = await fire(journal, 4000)
+    assert last.timers == ()
+    await act(journal, action("claim", 8, "provider-2"), action("release", 9, "provider-2"), seconds=4001)
+    assert [body for body in await sent(journal, 4002) if isinstance(body, FollowUp) and body.calls] == []
 
 
 @pytest.mark.parametrize("kind", ["resolve", "reply", "say"])

@@ -66,6 +66,23 @@ async def test_the_one_client_too_many_makes_an_outage(journal: Journal) -> None
     assert not (await journal.check())["findings"]
 
 
+async def test_calls_that_wait_are_given_up_when_an_outage_begins(journal: Journal) -> None:
+    """Engineers are called about the outage; a page under way then is not said again where it was refused."""
+    first, second = await written(journal, 1), await written(journal, 2)
+    await journal.fire(CALL, 10, PRACTICE, later(300))
+    under_way, _ = await claim(journal, "noc", now=later(301), limit=2)
+    await written(journal, 3, 302)
+    refused = Settlement(DeliveryState.QUEUED, due_at=later(310), error="503: busy")
+    await finish(journal, under_way, refused, later(303))
+    reason = "dropped: engineers are called about its outage instead"
+    for ticket, pages in ((first.ticket_id, 1), (second.ticket_id, 0)):
+        view = await journal.incident(ticket)
+        assert view is not None
+        given_up = [one.kind.value for one in view.deliveries if one.error == reason]
+        assert given_up == ["follow_up"] * 2 + ["page"] * pages
+    assert not (await journal.check())["findings"]
+
+
 async def test_those_who_come_apart_make_none(journal: Journal) -> None:
     """Longer apart than the watch says, or closed meanwhile, or where nothing is watched."""
     await written(journal, 1)
