@@ -278,6 +278,9 @@ SELECT status, code, at FROM receipts WHERE delivery_id = ? ORDER BY noted_at, a
 SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error
 FROM deliveries WHERE ticket_id = ? ORDER BY seq
 
+-- name: outages_of_incident
+SELECT details FROM audit WHERE ticket_id = ? AND kind = 'joined' ORDER BY seq
+
 -- name: audit_of_incident
 SELECT seq, at, kind, ticket_id, subject, details FROM audit WHERE ticket_id = ?
 UNION

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
-from journal.samples import DECISION, accepted, claim, escalation, finish, inbound, lapse, later, opening
+from journal.samples import DECISION, accepted, claim, escalation, finish, inbound, joining, lapse, later, opening
 from standins.rosters import FixedDuty
 
 from engine.core.actions import Action
@@ -148,6 +148,33 @@ async def test_the_posts_of_an_outage_do_not_name_an_erased_client(journal: Jour
     bodies = [json.dumps(one.body, ensure_ascii=False) for one in said if one is not None]
     assert (len(bodies), [body.count("Jackson") for body in bodies]) == (3, [2, 0, 2])
     assert "One more client: OC-2026-0005 (4 clients by now)." in bodies[1]
+    assert not (await journal.check())["findings"]
+
+
+async def test_the_posts_of_an_earlier_outage_do_not_name_an_erased_client_either(journal: Journal) -> None:
+    """Engineers resolved it, the client wrote again, and belongs to the next one since."""
+    for number in range(3):
+        await written(journal, number, number)
+    for claimed in await claim(journal, now=later(5)):
+        await finish(journal, claimed, Settlement(DeliveryState.SENT, receipt=f"post of {claimed.ticket_id}"))
+    resolved = Action("mattermost", "post of OC-2026-0004", "resolve", "post:r", "amina", later(10))
+    await journal.act((resolved,), PRACTICE, later(10))
+    for number in range(3, 6):
+        await written(journal, number, 20 + number)
+    await journal.accept([inbound("again", "wa-0")], later(30))
+    (waiting,) = await journal.unrouted(10)
+    assert waiting.incident is not None
+    await journal.record(waiting.inbox_id, joining(waiting.incident), DECISION, later(31), PRACTICE)
+    assert (await incident_of(journal, "OC-2026-0001")).outage == "OC-2026-0008"
+    told = await journal.erase(None, ("main", "wa-0"), PRACTICE, later(100))
+    assert [one["ticketId"] for one in told["tickets"]] == ["OC-2026-0001", "OC-2026-0004", "OC-2026-0008"]
+    for ticket, joined_by_word in (("OC-2026-0004", False), ("OC-2026-0008", True)):
+        view = await journal.incident(ticket)
+        assert view is not None
+        said = [await journal.delivery(one.id) for one in view.deliveries]
+        bodies = "\n".join(json.dumps(one.body, ensure_ascii=False) for one in said if one is not None)
+        assert "OC-2026-0001 · " not in bodies
+        assert ("One more client: OC-2026-0001 (4 clients by now)." in bodies) is joined_by_word
     assert not (await journal.check())["findings"]
 
 
