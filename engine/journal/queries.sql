@@ -574,9 +574,11 @@ FROM (
 ) AS chosen ORDER BY chosen.seq
 
 -- name: resolutions_since
-SELECT actions.action_id, actions.ticket_id, actions.person, actions.at, actions.noted_at, incidents.created_at
+-- And what was opened again.
+SELECT
+    actions.action_id, actions.kind, actions.ticket_id, actions.person, actions.at, actions.noted_at, incidents.created_at
 FROM actions JOIN incidents ON incidents.ticket_id = actions.ticket_id
-WHERE actions.noted_at >= ? AND actions.kind = 'resolve' ORDER BY actions.noted_at
+WHERE actions.noted_at >= ? AND actions.kind IN ('resolve', 'reopen') ORDER BY actions.noted_at, actions.at
 
 -- name: posts_in_doubt
 -- Since when a post may stand in the chat under an id that nobody has told yet: the answer was lost, or is late.

@@ -219,6 +219,18 @@ async def test_the_posts_of_incidents_that_were_closed_lately_are_known(journal:
     assert [(post.root, post.held_id, post.closed) for post in lapsed] == [(silent, None, True), (roots[4], None, True)]
 
 
+async def test_a_resolution_that_was_heard_to_be_taken_back_is_not_looked_for(journal: Journal) -> None:
+    """The incident stays closed where its client has a newer one, and the thread has been told so."""
+    ticket = await posted(journal)
+    await act(journal, action("resolve"), seconds=100)
+    await opened(journal, escalation("another"), now=later(110), message_id="another request")
+    (before,) = [post for post in await journal.posts("mattermost", NOW) if post.ticket_id == ticket]
+    assert before.held_id == "post:w1"
+    await act(journal, action("reopen", 2), seconds=120)
+    (after,) = [post for post in await journal.posts("mattermost", NOW) if post.ticket_id == ticket]
+    assert after == replace(before, held_id=None)
+
+
 async def test_a_post_is_in_doubt_until_its_answer_is_known(journal: Journal) -> None:
     """From half a second after its first attempt on, across a restart, until the network has told its id."""
     await opened(journal, escalation())
