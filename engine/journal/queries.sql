@@ -548,7 +548,8 @@ SELECT count(*) FROM incidents WHERE outage = ? AND outage IS NOT NULL AND statu
 
 -- name: posts_of_incidents
 -- Of incidents that are not closed, and of those among the newest thousand that were closed since then, the oldest first.
--- What was closed and never resolved fell silent. What was in doubt may have been posted at its first attempt.
+-- What was closed and never resolved fell silent: the audit knows when. What was in doubt may have been posted at its
+-- first attempt.
 SELECT
     chosen.ticket_id,
     (
@@ -570,7 +571,14 @@ FROM (
     UNION ALL
     SELECT incidents.*, 1 AS is_closed FROM incidents
     WHERE seq > (SELECT max(newest.seq) - 1000 FROM incidents AS newest)
-        AND status IN ('resolved', 'lapsed') AND coalesce(resolved_at, last_message_at) >= ?
+        AND status IN ('resolved', 'lapsed') AND coalesce(
+            resolved_at,
+            (
+                SELECT max(audit.at) FROM audit
+                WHERE audit.ticket_id = incidents.ticket_id AND audit.kind IN ('lapsed', 'superseded')
+            ),
+            last_message_at
+        ) >= ?
 ) AS chosen ORDER BY chosen.seq
 
 -- name: resolutions_since

@@ -219,6 +219,15 @@ async def test_the_posts_of_incidents_that_were_closed_lately_are_known(journal:
     assert [(post.root, post.held_id, post.closed) for post in lapsed] == [(silent, None, True), (roots[4], None, True)]
 
 
+async def test_what_fell_silent_lately_is_known_however_long_its_client_said_nothing(journal: Journal) -> None:
+    """Calls, a rule's `within` or a daemon that was down keep an incident open for days: it is closed at the end."""
+    ticket = await posted(journal)
+    await journal.fire(LAPSE, 100, replace(PRACTICE, duty=FixedDuty(ladders={})), later(200_000))
+    (post,) = await journal.posts("mattermost", later(199_999))
+    assert (post.ticket_id, post.closed) == (ticket, True)
+    assert await journal.posts("mattermost", later(200_001)) == ()
+
+
 async def test_a_resolution_that_was_heard_to_be_taken_back_is_not_looked_for(journal: Journal) -> None:
     """The incident stays closed where its client has a newer one, and the thread has been told so."""
     ticket = await posted(journal)
