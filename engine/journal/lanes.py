@@ -238,11 +238,14 @@ def promote(database: Database, lane: str) -> None:
     database.rows("promote_delivery", lane, lane)
 
 
-def redrive(database: Database, delivery_id: str, reason: str, now: datetime, bound: Bound) -> DeliveryState | None:
+def redrive(
+    database: Database, delivery_id: str, reason: str, now: datetime, bound: Bound, *, anew: bool = True
+) -> DeliveryState | None:
     """Queue a dead or held delivery again in its old place, due now; the state it had, None when there is none such.
 
     It is not doubtful, a held one neither: the operator's word to send it again is the answer to the doubt. Its
-    attempts go on counting, its time in doubt begins anew. A delivery of the lane that is under way goes first.
+    attempts go on counting, its time in doubt begins anew; not `anew`, it goes on as if it had never been given up, so
+    that what was refused is looked for since its first attempt. A delivery of the lane that is under way goes first.
     """
     stored = read(database, delivery_id)
     if stored is None:
@@ -256,7 +259,7 @@ def redrive(database: Database, delivery_id: str, reason: str, now: datetime, bo
         raise UsageError(f"the text of delivery {delivery_id} is erased: there is nothing left to send")
     bound.spend()
     database.rows("demote_waiting_head", stored.lane)
-    database.rows("requeue_delivery", micros(now), stored.seq)
+    database.rows("requeue_delivery" if anew else "requeue_given_up", micros(now), stored.seq)
     promote(database, stored.lane)
     facts = [("delivery", delivery_id), ("kind", stored.kind), ("state", state.value)]
     if reason:

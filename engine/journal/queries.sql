@@ -360,6 +360,9 @@ UPDATE deliveries SET head = 0 WHERE lane = ? AND head = 1 AND state = 'queued'
 UPDATE deliveries SET state = 'queued', owner = NULL, due_at = ?, doubtful = 0, first_attempt_at = NULL, sent_at = NULL
 WHERE seq = ?
 
+-- name: requeue_given_up
+UPDATE deliveries SET state = 'queued', owner = NULL, due_at = ? WHERE seq = ?
+
 -- name: requeue_as_template
 -- The receipt is that of the text which the network refused: later words about it are no news of the template.
 UPDATE deliveries SET

@@ -29,7 +29,7 @@ def follow(
     # A ladder that begins anew calls by itself.
     if given_back and not elsewhere and after.rung == before.rung:
         for (delivery_id,) in database.rows("calls_given_up", after.ticket_id, lanes.dropped(calls.TAKEN)):
-            lanes.redrive(database, delivery_id, "the incident was given back", now, bound)
+            lanes.redrive(database, delivery_id, "the incident was given back", now, bound, anew=False)
 
 
 def withdraw(

@@ -361,6 +361,18 @@ async def test_a_call_that_was_given_up_is_made_when_the_incident_is_given_back(
     assert not (await journal.check())["findings"]
 
 
+async def test_a_call_that_was_refused_and_given_up_goes_on_where_it_was(journal: Journal) -> None:
+    """A proxy may have refused it in the network's name: it is looked for since its first attempt."""
+    ticket = await posted(journal)
+    await fire(journal, 300)
+    (call,) = [one for one in await claim(journal, now=later(301)) if one.lane.startswith("copy:")]
+    refused = Settlement(DeliveryState.QUEUED, due_at=later(330), error="502: bad gateway")
+    await finish(journal, call, refused, later(302))
+    await act(journal, action("claim"), action("release", 2), seconds=400)
+    (again,) = [one for one in await claim(journal, now=later(401)) if one.id == call.id]
+    assert (again.ticket_id, again.attempt, again.first_attempt_at) == (ticket, 2, later(301))
+
+
 async def test_an_alert_that_may_have_been_opened_is_not_silenced_when_the_incident_is_given_back(
     journal: Journal,
 ) -> None:
