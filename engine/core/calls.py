@@ -17,12 +17,17 @@ from engine.core.standings import stood
 # How an incident stands whose rule wants a new one for a further message.
 SUPERSEDED = "closed: a further message has opened a new incident"
 
+# Why a call that waits while somebody takes its incident does not leave.
+TAKEN = "somebody took the incident before this call had left"
 # Why a call that has not left yet does not leave any more, by how its incident stands.
 _MOOT = {
-    IncidentStatus.CLAIMED: "somebody took the incident before this call had left",
+    IncidentStatus.CLAIMED: TAKEN,
     IncidentStatus.RESOLVED: "the incident was resolved before this call had left",
     IncidentStatus.LAPSED: "the incident was closed before this call had left",
 }
+_PAUSED = "the incident was paused before this call had left"
+_ELSEWHERE = "engineers are called about its outage instead"
+_GIVEN_BACK = "the incident was given back before this word had left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +78,17 @@ def is_call(body: Body) -> bool:
             return False
 
 
-def moot(incident: Incident, now: datetime) -> str:
-    """Why nobody is to be called about an incident as it stands; empty: somebody is."""
-    if incident.status is IncidentStatus.OPEN and incident.snoozed_until is not None and incident.snoozed_until > now:
-        return "the incident was paused before this call had left"
-    return _MOOT.get(incident.status, "")
+def moot(body: Body, incident: Incident, now: datetime, *, elsewhere: bool) -> str:
+    """Why what has not left yet need not leave any more, by how its incident stands now; empty: it is wanted. A call,
+    where nobody needs to be called, or not before a moment, or engineers are called `elsewhere`, about its outage; word
+    to a paging service that somebody has what nobody has.
+    """
+    is_open = incident.status is IncidentStatus.OPEN
+    if is_call(body):
+        paused = is_open and incident.snoozed_until is not None and incident.snoozed_until > now
+        return _PAUSED if paused else _MOOT.get(incident.status, _ELSEWHERE if elsewhere else "")
+    silences = isinstance(body, Page) and body.action is PageAction.ACKNOWLEDGE
+    return _GIVEN_BACK if silences and is_open else ""
 
 
 def whom(called: Called, fixed: str, mode: MentionMode) -> tuple[str, tuple[str, ...]]:

@@ -117,11 +117,10 @@ def joined(found: Standing, member: Incident, count: int, practice: Practice, no
     said.thread(f"{_JOINED}{_line(member)} ({_clients(count)} by now).")
     if found.post is not None:
         said.post(after, replace(found.post, body=_extended(found.post.body, member, count)))
-    entry = AuditEntry("joined", (("outage", outage.ticket_id),))
     facts = (AuditEntry("prioritised", (("to", after.priority.word), ("how", "outage"))),) if raised else ()
     return (
         Change(after, tuple(said.deliveries), audit=facts),
-        replace(_member(member, after, practice, now), audit=(entry,)),
+        _member(member, after, practice, now),
     )
 
 
@@ -164,7 +163,8 @@ def _member(member: Incident, outage: Incident, practice: Practice, now: datetim
         "The client still needs an answer."
     )
     said.pages(after, member.paged, PageAction.RESOLVE)
-    return Change(after, tuple(said.deliveries), cancelled=(CALL,))
+    entry = AuditEntry("joined", (("outage", outage.ticket_id),))
+    return Change(after, tuple(said.deliveries), cancelled=(CALL,), audit=(entry,))
 
 
 def _body(tag: str, members: Sequence[Incident], whom: str, now: datetime) -> str:

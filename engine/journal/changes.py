@@ -105,8 +105,8 @@ def write(
         database.rows("change_incident", *rows.incident_values(after), after.ticket_id)
     if after.priority is not before.priority:
         database.rows("raise_deliveries", int(after.priority), after.ticket_id)
-    if (after.status, after.snoozed_until) != (before.status, before.snoozed_until):
-        withdrawals.withdraw(database, after, now)
+    elsewhere = standing.called_elsewhere or after.outage != before.outage
+    withdrawals.follow(database, before, after, now, elsewhere=elsewhere, bound=bound)
     subject = audits.subject(salt, *conversation)
     cause = Cause(after.ticket_id, subject, after.priority, now)
     for delivery in change.deliveries:
@@ -137,19 +137,33 @@ def end_outage(
 
 def posts(database: Database, destination: str, since: datetime) -> tuple[IncidentPost, ...]:
     """The posts of the incidents that are not closed, and of newer ones that were closed since then, oldest first."""
-    resolved: dict[tuple[str, str, int], str] = {}
-    for action_id, ticket_id, person, at, noted_at, created_at in database.rows("resolutions_since", micros(since)):
-        # As `workflow` dates a resolution.
-        resolved.setdefault((ticket_id, person, max(created_at, min(at, noted_at))), action_id)
+    resolved = _resolutions(database, since)
     found = []
     for row in database.rows("posts_of_incidents", destination, destination, micros(since)):
         ticket_id, root, posted_at, channel, team, claimed_by, claim_id, resolved_by, resolved_at, is_closed = row
         if root and posted_at is not None:
             held = claimed_by, claim_id
             if is_closed:
-                held = resolved_by, resolved.get((ticket_id, resolved_by, resolved_at))
+                held = resolved_by, resolved.get((ticket_id, resolved_by), {}).get(resolved_at)
             found.append(IncidentPost(ticket_id, root, instant(posted_at), channel, team, *held, bool(is_closed)))
     return tuple(found)
+
+
+def _resolutions(database: Database, since: datetime) -> dict[tuple[str, str], dict[int, str]]:
+    """The ids of the actions by which people have resolved incidents since then and not taken that back, by the moment
+    of the resolution. What was heard to be taken back had its answer, also where that was no.
+    """
+    found: dict[tuple[str, str], dict[int, str]] = {}
+    for action_id, kind, ticket_id, person, at, noted_at, created_at in database.rows(
+        "resolutions_since", micros(since)
+    ):
+        theirs = found.setdefault((ticket_id, person), {})
+        if kind == "resolve":
+            # As `workflow` dates a resolution.
+            theirs.setdefault(max(created_at, min(at, noted_at)), action_id)
+        else:
+            theirs.clear()
+    return found
 
 
 def in_doubt_since(database: Database, destination: str, now: datetime) -> datetime | None:

@@ -76,8 +76,8 @@ def erase(
             database.rows(statement, connector, name)
         receipts.forget_early(database, connector, (name,))
     for told_of in _incidents(database, tickets):
-        if told_of.outage is not None:
-            _leave(database, told_of.outage, told_of.ticket_id)
+        for outage in _outages(database, told_of):
+            _leave(database, outage, told_of.ticket_id)
     # Last, so that what follows from the end goes by the names that say nothing.
     for ticket in tickets:
         standing = changes.read(database, ticket)
@@ -170,10 +170,16 @@ def _incidents(database: Database, tickets: Iterable[str]) -> Iterator[Incident]
             yield rows.incident(row)
 
 
+def _outages(database: Database, incident: Incident) -> Iterable[str]:
+    """The outages that it belongs to, or did: the one that it was in first may have been resolved before it."""
+    joined = [json.loads(details)["outage"] for (details,) in database.rows("outages_of_incident", incident.ticket_id)]
+    return dict.fromkeys([*joined, *filter(None, (incident.outage,))])
+
+
 def _counts(database: Database, found: Sequence[_Conversation]) -> Json:
     tickets = [ticket for one in found for ticket in one.tickets]
     # The post of an outage names the clients of its incidents.
-    of_outages = dict.fromkeys(one.outage for one in _incidents(database, tickets) if one.outage is not None)
+    of_outages = dict.fromkeys(outage for one in _incidents(database, tickets) for outage in _outages(database, one))
     return {
         "conversations": len(found),
         "messages": sum(len(one.messages) for one in found),

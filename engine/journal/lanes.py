@@ -238,11 +238,15 @@ def promote(database: Database, lane: str) -> None:
     database.rows("promote_delivery", lane, lane)
 
 
-def redrive(database: Database, delivery_id: str, reason: str, now: datetime, bound: Bound) -> DeliveryState | None:
+def redrive(
+    database: Database, delivery_id: str, reason: str, now: datetime, bound: Bound, *, anew: bool = True
+) -> DeliveryState | None:
     """Queue a dead or held delivery again in its old place, due now; the state it had, None when there is none such.
 
     It is not doubtful, a held one neither: the operator's word to send it again is the answer to the doubt. Its
-    attempts go on counting, its time in doubt begins anew. A delivery of the lane that is under way goes first.
+    attempts go on counting, its time in doubt begins anew; not `anew`, it goes on as if it had never been given up, so
+    that what was refused is looked for since its first attempt, and what was in a backup is in doubt. A delivery of the
+    lane that is under way goes first.
     """
     stored = read(database, delivery_id)
     if stored is None:
@@ -256,7 +260,7 @@ def redrive(database: Database, delivery_id: str, reason: str, now: datetime, bo
         raise UsageError(f"the text of delivery {delivery_id} is erased: there is nothing left to send")
     bound.spend()
     database.rows("demote_waiting_head", stored.lane)
-    database.rows("requeue_delivery", micros(now), stored.seq)
+    database.rows("requeue_delivery" if anew else "requeue_given_up", micros(now), stored.seq)
     promote(database, stored.lane)
     facts = [("delivery", delivery_id), ("kind", stored.kind), ("state", state.value)]
     if reason:
@@ -297,7 +301,7 @@ def drop(database: Database, delivery_id: str, reason: str, now: datetime) -> De
     if stored.is_under_way(now):
         return DeliveryState.SENDING
     ((before,),) = database.rows("read_error", stored.seq)
-    dead, error = DeliveryState.DEAD.value, f"dropped: {reason}"
+    dead, error = DeliveryState.DEAD.value, dropped(reason)
     database.rows("settle_delivery", dead, 0, None, micros(now), 0, None, stored.receipt, error, stored.seq)
     promote(database, stored.lane)
     database.rows("withdraw_delivery", fallback_of(delivery_id))
@@ -305,6 +309,11 @@ def drop(database: Database, delivery_id: str, reason: str, now: datetime) -> De
     why = (("error", before or ""), ("reason", reason))
     audits.add(database, AuditEntry("dropped", (*facts, *why)), About(stored.ticket_id, stored.subject), now)
     return state
+
+
+def dropped(reason: str) -> str:
+    """The error of a delivery that was given up for this reason."""
+    return f"dropped: {reason}"
 
 
 def break_leases(database: Database, node: str, now: datetime) -> None:

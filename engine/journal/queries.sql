@@ -278,6 +278,9 @@ SELECT status, code, at FROM receipts WHERE delivery_id = ? ORDER BY noted_at, a
 SELECT id, kind, state, destination, ticket_id, attempts, created_at, due_at, sent_at, error
 FROM deliveries WHERE ticket_id = ? ORDER BY seq
 
+-- name: outages_of_incident
+SELECT details FROM audit WHERE ticket_id = ? AND kind = 'joined' ORDER BY seq
+
 -- name: audit_of_incident
 SELECT seq, at, kind, ticket_id, subject, details FROM audit WHERE ticket_id = ?
 UNION
@@ -357,6 +360,18 @@ UPDATE deliveries SET head = 0 WHERE lane = ? AND head = 1 AND state = 'queued'
 UPDATE deliveries SET state = 'queued', owner = NULL, due_at = ?, doubtful = 0, first_attempt_at = NULL, sent_at = NULL
 WHERE seq = ?
 
+-- name: requeue_given_up
+-- What was in a backup may have been sent since, at any time after it was ordered.
+UPDATE deliveries SET
+    state = 'queued', owner = NULL, due_at = ?,
+    doubtful = CASE WHEN EXISTS (
+        SELECT 1 FROM meta WHERE name = 'restored' AND CAST(value AS BIGINT) > deliveries.created_at
+    ) THEN 1 ELSE 0 END,
+    first_attempt_at = COALESCE(first_attempt_at, (
+        SELECT deliveries.created_at FROM meta WHERE name = 'restored' AND CAST(value AS BIGINT) > deliveries.created_at
+    ))
+WHERE seq = ?
+
 -- name: requeue_as_template
 -- The receipt is that of the text which the network refused: later words about it are no news of the template.
 UPDATE deliveries SET
@@ -397,6 +412,16 @@ DELETE FROM deliveries WHERE id = ? AND state = 'queued'
 -- Of these, by their words, those that call. Whatever may have been sent already is not among them.
 SELECT id, kind, body FROM deliveries
 WHERE ticket_id = ? AND kind IN ('follow_up', 'page') AND state = 'queued' AND doubtful = 0 ORDER BY seq
+
+-- name: calls_given_up
+-- For a reason; not those from before the incident was closed and opened again: what was given up at a moment is due then.
+SELECT id FROM deliveries
+WHERE ticket_id = ? AND kind IN ('follow_up', 'page') AND state = 'dead' AND error = ? AND body IS NOT NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM audit
+        WHERE audit.ticket_id = deliveries.ticket_id AND audit.kind = 'reopened' AND audit.at >= deliveries.due_at
+    )
+ORDER BY seq
 
 -- name: count_deliveries
 SELECT destination, state, count(*), min(created_at) FROM deliveries
@@ -535,7 +560,8 @@ SELECT count(*) FROM incidents WHERE outage = ? AND outage IS NOT NULL AND statu
 
 -- name: posts_of_incidents
 -- Of incidents that are not closed, and of those among the newest thousand that were closed since then, the oldest first.
--- What was closed and never resolved fell silent. What was in doubt may have been posted at its first attempt.
+-- What was closed and never resolved fell silent: the audit knows when. What was in doubt may have been posted at its
+-- first attempt.
 SELECT
     chosen.ticket_id,
     (
@@ -557,13 +583,22 @@ FROM (
     UNION ALL
     SELECT incidents.*, 1 AS is_closed FROM incidents
     WHERE seq > (SELECT max(newest.seq) - 1000 FROM incidents AS newest)
-        AND status IN ('resolved', 'lapsed') AND coalesce(resolved_at, last_message_at) >= ?
+        AND status IN ('resolved', 'lapsed') AND coalesce(
+            resolved_at,
+            (
+                SELECT max(audit.at) FROM audit
+                WHERE audit.ticket_id = incidents.ticket_id AND audit.kind IN ('lapsed', 'superseded')
+            ),
+            last_message_at
+        ) >= ?
 ) AS chosen ORDER BY chosen.seq
 
 -- name: resolutions_since
-SELECT actions.action_id, actions.ticket_id, actions.person, actions.at, actions.noted_at, incidents.created_at
+-- And what was opened again.
+SELECT
+    actions.action_id, actions.kind, actions.ticket_id, actions.person, actions.at, actions.noted_at, incidents.created_at
 FROM actions JOIN incidents ON incidents.ticket_id = actions.ticket_id
-WHERE actions.noted_at >= ? AND actions.kind = 'resolve' ORDER BY actions.noted_at
+WHERE actions.noted_at >= ? AND actions.kind IN ('resolve', 'reopen') ORDER BY actions.noted_at, actions.at
 
 -- name: posts_in_doubt
 -- Since when a post may stand in the chat under an id that nobody has told yet: the answer was lost, or is late.

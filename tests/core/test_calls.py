@@ -23,7 +23,7 @@ from standins.rosters import LADDER, LEAD, NOC, FixedDuty
 from engine.core.calls import is_call, moot
 from engine.core.decisions import FollowUpPolicy, Priority
 from engine.core.deliveries import Escalation, FollowUp, Page, PageAction, Revision, kind_of
-from engine.core.incidents import IncidentStatus
+from engine.core.incidents import Incident, IncidentStatus
 from engine.core.ladders import OnDuty
 from engine.core.plan import CALL, EPISODE, LAPSE, Timer
 from engine.core.quotes import TICKET, plain
@@ -171,13 +171,30 @@ def test_calls_are_told_from_other_words() -> None:
     assert [is_call(body) for body in others] == [False] * 4
 
 
-def test_a_call_is_moot_unless_the_incident_is_open_and_not_paused() -> None:
-    """Each other status has its reason; a pause that is over is none."""
-    reasons = {status: moot(replace(OPEN, status=status), RECEIVED_AT) for status in IncidentStatus}
+def test_a_call_is_moot_unless_the_incident_is_open() -> None:
+    """Each other status has its reason, and so have a pause and an outage that engineers are called about instead."""
+    reminder = FollowUp("support", None, "nobody has taken it", "OC-2026-0001", calls=True)
+
+    def reason(incident: Incident, *, elsewhere: bool = False) -> str:
+        return moot(reminder, incident, RECEIVED_AT, elsewhere=elsewhere)
+
+    reasons = {status: reason(replace(OPEN, status=status)) for status in IncidentStatus}
     assert reasons.pop(IncidentStatus.OPEN) == ""
-    assert len(set(reasons.values())) == 3
-    assert "" not in reasons.values()
-    paused = replace(OPEN, snoozed_until=ACCEPTED_AT)
-    assert moot(paused, RECEIVED_AT) == "the incident was paused before this call had left"
-    assert moot(paused, ACCEPTED_AT) == ""
-    assert moot(replace(paused, status=IncidentStatus.CLAIMED), RECEIVED_AT) == reasons[IncidentStatus.CLAIMED]
+    of_outage, paused = reason(OPEN, elsewhere=True), replace(OPEN, snoozed_until=ACCEPTED_AT)
+    assert len({*reasons.values(), of_outage, reason(paused)}) == 5
+    assert "" not in {*reasons.values(), of_outage, reason(paused)}
+    assert reason(replace(OPEN, snoozed_until=RECEIVED_AT)) == ""
+    claimed = replace(paused, status=IncidentStatus.CLAIMED)
+    assert reason(claimed, elsewhere=True) == reasons[IncidentStatus.CLAIMED]
+
+
+def test_word_that_somebody_has_it_is_moot_where_nobody_has() -> None:
+    """It would silence the alert; that an alert is closed is never moot, and neither is a note."""
+    claimed = Page(PageAction.ACKNOWLEDGE, "key", "a client waits", Priority.HIGH, (), RECEIVED_AT, "OC-2026-0001")
+    incidents = [replace(OPEN, status=status) for status in IncidentStatus]
+    reasons = {one.status: moot(claimed, one, RECEIVED_AT, elsewhere=False) for one in incidents}
+    assert reasons.pop(IncidentStatus.OPEN)
+    assert set(reasons.values()) == {""}
+    note = FollowUp("support", None, "alice has taken it", "OC-2026-0001")
+    others = (replace(claimed, action=PageAction.RESOLVE), note, THE_POST)
+    assert {moot(body, one, RECEIVED_AT, elsewhere=True) for body in others for one in incidents} == {""}

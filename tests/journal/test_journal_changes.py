@@ -23,7 +23,7 @@ from standins.rosters import FixedDuty
 
 from engine.core.actions import Action, IncidentPost
 from engine.core.decisions import Priority
-from engine.core.deliveries import DeliveryKind, DeliveryState, FollowUp, Page, PageAction, Relayed
+from engine.core.deliveries import Body, DeliveryKind, DeliveryState, FollowUp, Page, PageAction, Relayed
 from engine.core.incidents import IncidentStatus
 from engine.core.plan import CALL, LAPSE, Timer
 from engine.core.practices import Change, Practice
@@ -219,6 +219,27 @@ async def test_the_posts_of_incidents_that_were_closed_lately_are_known(journal:
     assert [(post.root, post.held_id, post.closed) for post in lapsed] == [(silent, None, True), (roots[4], None, True)]
 
 
+async def test_what_fell_silent_lately_is_known_however_long_its_client_said_nothing(journal: Journal) -> None:
+    """Calls, a rule's `within` or a daemon that was down keep an incident open for days: it is closed at the end."""
+    ticket = await posted(journal)
+    await journal.fire(LAPSE, 100, replace(PRACTICE, duty=FixedDuty(ladders={})), later(200_000))
+    (post,) = await journal.posts("mattermost", later(199_999))
+    assert (post.ticket_id, post.closed) == (ticket, True)
+    assert await journal.posts("mattermost", later(200_001)) == ()
+
+
+async def test_a_resolution_that_was_heard_to_be_taken_back_is_not_looked_for(journal: Journal) -> None:
+    """The incident stays closed where its client has a newer one, and the thread has been told so."""
+    ticket = await posted(journal)
+    await act(journal, action("resolve"), seconds=100)
+    await opened(journal, escalation("another"), now=later(110), message_id="another request")
+    (before,) = [post for post in await journal.posts("mattermost", NOW) if post.ticket_id == ticket]
+    assert before.held_id == "post:w1"
+    await act(journal, action("reopen", 2), seconds=120)
+    (after,) = [post for post in await journal.posts("mattermost", NOW) if post.ticket_id == ticket]
+    assert after == replace(before, held_id=None)
+
+
 async def test_a_post_is_in_doubt_until_its_answer_is_known(journal: Journal) -> None:
     """From half a second after its first attempt on, across a restart, until the network has told its id."""
     await opened(journal, escalation())
@@ -311,6 +332,83 @@ async def test_a_call_under_way_is_given_up_where_it_is_refused(journal: Journal
         DeliveryState.QUEUED,
         DeliveryState.SENT,
     ]
+
+
+async def sent(journal: Journal, seconds: float, destination: str = "mattermost") -> list[Body]:
+    """What leaves by then, in its order."""
+    said: list[Body] = []
+    while waiting := await claim(journal, destination, now=later(seconds)):
+        for claimed in waiting:
+            said.append(claimed.body)
+            await finish(journal, claimed, Settlement(DeliveryState.SENT, receipt="r"), later(seconds))
+    return said
+
+
+async def test_a_call_that_was_given_up_is_made_when_the_incident_is_given_back(journal: Journal) -> None:
+    """Somebody must be called after all; no word that it is taken silences the alert."""
+    ticket = await posted(journal)
+    await fire(journal, 300)
+    for number in (1, 3):
+        await act(journal, action("claim", number), seconds=310 + number)
+        await act(journal, action("release", number + 1), seconds=311 + number)
+    pages = [body for body in await sent(journal, 320, "noc") if isinstance(body, Page)]
+    assert [page.action for page in pages] == [PageAction.TRIGGER]
+    called = [body for body in await sent(journal, 320) if isinstance(body, FollowUp) and body.calls]
+    assert [body.ticket_id for body in called] == [ticket, ""]
+    view = await journal.incident(ticket)
+    assert view is not None
+    assert [row.kind for row in view.audit if row.kind == "redriven"] == ["redriven"] * 6
+    assert not (await journal.check())["findings"]
+
+
+async def test_a_call_that_was_refused_and_given_up_goes_on_where_it_was(journal: Journal) -> None:
+    """A proxy may have refused it in the network's name: it is looked for since its first attempt."""
+    ticket = await posted(journal)
+    await fire(journal, 300)
+    (call,) = [one for one in await claim(journal, now=later(301)) if one.lane.startswith("copy:")]
+    refused = Settlement(DeliveryState.QUEUED, due_at=later(330), error="502: bad gateway")
+    await finish(journal, call, refused, later(302))
+    await act(journal, action("claim"), action("release", 2), seconds=400)
+    (again,) = [one for one in await claim(journal, now=later(401)) if one.id == call.id]
+    assert (again.ticket_id, again.attempt, again.first_attempt_at) == (ticket, 2, later(301))
+
+
+async def test_an_alert_that_may_have_been_opened_is_not_silenced_when_the_incident_is_given_back(
+    journal: Journal,
+) -> None:
+    """The page in doubt is said again; that somebody has it is not said any more, refused or not yet tried."""
+    await posted(journal)
+    await fire(journal, 300)
+    (page,) = await claim(journal, "noc", now=later(301))
+    await act(journal, action("claim"), seconds=302)
+    await finish(journal, page, Settlement(DeliveryState.QUEUED, due_at=later(305), doubtful=True), later(303))
+    await act(journal, action("release", 2), seconds=304)
+    (again,) = await claim(journal, "noc", now=later(310))
+    assert again.id == page.id
+    await finish(journal, again, Settlement(DeliveryState.SENT, receipt="r"), later(311))
+    await act(journal, action("claim", 3), seconds=312)
+    (word,) = await claim(journal, "noc", now=later(313))
+    await act(journal, action("release", 4), seconds=314)
+    await finish(journal, word, Settlement(DeliveryState.QUEUED, due_at=later(320), error="503: busy"), later(315))
+    assert await sent(journal, 1000, "noc") == []
+
+
+async def test_calls_from_before_an_incident_was_closed_are_not_made_any_more(journal: Journal) -> None:
+    """Who opens it again begins the ladder anew, and so does who gives back what all were called about."""
+    await posted(journal)
+    await fire(journal, 300)
+    for number, kind in enumerate(("claim", "resolve", "reopen", "release")):
+        await act(journal, action(kind, number), seconds=310 + number)
+    assert [body for body in await sent(journal, 320) if isinstance(body, FollowUp) and body.calls] == []
+    await act(journal, action("resolve", 7), seconds=321)
+    await posted(journal, "wa-2", "provider-2")
+    for seconds in (1000, 2000, 3000):
+        await fire(journal, seconds)
+        await sent(journal, seconds)
+    (last,) = await fire(journal, 4000)
+    assert last.timers == ()
+    await act(journal, action("claim", 8, "provider-2"), action("release", 9, "provider-2"), seconds=4001)
+    assert [body for body in await sent(journal, 4002) if isinstance(body, FollowUp) and body.calls] == []
 
 
 @pytest.mark.parametrize("kind", ["resolve", "reply", "say"])

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
-from journal.samples import DECISION, accepted, claim, escalation, finish, inbound, lapse, later, opening
+from journal.samples import DECISION, accepted, claim, escalation, finish, inbound, joining, lapse, later, opening
 from standins.rosters import FixedDuty
 
 from engine.core.actions import Action
@@ -63,6 +63,23 @@ async def test_the_one_client_too_many_makes_an_outage(journal: Journal) -> None
     assert [change.incident.ticket_id for change in fired] == [outage.ticket_id]
     posts = [one.body for one in await claim(journal, now=later(1001)) if isinstance(one.body, Escalation)]
     assert [post.title for post in posts if post.ticket_id == outage.ticket_id] == ["Outage: 3cx"]
+    assert not (await journal.check())["findings"]
+
+
+async def test_calls_that_wait_are_given_up_when_an_outage_begins(journal: Journal) -> None:
+    """Engineers are called about the outage; a page under way then is not said again where it was refused."""
+    first, second = await written(journal, 1), await written(journal, 2)
+    await journal.fire(CALL, 10, PRACTICE, later(300))
+    under_way, _ = await claim(journal, "noc", now=later(301), limit=2)
+    await written(journal, 3, 302)
+    refused = Settlement(DeliveryState.QUEUED, due_at=later(310), error="503: busy")
+    await finish(journal, under_way, refused, later(303))
+    reason = "dropped: engineers are called about its outage instead"
+    for ticket, pages in ((first.ticket_id, 1), (second.ticket_id, 0)):
+        view = await journal.incident(ticket)
+        assert view is not None
+        given_up = [one.kind.value for one in view.deliveries if one.error == reason]
+        assert given_up == ["follow_up"] * 2 + ["page"] * pages
     assert not (await journal.check())["findings"]
 
 
@@ -131,6 +148,33 @@ async def test_the_posts_of_an_outage_do_not_name_an_erased_client(journal: Jour
     bodies = [json.dumps(one.body, ensure_ascii=False) for one in said if one is not None]
     assert (len(bodies), [body.count("Jackson") for body in bodies]) == (3, [2, 0, 2])
     assert "One more client: OC-2026-0005 (4 clients by now)." in bodies[1]
+    assert not (await journal.check())["findings"]
+
+
+async def test_the_posts_of_an_earlier_outage_do_not_name_an_erased_client_either(journal: Journal) -> None:
+    """Engineers resolved it, the client wrote again, and belongs to the next one since."""
+    for number in range(3):
+        await written(journal, number, number)
+    for claimed in await claim(journal, now=later(5)):
+        await finish(journal, claimed, Settlement(DeliveryState.SENT, receipt=f"post of {claimed.ticket_id}"))
+    resolved = Action("mattermost", "post of OC-2026-0004", "resolve", "post:r", "amina", later(10))
+    await journal.act((resolved,), PRACTICE, later(10))
+    for number in range(3, 6):
+        await written(journal, number, 20 + number)
+    await journal.accept([inbound("again", "wa-0")], later(30))
+    (waiting,) = await journal.unrouted(10)
+    assert waiting.incident is not None
+    await journal.record(waiting.inbox_id, joining(waiting.incident), DECISION, later(31), PRACTICE)
+    assert (await incident_of(journal, "OC-2026-0001")).outage == "OC-2026-0008"
+    told = await journal.erase(None, ("main", "wa-0"), PRACTICE, later(100))
+    assert [one["ticketId"] for one in told["tickets"]] == ["OC-2026-0001", "OC-2026-0004", "OC-2026-0008"]
+    for ticket, joined_by_word in (("OC-2026-0004", False), ("OC-2026-0008", True)):
+        view = await journal.incident(ticket)
+        assert view is not None
+        said = [await journal.delivery(one.id) for one in view.deliveries]
+        bodies = "\n".join(json.dumps(one.body, ensure_ascii=False) for one in said if one is not None)
+        assert "OC-2026-0001 · " not in bodies
+        assert ("One more client: OC-2026-0001 (4 clients by now)." in bodies) is joined_by_word
     assert not (await journal.check())["findings"]
 
 

@@ -213,8 +213,10 @@ _SAID = {
     "prioritised": "Priority: ",
     "called": "Nobody has taken ",
 }
-# What the audit says of a call that was given up, because somebody took the incident before it had left.
+# What the audit says of a call that was given up, because somebody took the incident before it had left, and of one
+# that is made after all.
 _GIVEN_UP = "before this call had left"
+_MADE_AFTER_ALL = "the incident was given back"
 
 
 def reckon(shift: Shift, cases: Mapping[str, Case]) -> Count:
@@ -240,14 +242,11 @@ def reckon(shift: Shift, cases: Mapping[str, Case]) -> Count:
     count = Count(incidents=len(cases), deeds=sum(len(case.deeds) for case in cases.values()))
     for root, case in cases.items():
         rows = [row for row in audits.get(case.ticket, []) if row[1] in _SAID]
-        spared = Counter(
-            facts["delivery"].partition("-")[2]
-            for _, kind, facts in audits.get(case.ticket, [])
-            if kind == "dropped" and facts["reason"].endswith(_GIVEN_UP)
-        )
-        count.given_up += spared.total()
+        spared = _given_up(audits.get(case.ticket, []), "dropped", _GIVEN_UP)
         if spared["page-noc"]:
             spared_keys.add(f"oc/production/{case.ticket}")
+        spared.subtract(_given_up(audits.get(case.ticket, []), "redriven", _MADE_AFTER_ALL))
+        count.given_up += spared.total()
         _reckon_deeds(count, case, rows)
         _reckon_calls(count, case, rows)
         _reckon_post(count, case, rows, roots[root], threads.get(root, []), spared["note"])
@@ -261,6 +260,12 @@ def reckon(shift: Shift, cases: Mapping[str, Case]) -> Count:
 
 
 _Rows = list[tuple[float, str, dict[str, str]]]
+
+
+def _given_up(rows: _Rows, what: str, why: str) -> Counter[str]:
+    """The ends of the names of the deliveries of which the audit tells that."""
+    told = (facts for _, kind, facts in rows if kind == what)
+    return Counter(facts["delivery"].partition("-")[2] for facts in told if facts.get("reason", "").endswith(why))
 
 
 def _reckon_deeds(count: Count, case: Case, rows: _Rows) -> None:
