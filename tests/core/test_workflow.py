@@ -334,6 +334,8 @@ def test_a_client_who_waits_in_silence_is_not_given_up() -> None:
     assert change == Change(paused, timers=(Timer(CALL, called_at), Timer(LAPSE, called_at + EPISODE)))
     change = workflow.lapse(Standing(OPEN, THE_POST, call_at=called_at), PRACTICE, NOW)
     assert change == Change(OPEN, timers=(Timer(LAPSE, called_at + EPISODE),))
+    change = workflow.lapse(Standing(OPEN, THE_POST, call_at=NOW - timedelta(hours=5)), PRACTICE, NOW)
+    assert change == Change(OPEN, timers=(Timer(LAPSE, NOW + EPISODE),))
     for closed in (
         Standing(replace(CLAIMED, snoozed_until=paused.snoozed_until), THE_POST),
         Standing(paused, THE_POST, called_elsewhere=True),

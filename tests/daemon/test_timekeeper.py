@@ -99,6 +99,31 @@ async def test_after_a_long_absence_an_overdue_call_counts_once(tmp_path: Path) 
     assert [change.incident.rung for change in parts.changed] == [1]
 
 
+async def test_what_must_wait_for_a_call_holds_nothing_up(tmp_path: Path) -> None:
+    """On a node that does not listen nobody is called: more than one look takes are silent, and others close."""
+    async with keeping(tmp_path) as parts:
+        parts.ladders = {Priority.HIGH: LADDER}
+        called = (Timer(CALL, parts.clock.now() + timedelta(minutes=5)),)
+        for number in range(101):
+            await opened(parts.journal, conversation=f"wa-{number}", priority=Priority.HIGH, timers=called)
+        parts.clock.advance(minutes=10)
+        silent = await opened(parts.journal, conversation="silent", now=parts.clock.now())
+        parts.may_call = False
+        keeper = parts.keeper()
+        for _ in range(6):
+            parts.clock.advance(hours=1)
+            for _ in range(3):
+                await keeper.look()
+        assert len(parts.changed) == 102
+        view = await parts.journal.incident(silent)
+        assert view is not None
+        assert view.incident.status is IncidentStatus.LAPSED
+        parts.may_call = True
+        for _ in range(3):
+            await keeper.look()
+    assert sum(change.incident.rung == 1 for change in parts.changed) == 101
+
+
 async def test_the_journals_refusals_are_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk ends nothing."""
     monkeypatch.setattr("engine.timekeeper._LOOK_S", 0.001)
