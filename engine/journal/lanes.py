@@ -245,7 +245,8 @@ def redrive(
 
     It is not doubtful, a held one neither: the operator's word to send it again is the answer to the doubt. Its
     attempts go on counting, its time in doubt begins anew; not `anew`, it goes on as if it had never been given up, so
-    that what was refused is looked for since its first attempt. A delivery of the lane that is under way goes first.
+    that what was refused is looked for since its first attempt, and what was in a backup is in doubt. A delivery of the
+    lane that is under way goes first.
     """
     stored = read(database, delivery_id)
     if stored is None:

@@ -361,7 +361,16 @@ UPDATE deliveries SET state = 'queued', owner = NULL, due_at = ?, doubtful = 0, 
 WHERE seq = ?
 
 -- name: requeue_given_up
-UPDATE deliveries SET state = 'queued', owner = NULL, due_at = ? WHERE seq = ?
+-- What was in a backup may have been sent since, at any time after it was ordered.
+UPDATE deliveries SET
+    state = 'queued', owner = NULL, due_at = ?,
+    doubtful = CASE WHEN EXISTS (
+        SELECT 1 FROM meta WHERE name = 'restored' AND CAST(value AS BIGINT) > deliveries.created_at
+    ) THEN 1 ELSE 0 END,
+    first_attempt_at = COALESCE(first_attempt_at, (
+        SELECT deliveries.created_at FROM meta WHERE name = 'restored' AND CAST(value AS BIGINT) > deliveries.created_at
+    ))
+WHERE seq = ?
 
 -- name: requeue_as_template
 -- The receipt is that of the text which the network refused: later words about it are no news of the template.

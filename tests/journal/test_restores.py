@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from journal.faults import files_of_at_most, meddle, modes, size
 from journal.samples import (
     DECISION,
     NOW,
+    PRACTICE,
     accepted,
     acknowledgement,
     claim,
@@ -30,7 +32,11 @@ from journal.samples import (
 )
 from standins import postgres
 
+from engine.core.actions import Action
+from engine.core.decisions import Priority
+from engine.core.deliveries import FollowUp, Page
 from engine.core.errors import ConfigurationError, JournalUnavailable, NotFound, UsageError
+from engine.core.plan import CALL, Timer
 from engine.journal import checks, restores, sqlite
 from engine.journal.journals import StoredJournal
 from engine.journal.postgres import PostgresStore
@@ -115,6 +121,29 @@ async def test_what_an_undecided_message_causes_is_in_doubt(restored: StoredJour
     claimed = {each.id: each for each in await claim(restored, now=LATER)}
     assert (claimed["again"].doubtful, claimed["again"].first_attempt_at) == (True, NOW)
     assert (claimed["new"].doubtful, claimed["new"].first_attempt_at) == (False, LATER)
+
+
+async def test_a_call_that_is_made_after_all_is_in_doubt(
+    sqlite_journal: StoredJournal, tmp_path: Path, place: Path
+) -> None:
+    """It was given up before the backup, for a claim; that was taken back after it, maybe, and the call made then."""
+    file = tmp_path / "backup.db"
+    calls = (Timer(CALL, later(60)),)
+    await opened(sqlite_journal, escalation(), priority=Priority.HIGH, timers=calls)
+    assert await finish(sqlite_journal, await claim_one(sqlite_journal))
+    await sqlite_journal.fire(CALL, 10, PRACTICE, later(60))
+    claims = Action("mattermost", "provider-1", "claim", "post:w1", "amina", later(61))
+    await sqlite_journal.act((claims,), PRACTICE, later(61))
+    assert (await sqlite_journal.backup(file))["findings"] == []
+    restores.restore(file, place, LATER, replace=False)
+    journal = StoredJournal(SqliteStore(place))
+    await journal.open("node-a", LATER)
+    await journal.act((replace(claims, kind="release", id="post:w2"),), PRACTICE, LATER)
+    found = [*await claim(journal, now=LATER), *await claim(journal, "noc", now=LATER)]
+    made = [one for one in found if isinstance(one.body, Page) or (isinstance(one.body, FollowUp) and one.body.calls)]
+    assert {(one.doubtful, one.first_attempt_at) for one in made} == {(True, later(60))}
+    assert len(made) == 3
+    await journal.close()
 
 
 async def test_a_restored_journal_goes_on(restored: StoredJournal) -> None:
