@@ -147,7 +147,7 @@ class Engine:
         self._webhooks = adapters.webhooks(made, self._intake.act, self._clock)
         self._look = Look(self._ways, self._is_here, self._oncall.duty, self._journal, self._clock, self._metrics)
         self._timekeeper = Timekeeper(
-            self._journal, self._clock, self._practice, may_call=self._knows_engineers, changed=self._note_change
+            self._journal, self._clock, self._practice, known=self._knows_engineers, changed=self._note_change
         )
         keep = settings.retention
         self._retention = Retention(self._journal, self._clock, text=keep.text, metadata=keep.metadata)

@@ -29,16 +29,16 @@ class Timekeeper:
         clock: Clock,
         practice: Callable[[], Practice],
         *,
-        may_call: Callable[[], bool],
+        known: Callable[[], bool],
         changed: Callable[[Change], None],
     ) -> None:
-        """`may_call`: what engineers did is known up to now, so that nobody is called about what somebody has claimed.
-        `changed` hears of each incident that a timer has changed.
+        """`known`: what engineers did is known up to now, so that nobody is called about what somebody has claimed, and
+        nothing is closed before they have had their say. `changed` hears of each incident that a timer has changed.
         """
         self._journal = journal
         self._clock = clock
         self._practice = practice
-        self._may_call = may_call
+        self._known = known
         self._changed = changed
 
     async def run(self) -> None:
@@ -52,9 +52,9 @@ class Timekeeper:
 
     async def look(self) -> None:
         """Let everything that is due count."""
-        if self._may_call():
+        if self._known():
             await self._fire(CALL)
-        await self._fire(LAPSE)
+            await self._fire(LAPSE)
 
     async def _fire(self, name: str) -> None:
         for change in await self._journal.fire(name, _BATCH, self._practice(), self._clock.now()):

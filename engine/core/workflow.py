@@ -279,7 +279,7 @@ def lapse(found: Standing, practice: Practice, now: datetime) -> Change:
     waiting = () if found.called_elsewhere else call_timer(incident, practice.duty, now)
     if waiting:
         # A call that is due already keeps its time; where rules that were changed left none, it is set now. One that is
-        # overdue waits for engineers to be heard, for hours maybe, and this is not asked again until then.
+        # overdue waits, e.g. for engineers to be heard, and this is not asked again at every look until then.
         calls = () if found.call_at else waiting
         lapse_at = max(now, found.call_at or waiting[0].due_at) + (incident.follow_up.within or EPISODE)
         return Change(incident, timers=(*calls, Timer(LAPSE, lapse_at)))

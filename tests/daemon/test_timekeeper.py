@@ -8,10 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from journal.samples import opened
+from journal.samples import claim, escalation, finish, opened
 from standins.parts import SetClock
 from standins.rosters import LADDER, FixedDuty
 
+from engine.core.actions import Action
 from engine.core.decisions import Priority
 from engine.core.errors import JournalUnavailable
 from engine.core.incidents import IncidentStatus
@@ -29,7 +30,7 @@ class Parts:
 
     journal: StoredJournal
     clock: SetClock = field(default_factory=SetClock)
-    may_call: bool = True
+    known: bool = True
     ladders: dict[Priority, Ladder] = field(default_factory=dict)
     changed: list[Change] = field(default_factory=list)
 
@@ -38,7 +39,7 @@ class Parts:
             self.journal,
             self.clock,
             lambda: Practice(FixedDuty(ladders=self.ladders), "mattermost", "test"),
-            may_call=lambda: self.may_call,
+            known=lambda: self.known,
             changed=self.changed.append,
         )
 
@@ -89,39 +90,37 @@ async def test_after_a_long_absence_an_overdue_call_counts_once(tmp_path: Path) 
         parts.ladders = dict.fromkeys(Priority, LADDER)
         await opened(parts.journal, timers=(Timer(CALL, parts.clock.now() + timedelta(minutes=5)),))
         parts.clock.advance(hours=2)
-        parts.may_call = False
+        parts.known = False
         await parts.keeper().look()
         assert parts.changed == []
-        parts.may_call = True
+        parts.known = True
         keeper = parts.keeper()
         for _ in range(3):
             await keeper.look()
     assert [change.incident.rung for change in parts.changed] == [1]
 
 
-async def test_what_must_wait_for_a_call_holds_nothing_up(tmp_path: Path) -> None:
-    """While engineers are not heard nobody is called: more than one look takes are silent, and others close."""
+async def test_nothing_closes_before_it_is_known_what_engineers_did(tmp_path: Path) -> None:
+    """The daemon was away for longer than the client was silent: words that were typed meanwhile go to the client."""
     async with keeping(tmp_path) as parts:
-        parts.ladders = {Priority.HIGH: LADDER}
-        called = (Timer(CALL, parts.clock.now() + timedelta(minutes=5)),)
-        for number in range(101):
-            await opened(parts.journal, conversation=f"wa-{number}", priority=Priority.HIGH, timers=called)
-        parts.clock.advance(minutes=10)
-        silent = await opened(parts.journal, conversation="silent", now=parts.clock.now())
-        parts.may_call = False
+        ticket = await opened(parts.journal, escalation(due_at=parts.clock.now()), now=parts.clock.now())
+        (post,) = await claim(parts.journal, now=parts.clock.now())
+        await finish(parts.journal, post, now=parts.clock.now())
+        parts.clock.advance(hours=1)
+        typed = Action("mattermost", "provider-1", "reply", "post:w1", "amina", parts.clock.now(), text="we are on it")
+        parts.clock.advance(hours=4)
+        parts.known = False
         keeper = parts.keeper()
-        for _ in range(6):
-            parts.clock.advance(hours=1)
-            for _ in range(3):
-                await keeper.look()
-        assert len(parts.changed) == 102
-        view = await parts.journal.incident(silent)
-        assert view is not None
-        assert view.incident.status is IncidentStatus.LAPSED
-        parts.may_call = True
-        for _ in range(3):
-            await keeper.look()
-    assert sum(change.incident.rung == 1 for change in parts.changed) == 101
+        await keeper.look()
+        assert parts.changed == []
+        practice = Practice(FixedDuty(ladders={}), "mattermost", "test", relays=True)
+        (change,) = await parts.journal.act((typed,), practice, parts.clock.now())
+        assert [entry.kind for entry in change.audit] == ["replied"]
+        parts.known = True
+        await keeper.look()
+        view = await parts.journal.incident(ticket)
+    assert view is not None
+    assert (view.incident.status, view.incident.claimed_by) == (IncidentStatus.LAPSED, "amina")
 
 
 async def test_the_journals_refusals_are_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
