@@ -120,8 +120,19 @@ def write(
         database.rows("mute_conversation", *conversation, until, until)
     for entry in change.audit:
         audits.add(database, entry, About(after.ticket_id, subject), now)
-    if before.is_live and not after.is_live and after.outage is not None:
-        end_outage(database, after.outage, practice, now, salt=salt, bound=bound)
+    if before.is_live and not after.is_live:
+        _call_members(database, after.ticket_id, practice, now)
+        if after.outage is not None:
+            end_outage(database, after.outage, practice, now, salt=salt, bound=bound)
+
+
+def _call_members(database: Database, outage: str, practice: Practice, now: datetime) -> None:
+    """Go on calling about the incidents of an outage that somebody has resolved before them, each by itself."""
+    for (ticket_id,) in database.rows("unclaimed_members", outage):
+        member = rows.incident(database.rows("read_incident", ticket_id)[0])
+        for timer in workflow.call_timer(member, practice.duty, now):
+            due_at = micros(timer.due_at)
+            database.rows("set_timer", member.connector, member.conversation_id, timer.name, due_at, ticket_id)
 
 
 def end_outage(

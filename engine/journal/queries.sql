@@ -558,6 +558,9 @@ ORDER BY created_at, seq
 -- name: count_members
 SELECT count(*) FROM incidents WHERE outage = ? AND outage IS NOT NULL AND status IN ('open', 'claimed')
 
+-- name: unclaimed_members
+SELECT ticket_id FROM incidents WHERE outage = ? AND outage IS NOT NULL AND status = 'open'
+
 -- name: posts_of_incidents
 -- Of incidents that are not closed, and of those among the newest thousand that were closed since then, the oldest first.
 -- What was closed and never resolved fell silent: the audit knows when. What was in doubt may have been posted at its

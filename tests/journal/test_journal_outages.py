@@ -120,6 +120,34 @@ async def test_an_outage_ends_with_the_last_of_its_incidents(journal: Journal) -
     assert await journal.fire(CALL, 10, PRACTICE, later(6 * 3600)) == ()
 
 
+async def test_after_an_outage_that_was_resolved_by_hand_its_clients_are_called_about(journal: Journal) -> None:
+    """Each by itself, unless somebody has it; and no longer once the outage is open again."""
+    first, second, _ = [await written(journal, number) for number in (1, 2, 3)]
+    outage = await incident_of(journal, "OC-2026-0004")
+    while waiting := await claim(journal, now=later(10)):
+        for claimed in waiting:
+            sent = Settlement(DeliveryState.SENT, receipt=f"root of {claimed.ticket_id}")
+            await finish(journal, claimed, sent, later(10))
+
+    def done(kind: str, ticket: str, number: int) -> Action:
+        return Action("mattermost", f"root of {ticket}", kind, f"post:w{number}", "amina", later(20))
+
+    await journal.act((done("claim", second.ticket_id, 1), done("resolve", outage.ticket_id, 2)), PRACTICE, later(20))
+    assert await journal.fire(CALL, 100, PRACTICE, later(319)) == ()
+    called = await journal.fire(CALL, 100, PRACTICE, later(320))
+    assert [(change.incident.ticket_id, change.incident.rung) for change in called] == [
+        (first.ticket_id, 1),
+        ("OC-2026-0003", 1),
+    ]
+    await journal.act((done("reopen", outage.ticket_id, 3),), PRACTICE, later(330))
+    members = {
+        change.incident.ticket_id
+        for change in await journal.fire(CALL, 100, PRACTICE, later(9000))
+        if change.deliveries
+    }
+    assert members == {outage.ticket_id}
+
+
 async def test_an_outage_ends_with_the_last_of_its_clients_that_is_erased(journal: Journal) -> None:
     """Nobody is called about it any more."""
     for number in range(3):
