@@ -258,10 +258,11 @@ fi
 wait
 report "${steps[@]}"
 
-# Twice as many as there are cores: half of the time goes into waiting for processes and networks.
+# Twice as many as there are cores, because half of the time goes into waiting for processes and networks; who has nothing
+# left to do takes from the others, or one of them would end with all of the slow tests.
 workers=$(($(nproc) * 2))
 status=0
-"$venv/bin/python" -m pytest -n "$workers" --dist loadgroup --cov --cov-report= ${fast:+-m 'not system'} </dev/null 2>&1 |
+"$venv/bin/python" -m pytest -n "$workers" --dist worksteal --cov --cov-report= ${fast:+-m 'not system'} </dev/null 2>&1 |
   tee "$work/pytest.output" || status=$?
 ((status == 0)) || failed+=(pytest)
 
