@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.cli import main
+from engine.clocks import SystemClock
 from engine.commands.shift_reports import Report, Row, moves, svg
 from engine.core.rosters import Person, Roster
 from engine.core.schedules import Imported, Schedule, Shift, Source, Stay, Timetable
@@ -249,8 +250,22 @@ def git(rules: Path, *words: str) -> None:
     subprocess.run(["git", "-C", str(rules.parent), *who, *words], check=True, capture_output=True)  # noqa: S607 - git is on the path or nowhere
 
 
-def test_a_change_tells_whose_shifts_it_moves(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Against what git holds, with its calendar; the order of people does not count, and policies do."""
+@pytest.mark.parametrize(
+    ("now", "first", "last"),
+    [
+        pytest.param(
+            "2026-11-26T04:00+00:00", "Thu 2026-11-26 09:00 to Thu 2026-11-26", "Wed 2026-12-16 18:00", id="at night"
+        ),
+        pytest.param("2026-11-26T06:30+00:00", "now to Thu 2026-11-26", "Thu 2026-12-17 09:30", id="within the hours"),
+    ],
+)
+def test_a_change_tells_whose_shifts_it_moves(
+    rules: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, now: str, first: str, last: str
+) -> None:
+    """Against what git holds, with its calendar; the order of people does not count, and policies do. A shift that has
+    begun, or outlasts the time that is asked for, is told as far as that goes.
+    """
+    monkeypatch.setattr(SystemClock, "now", lambda _: datetime.fromisoformat(now))
     noc = rules / "oncall/noc.yaml"
     noc.write_text(noc.read_text(encoding="utf-8").replace("2027-01-04", "2020-01-06"), encoding="utf-8")
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "a"]):
@@ -264,8 +279,11 @@ def test_a_change_tells_whose_shifts_it_moves(rules: Path, capsys: pytest.Captur
     schedule, *shifts, policy = capsys.readouterr().out.splitlines()
     assert schedule == "business-hours (Asia/Riyadh)"
     assert policy == "the policy for urgent priority is another one"
-    assert len(shifts) in {15, 16}
-    assert all(re.fullmatch(r"  (?:now|\w{3} [-0-9]{10} 09:00) to .{14} 18:00: lead → bob", line) for line in shifts)
+    assert shifts[0] == f"  {first} 18:00: lead → bob"
+    assert shifts[-1].endswith(f" to {last}: lead → bob")
+    day = r"  \w{3} [-0-9]{10} 09:00 to \w{3} [-0-9]{10} 18:00: lead → bob"
+    assert all(re.fullmatch(day, line) for line in shifts[1:-1])
+    assert len(shifts) == 15 + shifts[0].startswith("  now")
     noc.write_text("version: 1\npeople: {alice: }\n", encoding="utf-8")
     assert main(compare) == 0
     assert "voip-primary (Asia/Riyadh)\n  now to " in capsys.readouterr().out
