@@ -76,14 +76,13 @@ def read(database: Database, ticket_id: str) -> Standing | None:
     live = database.rows("live_incident", incident.connector, incident.conversation_id)
     newer = str(live[0][0]) if live and live[0][0] != ticket_id else None
     call = database.rows("timer_of", incident.connector, incident.conversation_id, CALL, ticket_id)
-    outage = database.rows("read_incident", incident.outage) if incident.outage is not None else []
     return Standing(
         incident,
         post=rows.post(DeliveryKind(post[0][0]), post[0][1]) if post and post[0][1] is not None else None,
         reply=inbound.reply if inbound else None,
         message_id=inbound.event.message.id if inbound else "",
         newer=newer,
-        called_elsewhere=bool(outage) and rows.incident(outage[0]).is_live,
+        called_elsewhere=withdrawals.called_elsewhere(database, incident),
         call_at=instant(call[0][0]) if call else None,
     )
 

@@ -46,6 +46,12 @@ def withdraw(database: Database, incident: Incident, now: datetime, *, elsewhere
                 lanes.drop(database, delivery_id, reason, now)
 
 
+def called_elsewhere(database: Database, incident: Incident) -> bool:
+    """Whether an incident belongs to an outage that is not over, about which engineers are called instead."""
+    outage = database.rows("read_incident", incident.outage) if incident.outage is not None else []
+    return bool(outage) and rows.incident(outage[0]).is_live
+
+
 def withdraw_refused(database: Database, claimed: Claimed, settlement: Settlement, now: datetime) -> None:
     """Give up what a network refused for now, where the incident has made it moot during the attempt."""
     waits = settlement.state is DeliveryState.QUEUED and not settlement.doubtful
@@ -53,7 +59,6 @@ def withdraw_refused(database: Database, claimed: Claimed, settlement: Settlemen
         return
     for row in database.rows("read_incident", claimed.ticket_id):
         incident = rows.incident(row)
-        outage = database.rows("read_incident", incident.outage) if incident.outage is not None else []
-        elsewhere = bool(outage) and rows.incident(outage[0]).is_live
+        elsewhere = called_elsewhere(database, incident)
         if reason := calls.moot(claimed.body, incident, now, elsewhere=elsewhere):
             lanes.drop(database, claimed.id, reason, now)

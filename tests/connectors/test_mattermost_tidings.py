@@ -123,7 +123,7 @@ def test_actions_have_ids_that_stay() -> None:
 def test_a_claims_id_names_its_reaction() -> None:
     """The reaction behind a claim is found again; a claim by a word or by nobody has none."""
     eyes = Reaction("p0", "u1", "eyes", _MS)
-    assert tidings.key_of(tidings.claim_id(eyes)) == eyes.key
+    assert tidings.key_of(tidings.id_of(eyes)) == eyes.key
     assert tidings.key_of("post:p1") is None
     assert tidings.key_of(None) is None
 

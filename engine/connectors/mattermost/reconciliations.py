@@ -81,7 +81,7 @@ async def missed(
             found += [
                 _reaction(ground.destination, channel_id, one)
                 for one in reactions
-                if one.emoji in REACTIONS and tidings.claim_id(one) != roots[root].held_id
+                if one.emoji in REACTIONS and tidings.id_of(one) != roots[root].held_id
             ]
             gone += _taken_back(ground.destination, roots[root], reactions, now)
     return (*gone, *sorted(await _done_by_people(ground, found), key=_at))

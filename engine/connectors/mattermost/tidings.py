@@ -135,7 +135,7 @@ def of_post(destination: str, written: Post, by: str) -> Action:
 def of_reaction(destination: str, there: Reaction, by: str) -> Action:
     """What a reaction that is there means; its emoji is one of `words.REACTIONS`."""
     kind, _ = words.REACTIONS[there.emoji]
-    return Action(destination, there.post_id, kind, claim_id(there), by, moment(there.changed_ms))
+    return Action(destination, there.post_id, kind, id_of(there), by, moment(there.changed_ms))
 
 
 def of_removal(destination: str, gone: Reaction, by: str, mark: str, now: datetime) -> Action:
@@ -147,7 +147,7 @@ def of_removal(destination: str, gone: Reaction, by: str, mark: str, now: dateti
     return Action(destination, gone.post_id, kind, action_id, by, moment(gone.changed_ms) if gone.changed_ms else now)
 
 
-def claim_id(there: Reaction) -> str:
+def id_of(there: Reaction) -> str:
     """The id of the action behind a reaction; the same whoever tells of it."""
     return f"reaction:{':'.join(there.key)}:{there.changed_ms}"
 
